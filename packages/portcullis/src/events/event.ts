@@ -1,0 +1,43 @@
+import type { ProtectionId } from "../checklist.ts";
+import type { RefusalCode } from "../refusal.ts";
+
+/** What happened, as far as security is concerned; a closed list. */
+export type EventType =
+  | "refused"
+  | "signed-in"
+  | "forwarded-header-ignored"
+  | "jwks-stale"
+  | "jwks-fetch-failed"
+  | "jwks-unknown-key"
+  | "issuer-clock-skew"
+  | "api-key-last-use-failed"
+  | "started"
+  | "stopped";
+
+/**
+ * One typed event: one per refusal and per sign-in, and one for what an operator must know. Never carries a body, a
+ * secret or an e-mail address; accounts appear as keyed hashes.
+ *
+ * @see OWASP ASVS 5.0 section 16.3
+ */
+export interface SecurityEvent {
+  readonly kind: "event";
+  readonly type: EventType;
+  /** Unix time in milliseconds. */
+  readonly time: number;
+  readonly service: string;
+  readonly protection?: ProtectionId;
+  readonly code?: RefusalCode;
+  readonly status?: number;
+  readonly requestId?: string;
+  /** Keyed hash of the caller's subject, or of the account a sign-in named. */
+  readonly account?: string;
+  readonly tenant?: string;
+  readonly address?: string;
+  readonly method?: string;
+  readonly route?: string;
+  /** The private reason; for people who operate the service. */
+  readonly reason?: string;
+  /** How many identical events this one stands for; 1 unless the failure budget of an address was spent. */
+  readonly count?: number;
+}
