@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 import ClosingLineReporter from "./scripts/closing-line-reporter.ts";
 
-const conditions = ["source", "node", "import", "default"];
+// Vitest hands these to its workers as --conditions; "import" or "default" here would make CommonJS load ESM builds.
+const conditions = ["source", "node"];
 
 export default defineConfig({
   resolve: { conditions },
