@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { addStages, judgeTests } from "../scripts/check.ts";
 import { closingLine } from "../scripts/closing-line-reporter.ts";
@@ -87,6 +88,18 @@ describe("./start and ./test on a machine", () => {
     expect(isInstalled(folder)).toBe(true);
     writeFileSync(join(folder, "package-lock.json"), "two");
     expect(isInstalled(folder)).toBe(false);
+  });
+});
+
+describe("the library's switch between runtimes", () => {
+  it.each([
+    ["from source", ["--conditions=source"], "src/adapters/node-runtime.ts"],
+    ["as published", [], "dist/adapters/node-runtime.js"],
+  ])("is the Node adapter on Node, %s", (_, flags, file) => {
+    const library = join(root, "packages/portcullis");
+    const script = 'console.log(import.meta.resolve("#runtime"))';
+    const run = spawnSync(process.execPath, [...flags, "--input-type=module", "--eval", script], { cwd: library });
+    expect(run.stdout.toString().trim()).toBe(pathToFileURL(join(library, file)).href);
   });
 });
 
