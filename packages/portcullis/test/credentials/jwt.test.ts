@@ -1,0 +1,515 @@
+import { CompactSign, exportJWK, exportSPKI, generateKeyPair, type CryptoKey } from "jose";
+import { describe, expect, it } from "vitest";
+import type { Caller } from "../../src/caller.ts";
+import type { CredentialVerifier } from "../../src/credential.ts";
+import { jwt } from "../../src/gates/jwt.ts";
+import type { JwtOptions } from "../../src/lib/jwt-options.ts";
+import { publicKey, secret } from "../../src/lib/jwt-keys.ts";
+import { jwks } from "../../src/lib/jwks.ts";
+import { Refusal } from "../../src/refusal.ts";
+import { testWorld, type TestWorld } from "./environment.ts";
+
+const issuer = "https://id.example.com";
+const audience = "https://api.example.com";
+const sharedText = "correct horse battery staple, 32+";
+const shared = new TextEncoder().encode(sharedText);
+
+describe("jwt", () => {
+  it("admits a valid token and says who the caller is", async () => {
+    const { verifier, claims } = setUp();
+    const token = await sign({ ...claims, jti: "t-1", scope: "projects:read projects:write" });
+    const caller = await admitted(verifier, token);
+    expect(caller).toEqual({
+      subject: "alice",
+      tenant: undefined,
+      scopes: ["projects:read", "projects:write"],
+      roles: [],
+      proof: {
+        kind: "jwt",
+        issuer,
+        credentialId: "t-1",
+        ambient: false,
+        claims: { ...claims, jti: "t-1", scope: "projects:read projects:write" },
+      },
+    });
+  });
+
+  it.each(["RS256", "RS512", "PS256", "ES256", "ES384", "ES512", "Ed25519"] as const)(
+    "verifies %s with the issuer's public key as JWK, PEM and CryptoKey",
+    async (algorithm) => {
+      const pair = await generateKeyPair(algorithm, { extractable: true });
+      const jwk = await exportJWK(pair.publicKey);
+      const pem = await exportSPKI(pair.publicKey);
+      for (const key of [jwk, pem, pair.publicKey]) {
+        const { verifier, claims } = setUp({ keys: publicKey(key, { algorithm }) });
+        const token = await sign(claims, { alg: algorithm, typ: "at+jwt" }, pair.privateKey);
+        expect((await admitted(verifier, token)).subject).toBe("alice");
+      }
+    },
+  );
+
+  it("accepts EdDSA under its old name as well", async () => {
+    const pair = await generateKeyPair("EdDSA");
+    const { verifier, claims } = setUp({ keys: publicKey(pair.publicKey) });
+    expect((await admitted(verifier, await sign(claims, { alg: "EdDSA", typ: "JWT" }, pair.privateKey))).subject).toBe(
+      "alice",
+    );
+  });
+
+  it.each(["HS384", "HS512"] as const)("verifies %s where the secret is pinned to it", async (algorithm) => {
+    const long = new TextEncoder().encode(
+      "a".repeat(10) + "0123456789abcdefghijklmnopqrstuvwxyz-0123456789-ABCDEFGHIJKL",
+    );
+    const { verifier, claims } = setUp({ keys: secret(long, { algorithm }) });
+    await admitted(verifier, await sign(claims, { alg: algorithm, typ: "JWT" }, long));
+    expect(await reasonOf(verifier, await sign(claims, { alg: "HS256", typ: "JWT" }, long))).toContain("no key");
+  });
+
+  it("verifies with any of several keys while they rotate, by key id or, without one, by trying", async () => {
+    const [old, next] = [await generateKeyPair("ES256"), await generateKeyPair("ES256")];
+    const keys = [publicKey(old.publicKey, { kid: "2029" }), publicKey(next.publicKey, { kid: "2030" })];
+    const { verifier, claims } = setUp({ keys });
+    for (const [kid, pair] of [
+      ["2029", old],
+      ["2030", next],
+    ] as const) {
+      await admitted(verifier, await sign(claims, { alg: "ES256", typ: "JWT", kid }, pair.privateKey));
+      await admitted(verifier, await sign(claims, { alg: "ES256", typ: "JWT" }, pair.privateKey));
+    }
+    const swapped = await sign(claims, { alg: "ES256", typ: "JWT", kid: "2029" }, next.privateKey);
+    expect(await reasonOf(verifier, swapped)).toBe("no key verifies the signature");
+  });
+
+  it("tries at most four keys for a token without a key id", async () => {
+    const pairs = await Promise.all(Array.from({ length: 5 }, () => generateKeyPair("ES256", { extractable: true })));
+    const set = { keys: await Promise.all(pairs.map((pair) => exportJWK(pair.publicKey))) };
+    const { verifier, claims } = setUp({ keys: jwks(set) });
+    const tokens = await Promise.all(pairs.map((pair) => sign(claims, { alg: "ES256", typ: "JWT" }, pair.privateKey)));
+    for (const token of tokens.slice(0, 4)) await admitted(verifier, token);
+    expect(await reasonOf(verifier, tokens[4] ?? "")).toBe("no key verifies the signature");
+  });
+
+  it("answers a bad token as RFC 6750 says, with the reason in the log only", async () => {
+    const { verifier } = setUp();
+    const refusal = await refused(verifier, "not.a.token");
+    expect(refusal).toMatchObject({ code: "bad-token", status: 401, protection: "jwt" });
+    expect(refusal.headers).toEqual(["www-authenticate", 'Bearer error="invalid_token"']);
+    expect(refusal.title).toBe("Authentication required");
+  });
+
+  it("accepts a token for several audiences where this API is one of them", async () => {
+    const { verifier, claims } = setUp();
+    await admitted(verifier, await sign({ ...claims, aud: ["https://other.example.com", audience] }));
+  });
+
+  it("asks azp instead of aud where authorized parties are configured, and both where both are", async () => {
+    const { audience: _, ...rest } = options();
+    const parties = setUp({ ...rest, authorizedParties: ["web-app"] }, rest);
+    const { aud: __, ...withoutAud } = parties.claims;
+    await admitted(parties.verifier, await sign({ ...withoutAud, azp: "web-app" }));
+    expect(await reasonOf(parties.verifier, await sign({ ...withoutAud, azp: "evil-app" }))).toContain(
+      "authorized party",
+    );
+    expect(await reasonOf(parties.verifier, await sign(withoutAud))).toContain("authorized party");
+
+    const both = setUp({ authorizedParties: ["web-app"] });
+    await admitted(both.verifier, await sign({ ...both.claims, azp: "web-app" }));
+    expect(await reasonOf(both.verifier, await sign(both.claims))).toContain("authorized party");
+    expect(await reasonOf(both.verifier, await sign({ ...both.claims, aud: "x", azp: "web-app" }))).toContain(
+      "audience",
+    );
+  });
+
+  it.each(["at+jwt", "AT+JWT", "application/at+jwt", "JWT", "jwt", "application/jwt"])(
+    "accepts typ %s",
+    async (typ) => {
+      const { verifier, claims } = setUp();
+      await admitted(verifier, await sign(claims, { alg: "HS256", typ }));
+    },
+  );
+
+  it("accepts only the configured typ where one is configured", async () => {
+    const { verifier, claims } = setUp({ typ: "at+jwt" });
+    await admitted(verifier, await sign(claims, { alg: "HS256", typ: "at+jwt" }));
+    expect(await reasonOf(verifier, await sign(claims, { alg: "HS256", typ: "JWT" }))).toBe("typ is not accepted");
+  });
+
+  it.each(["nonce", "at_hash", "c_hash", "events"])(
+    "refuses a plain JWT with %s: it is no access token",
+    async (mark) => {
+      const { verifier, claims } = setUp();
+      const marked = { ...claims, [mark]: "x" };
+      expect(await reasonOf(verifier, await sign(marked, { alg: "HS256", typ: "JWT" }))).toContain(mark);
+    },
+  );
+
+  it("refuses a token bound to a key, since nobody here checks the binding", async () => {
+    const { verifier, claims } = setUp();
+    expect(await reasonOf(verifier, await sign({ ...claims, cnf: { jkt: "x" } }))).toContain("bound to a key");
+  });
+
+  describe("time", () => {
+    it("grants 30 s of skew to exp, nbf and a fresh iat, and not a second more", async () => {
+      const { verifier, claims, world } = setUp();
+      const now = world.seconds();
+      await admitted(verifier, await sign({ ...claims, exp: now - 29 }));
+      expect(await reasonOf(verifier, await sign({ ...claims, exp: now - 30 }))).toBe("expired");
+      await admitted(verifier, await sign({ ...claims, nbf: now + 30 }));
+      expect(await reasonOf(verifier, await sign({ ...claims, nbf: now + 31 }))).toBe("not valid yet");
+      await admitted(verifier, await sign({ ...claims, iat: now + 30 }));
+      expect(await reasonOf(verifier, await sign({ ...claims, iat: now + 31 }))).toBe("issued in the future");
+    });
+
+    it("refuses a token issued more than an hour ago, however long it says it is valid", async () => {
+      const { verifier, claims, world } = setUp();
+      const longLived = { ...claims, exp: world.seconds() + 86_400 };
+      await admitted(verifier, await sign({ ...longLived, iat: world.seconds() - 3_600 }));
+      expect(await reasonOf(verifier, await sign({ ...longLived, iat: world.seconds() - 3_601 }))).toBe(
+        "issued too long ago",
+      );
+    });
+
+    it("tells once that an issuer's clock is ahead by more than 5 s", async () => {
+      const { verifier, claims, world } = setUp();
+      await admitted(verifier, await sign({ ...claims, iat: world.seconds() + 4 }));
+      expect(world.events).toEqual([]);
+      await admitted(verifier, await sign({ ...claims, iat: world.seconds() + 12 }));
+      await admitted(verifier, await sign({ ...claims, iat: world.seconds() + 13 }));
+      expect(world.events.map(({ type }) => type)).toEqual(["issuer-clock-skew"]);
+    });
+  });
+
+  describe("subject, tenant, scopes and roles", () => {
+    it("joins issuer and subject on demand, so that two issuers' users stay apart", async () => {
+      const { verifier, claims } = setUp({ subject: "iss-and-sub" });
+      expect((await admitted(verifier, await sign(claims))).subject).toBe("https://id.example.com alice");
+      expect(jwt(options({ subject: "iss-and-sub" })).mapsSubject).toBe(true);
+      expect(jwt(options()).mapsSubject).toBe(false);
+    });
+
+    it("takes subject and tenant from mapping functions", async () => {
+      const { verifier, claims } = setUp({
+        subject: ({ sub }) => `user:${sub}`,
+        tenant: (all) => (typeof all["org"] === "string" ? all["org"] : undefined),
+      });
+      expect(await admitted(verifier, await sign({ ...claims, org: "acme" }))).toMatchObject({
+        subject: "user:alice",
+        tenant: "acme",
+      });
+      expect((await admitted(verifier, await sign({ ...claims, org: "" }))).tenant).toBeUndefined();
+    });
+
+    it("refuses a token the mapping finds no subject for, and cannot decide where the mapping throws", async () => {
+      const nobody = setUp({ subject: () => "" });
+      expect(await reasonOf(nobody.verifier, await sign(nobody.claims))).toBe("no subject");
+      const throws = setUp({
+        tenant: () => {
+          throw new Error("database is gone");
+        },
+      });
+      expect(await refused(throws.verifier, await sign(throws.claims))).toMatchObject({
+        code: "verifier-unavailable",
+        status: 503,
+      });
+    });
+
+    it("reads scopes from scope, from scp as list or text, and from a named claim or function", async () => {
+      const { verifier, claims } = setUp();
+      const scopesOf = async (extra: object) => (await admitted(verifier, await sign({ ...claims, ...extra }))).scopes;
+      expect(await scopesOf({})).toEqual([]);
+      expect(await scopesOf({ scope: "a b" })).toEqual(["a", "b"]);
+      expect(await scopesOf({ scp: ["a", "b"] })).toEqual(["a", "b"]);
+      expect(await scopesOf({ scp: "a b" })).toEqual(["a", "b"]);
+      const named = setUp({ scopes: "permissions" });
+      const token = await sign({ ...named.claims, scope: "not-this", permissions: ["p:read"] });
+      expect((await admitted(named.verifier, token)).scopes).toEqual(["p:read"]);
+      const computed = setUp({ scopes: (all) => [`plan:${String(all["plan"])}`] });
+      expect((await admitted(computed.verifier, await sign({ ...computed.claims, plan: "pro" }))).scopes).toEqual([
+        "plan:pro",
+      ]);
+    });
+
+    it.each([[{ scope: 7 }], [{ scope: ["a", 1] }], [{ scp: { a: true } }]])(
+      "refuses scopes it cannot read: %j",
+      async (extra) => {
+        const { verifier, claims } = setUp();
+        expect(await reasonOf(verifier, await sign({ ...claims, ...extra }))).toContain("scopes");
+      },
+    );
+
+    it("takes roles from the token only where that is asked for", async () => {
+      const silent = setUp();
+      expect((await admitted(silent.verifier, await sign({ ...silent.claims, roles: ["admin"] }))).roles).toEqual([]);
+      const asked = setUp({ rolesFromToken: "roles" });
+      expect((await admitted(asked.verifier, await sign({ ...asked.claims, roles: ["admin"] }))).roles).toEqual([
+        "admin",
+      ]);
+      expect((await admitted(asked.verifier, await sign({ ...asked.claims, roles: "org admin" }))).roles).toEqual([
+        "org admin",
+      ]);
+      expect(await reasonOf(asked.verifier, await sign({ ...asked.claims, roles: [null] }))).toContain("roles");
+    });
+
+    it("gives handlers claims they cannot change for the next request", async () => {
+      const { verifier, claims } = setUp();
+      const caller = await admitted(verifier, await sign({ ...claims, org: { plan: "free" } }));
+      expect(Object.isFrozen(caller) && Object.isFrozen(caller.scopes)).toBe(true);
+      const org = caller.proof.claims["org"];
+      expect(() => Object.assign(Object(org), { plan: "pro" })).toThrow(TypeError);
+    });
+  });
+
+  describe("cache", () => {
+    it("answers a token verified before at once, with the same caller object", async () => {
+      const { verifier, claims } = setUp();
+      const token = await sign(claims);
+      expect(verifier.cached(token)).toBeUndefined();
+      const caller = await admitted(verifier, token);
+      expect(verifier.cached(token)).toBe(caller);
+      expect(await admitted(verifier, token)).toBe(caller);
+      expect(verifier.cached(`${token}x`)).toBeUndefined();
+    });
+
+    it("checks expiry at every hit", async () => {
+      const { verifier, claims, world } = setUp();
+      const token = await sign({ ...claims, exp: world.seconds() + 60 });
+      await admitted(verifier, token);
+      world.pass(89);
+      expect(verifier.cached(token)).toBeDefined();
+      world.pass(1);
+      expect(verifier.cached(token)).toBeUndefined();
+      expect(await reasonOf(verifier, token)).toBe("expired");
+    });
+
+    it("checks the age by iat at every hit", async () => {
+      const { verifier, claims, world } = setUp();
+      const token = await sign({ ...claims, exp: world.seconds() + 86_400 });
+      await admitted(verifier, token);
+      world.pass(3_600);
+      expect(verifier.cached(token)).toBeDefined();
+      world.pass(1);
+      expect(verifier.cached(token)).toBeUndefined();
+      expect(await reasonOf(verifier, token)).toBe("issued too long ago");
+    });
+
+    it("checks nbf and iat at every hit when the wall clock steps back", async () => {
+      const { verifier, claims, world } = setUp();
+      const token = await sign({ ...claims, nbf: world.seconds() });
+      await admitted(verifier, token);
+      world.stepWallClock(-31);
+      expect(verifier.cached(token)).toBeUndefined();
+      expect(await reasonOf(verifier, token)).toBe("not valid yet");
+      world.stepWallClock(31);
+      await admitted(verifier, token);
+    });
+
+    it("remembers no failure: a token that was not valid yet is admitted in time", async () => {
+      const { verifier, claims, world } = setUp();
+      const token = await sign({ ...claims, nbf: world.seconds() + 60 });
+      expect(await reasonOf(verifier, token)).toBe("not valid yet");
+      world.pass(30);
+      await admitted(verifier, token);
+    });
+
+    it("does not share what was proved between verifiers", async () => {
+      const one = setUp();
+      const other = setUp({ audience: "https://other.example.com" });
+      const token = await sign(one.claims);
+      await admitted(one.verifier, token);
+      expect(other.verifier.cached(token)).toBeUndefined();
+      expect(await reasonOf(other.verifier, token)).toContain("audience");
+    });
+  });
+
+  describe("revocations", () => {
+    it("takes back a token that is in the cache, with the next request", async () => {
+      const list = denyList();
+      const { verifier, claims } = setUp({ revocations: list });
+      const [mine, others] = [await sign({ ...claims, jti: "mine" }), await sign({ ...claims, jti: "others" })];
+      const caller = await admitted(verifier, others);
+      await admitted(verifier, mine);
+      expect(verifier.cached(mine)).toBeDefined();
+      list.revoke("mine");
+      expect(verifier.cached(mine)).toBeUndefined();
+      expect(await reasonOf(verifier, mine)).toBe("revoked");
+      expect(verifier.cached(others)).toBeUndefined();
+      expect(await admitted(verifier, others)).toBe(caller);
+      expect(verifier.cached(others)).toBe(caller);
+    });
+
+    it("does not publish a token that is revoked while the question is on its way", async () => {
+      const list = denyList();
+      let release = () => {};
+      const slow = {
+        generation: list.generation,
+        isRevoked: async (claims: Parameters<typeof list.isRevoked>[0]) => {
+          const answer = list.isRevoked(claims);
+          await new Promise<void>((resolve) => {
+            release = resolve;
+          });
+          return answer;
+        },
+      };
+      const { verifier, claims } = setUp({ revocations: slow });
+      const token = await sign({ ...claims, jti: "mine" });
+      const pending = verifier.verify(token);
+      await until(() => list.asked === 1);
+      list.revoke("mine");
+      release();
+      await pending;
+      expect(verifier.cached(token)).toBeUndefined();
+    });
+
+    it("cannot decide, and refuses, where the revocations cannot be asked", async () => {
+      const down = () => {
+        throw new Error("gone");
+      };
+      const { verifier, claims } = setUp({ revocations: { generation: () => 1, isRevoked: down } });
+      expect(await refused(verifier, await sign(claims))).toMatchObject({ code: "verifier-unavailable", status: 503 });
+      let failing = false;
+      const flaky = setUp({ revocations: { generation: () => (failing ? down() : 1), isRevoked: () => false } });
+      const token = await sign(flaky.claims);
+      await admitted(flaky.verifier, token);
+      failing = true;
+      expect(flaky.verifier.cached(token)).toBeUndefined();
+      expect(await refused(flaky.verifier, token)).toMatchObject({ code: "verifier-unavailable" });
+    });
+  });
+
+  describe("recognises", () => {
+    it("tells by the issuer a token claims whether it is for this verifier, without proving anything", async () => {
+      const { verifier, claims } = setUp();
+      const otherKey = new TextEncoder().encode("another secret of at least 32 bytes");
+      expect(verifier.recognises(await sign(claims))).toBe(true);
+      expect(verifier.recognises(await sign(claims, { alg: "HS256", typ: "JWT" }, otherKey))).toBe(true);
+      expect(verifier.recognises(await sign({ ...claims, iss: "https://evil.example.com" }))).toBe(false);
+      for (const value of ["", "prj_live_x", "a.b", "a.b.c", "..", "a.b.c.d", "x".repeat(20_000)]) {
+        expect(verifier.recognises(value)).toBe(false);
+      }
+    });
+  });
+
+  describe("options", () => {
+    const problemsOf = (over: Partial<JwtOptions> & Record<string, unknown>) => jwt(options(over)).problems();
+
+    it("has nothing to say against sound options", () => {
+      expect(problemsOf({})).toEqual([]);
+    });
+
+    it("is a start-up problem without audience and without authorized parties", () => {
+      const { audience: _, ...rest } = options();
+      expect(jwt(rest).problems()).toMatchObject([{ where: "jwt", field: "audience" }]);
+    });
+
+    it.each([
+      ["issuer", { issuer: "" }],
+      ["issuer", { issuer: "https://id.example.com " }],
+      ["audience", { audience: [] }],
+      ["audience", { audience: "" }],
+      ["authorizedParties", { authorizedParties: [""] }],
+      ["typ", { typ: [] }],
+      ["maxAgeSeconds", { maxAgeSeconds: 0 }],
+      ["maxAgeSeconds", { maxAgeSeconds: Number.NaN }],
+      ["maxAgeSeconds", { maxAgeSeconds: 86_401 }],
+      ["clockSkewSeconds", { clockSkewSeconds: -1 }],
+      ["clockSkewSeconds", { clockSkewSeconds: 121 }],
+      ["keys", { keys: [] }],
+      ["cache", { cache: { maxEntries: 1 } }],
+      ["cache", { cache: { maxBytes: 1 } }],
+      ["name", { name: "" }],
+      ["clockTolerance", { clockTolerance: 60 }],
+    ] satisfies [string, Partial<JwtOptions> & Record<string, unknown>][])(
+      "stops on a nonsensical %s: %j",
+      (field, over) => {
+        expect(problemsOf(over)).toMatchObject([{ field }]);
+        expect(() => jwt(options(over)).build(testWorld().environment)).toThrow(/./);
+      },
+    );
+
+    it("stops where a secret and a public key share one verifier", async () => {
+      const { publicKey: key } = await generateKeyPair("RS256");
+      expect(problemsOf({ keys: [secret(sharedText), publicKey(key)] })).toMatchObject([{ field: "keys" }]);
+    });
+
+    it("describes itself without key material", () => {
+      const text = JSON.stringify(jwt(options()).describe());
+      expect(text).toContain(issuer);
+      expect(text).not.toContain("horse");
+      expect(JSON.stringify(jwt(options()))).not.toContain("horse");
+    });
+
+    it("is not changed by changing the options afterwards", async () => {
+      const list = [audience];
+      const credential = jwt(options({ audience: list }));
+      list.push("https://evil.example.com");
+      const world = testWorld();
+      const token = await sign({ ...claimsAt(world), aud: "https://evil.example.com" });
+      expect(await reasonOf(credential.build(world.environment), token)).toContain("audience");
+    });
+  });
+});
+
+function options(over: Partial<JwtOptions> & Record<string, unknown> = {}): JwtOptions {
+  return { issuer, audience, keys: secret(sharedText), ...over };
+}
+
+function setUp(over: Partial<JwtOptions> = {}, base: Partial<JwtOptions> = options()) {
+  const world = testWorld();
+  const verifier = jwt({ issuer, keys: secret(sharedText), ...base, ...over }).build(world.environment);
+  return { world, verifier, claims: claimsAt(world) };
+}
+
+function claimsAt(world: TestWorld) {
+  const now = world.seconds();
+  return { iss: issuer, aud: audience, sub: "alice", iat: now, exp: now + 900 };
+}
+
+/** Signs whatever is asked, with jose: a stand-in for an issuer, honest or not. */
+function sign(
+  claims: object,
+  header: { alg: string; [name: string]: unknown } = { alg: "HS256", typ: "at+jwt" },
+  key: CryptoKey | Uint8Array = shared,
+): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(JSON.stringify(claims))).setProtectedHeader(header).sign(key);
+}
+
+async function admitted(verifier: CredentialVerifier, token: string): Promise<Caller> {
+  const outcome = await verifier.verify(token);
+  if (outcome instanceof Refusal) throw new Error(`refused: ${outcome.reason}`);
+  return outcome;
+}
+
+async function refused(verifier: CredentialVerifier, token: string): Promise<Refusal> {
+  const outcome = await verifier.verify(token);
+  if (!(outcome instanceof Refusal)) throw new Error("admitted");
+  expect(verifier.cached(token)).toBeUndefined();
+  return outcome;
+}
+
+async function reasonOf(verifier: CredentialVerifier, token: string): Promise<string> {
+  const refusal = await refused(verifier, token);
+  expect(refusal.code).toBe("bad-token");
+  return refusal.reason;
+}
+
+function denyList() {
+  const revoked = new Set<unknown>();
+  let generation = 0;
+  const list = {
+    asked: 0,
+    generation: () => generation,
+    isRevoked(claims: { readonly jti?: string }) {
+      list.asked++;
+      return revoked.has(claims.jti);
+    },
+    revoke(jti: string) {
+      revoked.add(jti);
+      generation++;
+    },
+  };
+  return list;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
