@@ -26,7 +26,7 @@ const verifiers = new Set(["jwt", "api-keys", "sessions"].map((id) => `${gates}$
 
 /** Beside the interface, gates may use what is pure: rates, keys, presets, and the headers that tell the caller. */
 const limitsForGates = new Set(
-  ["limiter", "headers", "key", "presets", "rate", "ticks"].map((name) => `${library}limits/${name}.ts`),
+  ["limiter", "headers", "key", "presets", "rate", "tariffs", "ticks"].map((name) => `${library}limits/${name}.ts`),
 );
 
 /** What an event and a record are, and the interface they are handed to. */

@@ -1,0 +1,265 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import { defaults } from "../defaults.ts";
+import type { Answer } from "../exchange.ts";
+import { createDeadlines } from "../lib/deadlines.ts";
+import { OptionsError } from "../lib/options-error.ts";
+import type { Handled, ListenOptions, Listening, Served } from "../listen.ts";
+import type { RefusalCode } from "../refusal.ts";
+import { NodeArrival } from "./node-arrival.ts";
+import { openHealth } from "./node-health.ts";
+
+export { embeddedKeyStore } from "./embedded-key-store.ts";
+export { fileSink, standardOutputSink } from "./line-sinks.ts";
+
+/**
+ * Serves an API on a socket of our own, over TLS 1.3 where a certificate is given. Every answer is ours, also those to
+ * what never became a request: parse errors, tunnels, upgrades, expectations, floods. No request can end the process.
+ *
+ * @throws StartRefused before anything listens, with every problem at once
+ * @throws OptionsError when an option is out of range
+ */
+export async function listen(api: Served, options: ListenOptions): Promise<Listening> {
+  checkOptions(options);
+  const host = options.host ?? (options.tls === undefined ? "127.0.0.1" : "::");
+  const minTls = options.minTls ?? "1.3";
+  api.start({
+    adapter: "node",
+    tls: options.tls === undefined ? "none" : minTls,
+    loopbackOnly: isLoopbackBind(host),
+    unknown: [],
+  });
+
+  const headersTimeout = options.headersTimeoutMs ?? defaults.headersTimeoutMs;
+  const serverOptions = {
+    // Our own reader bounds the block; Node's bound only keeps a client from sending without end.
+    maxHeaderSize: defaults.headersMaxBytes * 2,
+    headersTimeout,
+    requestTimeout: headersTimeout + defaults.bodyTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 5_000,
+    insecureHTTPParser: false,
+    // Node would answer a missing Host itself, without our headers; the host gate refuses it.
+    requireHostHeader: false,
+    noDelay: true,
+  };
+  const server: Server =
+    options.tls === undefined
+      ? createServer(serverOptions)
+      : createSecureServer({
+          ...serverOptions,
+          ...options.tls,
+          minVersion: `TLSv${minTls}`,
+          ALPNProtocols: ["http/1.1"],
+        });
+
+  const maxConnections = options.maxConnections ?? defaults.maxConnections;
+  // Beyond the number that is answered with 503, as many again are closed at once.
+  server.maxConnections = maxConnections * 2;
+  let connections = 0;
+  let isStopping = false;
+  const answering = new WeakSet<Duplex>();
+  const deadlines = createDeadlines(
+    () => performance.now(),
+    (delayMs, work) => void setTimeout(work, delayMs).unref(),
+  );
+
+  function onRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+    const { socket } = req;
+    answering.add(socket);
+    // An answer whose client has gone is no error of ours.
+    res.on("error", ignore);
+    req.on("error", ignore);
+    if (isStopping) return sendRefusal(res, "stopping", "the process is stopping");
+    if (connections > maxConnections) return sendRefusal(res, "overloaded", `${connections} connections`);
+    const arrival = new NodeArrival(req, res, socket instanceof TLSSocket, expectsContinue, deadlines);
+    let handled: Handled | Promise<Handled>;
+    try {
+      handled = api.handle(arrival);
+    } catch {
+      // The pipeline does not throw; should it ever, the caller learns nothing and the process lives.
+      return sendRefusal(res, "internal", "the pipeline threw");
+    }
+    if (!(handled instanceof Promise)) return send(req, res, handled);
+    handled.then(
+      (late) => send(req, res, late),
+      () => sendRefusal(res, "internal", "the pipeline rejected"),
+    );
+  }
+
+  function send(req: IncomingMessage, res: ServerResponse, handled: Handled): void {
+    const { answer } = handled;
+    const { socket } = req;
+    res.on("close", () => {
+      answering.delete(socket);
+      handled.finished(!res.writableFinished);
+    });
+    if (res.destroyed) {
+      handled.finished(true);
+      return;
+    }
+    writeHead(res, answer, isStopping);
+    const body = handled.isHead ? undefined : answer.body;
+    if (!answer.close) {
+      if (body === undefined) res.end();
+      else res.end(body);
+      return;
+    }
+    // The client is still sending a body nobody reads. Its answer goes out now; the connection closes after a little
+    // of the rest has been read, because closing on unread bytes would reset the connection and lose the answer.
+    if (body === undefined) res.flushHeaders();
+    else res.write(body);
+    linger(req, () => res.end());
+  }
+
+  function linger(req: IncomingMessage, done: () => void): void {
+    let read = 0;
+    let isDone = false;
+    const end = (): void => {
+      if (isDone) return;
+      isDone = true;
+      deadlines.remove(deadline);
+      req.removeListener("data", count);
+      req.pause();
+      done();
+    };
+    const count = (chunk: Buffer): void => {
+      read += chunk.length;
+      if (read > defaults.lingerMaxBytes) end();
+    };
+    const deadline = deadlines.add(lingerMs, end);
+    req.on("data", count);
+    req.once("end", end);
+    req.once("close", end);
+    req.resume();
+  }
+
+  function sendRefusal(res: ServerResponse, code: RefusalCode, reason: string): void {
+    const answer = api.refuse(code, reason, res.socket?.remoteAddress ?? "unknown");
+    writeHead(res, answer, true);
+    res.end(answer.body);
+  }
+
+  /** Answers on a bare socket what never became a request, and closes it. */
+  function sendRaw(socket: Duplex, code: RefusalCode, reason: string): void {
+    socket.on("error", ignore);
+    // In the middle of another answer there is no place for this one.
+    if (!socket.writable || answering.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    const peer =
+      "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : "unknown";
+    const answer = api.refuse(code, reason, peer);
+    const body = Buffer.from(answer.body ?? "");
+    const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}`];
+    for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`);
+    lines.push(`content-length: ${body.length}`, "connection: close", "", "");
+    socket.end(Buffer.concat([Buffer.from(lines.join("\r\n"), "latin1"), body]));
+    // A client that keeps sending must not keep the socket.
+    setTimeout(() => socket.destroy(), lingerMs).unref();
+  }
+
+  server.on("request", (req, res) => onRequest(req, res, false));
+  server.on("checkContinue", (req, res) => onRequest(req, res, true));
+  server.on("checkExpectation", (_req, res) => sendRefusal(res, "expectation-failed", "an expectation we do not know"));
+  server.on("connect", (_req, socket) => sendRaw(socket, "method-refused", "CONNECT"));
+  server.on("upgrade", (_req, socket) => sendRaw(socket, "upgrade-refused", "Upgrade"));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === "ECONNRESET") socket.destroy();
+    else sendRaw(socket, clientErrorCode(error.code), error.code ?? "unreadable");
+  });
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
+  server.on("connection", (socket: Socket) => {
+    connections++;
+    socket.on("error", ignore);
+    socket.once("close", () => connections--);
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, host, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  const { port } = addressOf(server);
+  const health = options.healthPort === undefined ? undefined : await openHealth(options, () => !isStopping);
+
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= stop());
+  async function stop(): Promise<void> {
+    isStopping = true;
+    for (const signal of signals) process.removeListener(signal, onSignal);
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    server.closeIdleConnections();
+    const drain = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs ?? defaults.drainTimeoutMs);
+    await closed;
+    clearTimeout(drain);
+    await health?.close();
+    await api.stop();
+  }
+  const onSignal = (): void => void close();
+  if (options.handleSignals !== false) for (const signal of signals) process.once(signal, onSignal);
+
+  const name = host === "::" || isLoopbackBind(host) ? "localhost" : host;
+  return {
+    port,
+    host,
+    url: `${options.tls === undefined ? "http" : "https"}://${name}:${port}`,
+    healthPort: health?.port,
+    close,
+  };
+}
+
+const signals = ["SIGTERM", "SIGINT"] as const;
+const lingerMs = 1_000;
+
+function writeHead(res: ServerResponse, answer: Answer, closes: boolean): void {
+  const headers = [...answer.headers];
+  if (answer.body !== undefined) headers.push("content-length", String(Buffer.byteLength(answer.body)));
+  else if (answer.status !== 204) headers.push("content-length", "0");
+  if (answer.close || closes) headers.push("connection", "close");
+  res.writeHead(answer.status, headers);
+}
+
+function clientErrorCode(code: string | undefined): RefusalCode {
+  if (code === "HPE_HEADER_OVERFLOW") return "headers-too-large";
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "headers-timeout";
+  return "bad-message";
+}
+
+function checkOptions(options: ListenOptions): void {
+  const whole = (name: string, value: number | undefined, least: number, most: number): void => {
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
+    throw new OptionsError(`${name} is ${value}.`, `Write a whole number from ${least} to ${most}.`);
+  };
+  whole("port", options.port, 0, 65_535);
+  whole("healthPort", options.healthPort, 0, 65_535);
+  whole("headersTimeoutMs", options.headersTimeoutMs, 1, 600_000);
+  whole("drainTimeoutMs", options.drainTimeoutMs, 0, 600_000);
+  whole("maxConnections", options.maxConnections, 1, 1_000_000);
+  if (options.healthPort !== undefined && options.healthPort !== 0 && options.healthPort === options.port) {
+    throw new OptionsError("healthPort is the API's own port.", "Give health answers a port of their own.");
+  }
+}
+
+function isLoopbackBind(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+function addressOf(server: Server): AddressInfo {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server listens on no port");
+  return address;
+}
+
+function ignore(): void {
+  // The other end has gone; the record says aborted.
+}

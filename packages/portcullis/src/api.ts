@@ -1,0 +1,168 @@
+import type { Problem } from "./environment.ts";
+import { assemblePlan } from "./assemble.ts";
+import type { Answer, Arrival } from "./exchange.ts";
+import type { AdapterFacts, Handled, ListenOptions, Listening, Served } from "./listen.ts";
+import { StartRefused } from "./listen.ts";
+import type { Manifest } from "./manifest.ts";
+import { writeManifest } from "./manifest.ts";
+import type { OutputPolicy } from "./output.ts";
+import type { Gates, Pipeline } from "./pipeline.ts";
+import { assemblePipeline, standardGates } from "./pipeline.ts";
+import type { ApiPlan, DeclaredRoute } from "./plan.ts";
+import type {
+  AccessPolicy,
+  ApiConfig,
+  EveryIdHasARule,
+  Given,
+  Handler,
+  InputPolicy,
+  NoInputs,
+  NoObjects,
+  ObjectsPolicy,
+  PagePolicy,
+  RoutePath,
+  RoutePolicy,
+} from "./policy.ts";
+import { findProblems } from "./problems.ts";
+import { Refusal } from "./refusal.ts";
+import type { RefusalCode } from "./refusal.ts";
+import type { AnyResource, Resource, ResourceRule } from "./resource.ts";
+import { runtime } from "#runtime";
+
+/** An API under guard: what `createApi` returns. */
+export interface Api extends Served {
+  /**
+   * Declares a kind of object once: how it is loaded and who may reach it. Every route and every list that touches it
+   * obeys the same rule.
+   */
+  resource<T>(name: string, rule: ResourceRule<T>): Resource<T>;
+  /**
+   * Declares one route: its policy, and the handler that runs when every gate has admitted the request. Registering a
+   * path again replaces it, so that a reloaded module works in development.
+   */
+  route<
+    const Path extends RoutePath,
+    const Access extends AccessPolicy,
+    const Output extends OutputPolicy,
+    Input extends InputPolicy = NoInputs,
+    const Objects extends ObjectsPolicy = NoObjects,
+    const Paging extends PagePolicy | undefined = undefined,
+  >(
+    policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> & EveryIdHasARule<Path, Input, Objects>,
+    handler: Handler<Given<Path, Access, Input, Objects, Paging>, Output>,
+  ): void;
+  /** Everything that would stop the start, with the fix; empty when the API may listen. No side effects. */
+  problems(): readonly Problem[];
+  /**
+   * The sum of all policies, as OpenAPI 3.1 with `x-portcullis`.
+   *
+   * @throws StartRefused where there are problems: an incomplete policy proves nothing
+   */
+  manifest(): Manifest;
+  /**
+   * Serves the API on sockets of our own.
+   *
+   * @throws StartRefused before anything listens, with every problem at once
+   */
+  listen(options: ListenOptions): Promise<Listening>;
+}
+
+/**
+ * Makes an API that refuses to start with a hole in its policy. No side effects: no timers, files or fetches before
+ * the first request or `listen`.
+ *
+ * @param config  who may come in at all; what is left out is safe
+ */
+export function createApi(config: ApiConfig): Api {
+  return createApiWith(config, standardGates);
+}
+
+/** {@link createApi} with other gates; for the tests that hold each gate against its usual wrong version. */
+export function createApiWith(config: ApiConfig, gates: Gates): Api {
+  const resources = new Map<string, AnyResource>();
+  const routes = new Map<string, DeclaredRoute>();
+  const declared = (): readonly DeclaredRoute[] => [...routes.values()];
+  let facts: AdapterFacts | undefined;
+  let running: { readonly plan: ApiPlan; readonly pipeline: Pipeline } | undefined;
+
+  function problems(): readonly Problem[] {
+    return findProblems(config, [...resources.values()], declared(), facts);
+  }
+
+  /** Builds everything once; a later `route` builds it anew. */
+  function run(): { readonly plan: ApiPlan; readonly pipeline: Pipeline } {
+    if (running !== undefined) return running;
+    const found = problems();
+    if (found.length > 0) throw new StartRefused(found);
+    const plan = assemblePlan(config, [...resources.values()], declared());
+    running = { plan, pipeline: assemblePipeline(plan, gates) };
+    return running;
+  }
+
+  const api: Api = {
+    name: config.name,
+    resource(name, rule) {
+      const resource = Object.freeze({ name, rule: Object.freeze({ ...rule }) });
+      resources.set(name, resource);
+      return resource;
+    },
+    route(policy, handler) {
+      routes.set(`${policy.path} ${policy.version ?? ""}`, {
+        policy,
+        // The policy's types say what the handler is given; the pipeline's input and object-access gates make it true.
+        handler(given): unknown {
+          return Reflect.apply(handler, undefined, [given]);
+        },
+      });
+      running = undefined;
+    },
+    problems,
+    manifest() {
+      const found = problems();
+      if (found.length > 0) throw new StartRefused(found);
+      return writeManifest(config, [...resources.values()], declared(), facts);
+    },
+    listen: (options) => runtime.listen(api, options),
+    start(adapterFacts) {
+      facts = adapterFacts;
+      running = undefined;
+      const { plan } = run();
+      plan.environment.emit({
+        kind: "event",
+        type: "started",
+        time: plan.environment.clock.now(),
+        service: config.name,
+      });
+    },
+    handle(arrival: Arrival): Handled | Promise<Handled> {
+      return run().pipeline.handle(arrival);
+    },
+    refuse(code: RefusalCode, reason: string, peer: string): Answer {
+      const handled = run().pipeline.refuse(new Refusal(code, reason), unread(peer));
+      handled.finished(false);
+      return handled.answer;
+    },
+    async stop() {
+      if (running === undefined) return;
+      const { environment, recorder, crowd } = running.plan;
+      crowd.flush();
+      environment.emit({ kind: "event", type: "stopped", time: environment.clock.now(), service: config.name });
+      await recorder.stop();
+    },
+  };
+  return api;
+}
+
+/** What stands for a request that never became one. */
+function unread(peer: string): Arrival {
+  return {
+    method: "",
+    target: "",
+    headers: [],
+    peer,
+    scheme: "unknown",
+    hasBody: false,
+    readBody: () => Promise.resolve("aborted"),
+    signal: () => AbortSignal.abort(),
+  };
+}

@@ -1,0 +1,71 @@
+import type { Environment } from "./environment.ts";
+import { createAccounts } from "./events/accounts.ts";
+import { createCrowd } from "./events/crowd.ts";
+import { createRecorder } from "./events/recorder.ts";
+import { createCursors } from "./lib/cursor.ts";
+import { createDeadlines } from "./lib/deadlines.ts";
+import { topology } from "./lib/forwarded.ts";
+import { createMemoryLimiter } from "./limits/memory-limiter.ts";
+import { planDimensions, planTariffs } from "./limits/tariffs.ts";
+import type { ApiPlan, DeclaredRoute } from "./plan.ts";
+import { planRates, planRoute } from "./plan.ts";
+import { defaults } from "./defaults.ts";
+import type { ApiConfig } from "./policy.ts";
+import type { AnyResource } from "./resource.ts";
+import { runtime } from "#runtime";
+
+/**
+ * Makes everything a running API needs out of its configuration, once: verifiers, limiter, recorder, planned routes.
+ * Called only when there are no problems.
+ */
+export function assemblePlan(
+  config: ApiConfig,
+  resources: readonly AnyResource[],
+  declared: readonly DeclaredRoute[],
+): ApiPlan {
+  const randomBytes = config.randomBytes ?? runtime.randomBytes;
+  const clock = config.clock ?? { now: () => Date.now(), monotonic: runtime.monotonic };
+  const recorder = createRecorder(
+    config.audit?.sinks ?? [runtime.standardSink()],
+    config.audit?.onError,
+    runtime.schedule,
+  );
+  const environment: Environment = {
+    clock,
+    hashing: runtime.hashing,
+    randomBytes,
+    emit: (event) => recorder.record(event),
+    fetch: config.fetch ?? fetch,
+  };
+  const routes = declared.map((route, index) => planRoute(config, route, index));
+  const rates = planRates(config);
+  const planned = planDimensions(rates, routes);
+  const limiterOptions = {
+    dimensions: planned.dimensions,
+    now: () => clock.monotonic(),
+    randomBytes,
+  };
+  const limiter = config.limits?.limiter?.(limiterOptions) ?? createMemoryLimiter(limiterOptions);
+  return {
+    config,
+    environment,
+    recorder,
+    accounts: createAccounts(runtime.hashing, secretBytes(config.audit?.accountKey) ?? randomBytes(32)),
+    crowd: createCrowd(environment.emit, runtime.schedule),
+    limiter,
+    tariffs: planTariffs(limiter, planned, rates),
+    topology: topology(config.proxies ?? "none"),
+    verifiers: config.credentials.map((credential) => ({ credential, verifier: credential.build(environment) })),
+    routes,
+    resources,
+    rates,
+    cursors: createCursors(secretBytes(config.cursors?.secret) ?? randomBytes(32), randomBytes),
+    deadlines: createDeadlines(() => clock.monotonic(), runtime.schedule),
+    bodyTimeoutMs: config.body?.timeoutMs ?? defaults.bodyTimeoutMs,
+    newId: runtime.newId,
+  };
+}
+
+function secretBytes(secret: string | Uint8Array | undefined): Uint8Array | undefined {
+  return typeof secret === "string" ? runtime.utf8(secret) : secret;
+}

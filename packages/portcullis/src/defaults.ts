@@ -1,0 +1,36 @@
+/**
+ * Every default in one place, each with its unit in its name. Safe when untouched.
+ *
+ * @see docs/protections for what each one answers
+ */
+export const defaults = Object.freeze({
+  /** 100 KiB: larger than any form, smaller than a burden. */
+  bodyMaxBytes: 102_400,
+  bodyTimeoutMs: 30_000,
+  headersMaxBytes: 16_384,
+  headersTimeoutMs: 10_000,
+  targetMaxBytes: 8_192,
+  queryMaxPairs: 100,
+  jsonMaxDepth: 32,
+  jsonMaxKeys: 1_000,
+  handlerTimeoutMs: 30_000,
+  drainTimeoutMs: 10_000,
+  maxConnections: 10_000,
+  /** What is still read of a body nobody wanted, so that the client sees the answer. */
+  lingerMaxBytes: 65_536,
+  pageSize: 20,
+  pageMax: 100,
+  validationErrorsMax: 20,
+  userAgentMaxLength: 256,
+  hsts: "max-age=31536000; includeSubDomains",
+  preflightMaxAgeSeconds: 7_200,
+  recordsFlushMs: 100,
+  recordsBatch: 512,
+  limits: Object.freeze({
+    global: "2000/s",
+    address: "300/min",
+    caller: "600/min",
+    failures: "60/5min",
+    unprovedShare: 0.5,
+  }),
+} as const);

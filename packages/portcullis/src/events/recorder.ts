@@ -1,0 +1,108 @@
+import { defaults } from "../defaults.ts";
+import type { AuditOptions, ErrorContext } from "../policy.ts";
+import type { SecurityEvent } from "./event.ts";
+import type { CallRecord } from "./record.ts";
+import type { AuditBatch, AuditSink } from "./sink.ts";
+
+type Entry = CallRecord | SecurityEvent;
+
+/** Collects records and events and hands them to the sinks in batches. No call of it ever throws. */
+export interface Recorder {
+  record(entry: Entry): void;
+  /** Reports something thrown to the developer's own `onError`. */
+  failed(error: unknown, context: ErrorContext): void;
+  /** Hands out what is waiting and closes the sinks. */
+  stop(): Promise<void>;
+}
+
+/**
+ * @param sinks     at least one
+ * @param schedule  runs work once after a delay, without keeping the process alive
+ */
+export function createRecorder(
+  sinks: readonly AuditSink[],
+  onError: AuditOptions["onError"],
+  schedule: (delayMs: number, work: () => void) => void,
+): Recorder {
+  let waiting: Entry[] = [];
+  let isScheduled = false;
+  // Writes that have not ended yet, so that a stop can wait for them.
+  const underway = new Set<Promise<void>>();
+
+  function failed(error: unknown, context: ErrorContext): void {
+    try {
+      onError?.(error, context);
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
+  function flush(): void {
+    isScheduled = false;
+    if (waiting.length === 0) return;
+    const batch = new Batch(waiting);
+    waiting = [];
+    for (const sink of sinks) {
+      const context = { requestId: undefined, route: undefined, stage: `sink ${sink.name}` };
+      try {
+        const written = sink.write(batch);
+        if (written === undefined) continue;
+        const settled = written.then(
+          () => undefined,
+          (error: unknown) => failed(error, context),
+        );
+        underway.add(settled);
+        void settled.then(() => underway.delete(settled));
+      } catch (error) {
+        failed(error, context);
+      }
+    }
+  }
+
+  return {
+    record(entry) {
+      waiting.push(entry);
+      if (waiting.length >= defaults.recordsBatch) flush();
+      else if (!isScheduled) {
+        isScheduled = true;
+        schedule(defaults.recordsFlushMs, flush);
+      }
+    },
+    failed,
+    async stop() {
+      flush();
+      await Promise.all(underway);
+      for (const sink of sinks) {
+        try {
+          await sink.close?.();
+        } catch (error) {
+          failed(error, { requestId: undefined, route: undefined, stage: `sink ${sink.name}` });
+        }
+      }
+    },
+  };
+}
+
+class Batch implements AuditBatch {
+  readonly entries: readonly Entry[];
+  #text: string | undefined;
+
+  constructor(entries: readonly Entry[]) {
+    this.entries = entries;
+  }
+
+  text(): string {
+    if (this.#text === undefined) {
+      let text = "";
+      for (const entry of this.entries) text += `${line(entry)}\n`;
+      this.#text = text;
+    }
+    return this.#text;
+  }
+}
+
+function line(entry: Entry): string {
+  return JSON.stringify(entry, (key, value: unknown) =>
+    key === "time" && typeof value === "number" ? new Date(value).toISOString() : value,
+  );
+}

@@ -1,0 +1,80 @@
+import { defaults } from "../defaults.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Auditor } from "../gate.ts";
+
+/**
+ * Observes every call: one record after the last byte or the abort, one event per refusal and per sign-in. Accounts
+ * appear as keyed hashes, paths as their route's pattern; bodies, query values and secrets never. Past the failure
+ * budget of an address its refusals become one event per second and code, with an exact count.
+ *
+ * @see OWASP ASVS 5.0 sections 16.2 and 16.3
+ */
+export const audit: Auditor = (api) => {
+  const service = api.config.name;
+  const { recorder, accounts, crowd } = api;
+
+  function failed(x: Exchange | undefined, error: unknown, stage: string): void {
+    recorder.failed(error, { requestId: x?.id, route: x?.route?.name, stage });
+  }
+
+  function finished(x: Exchange, aborted: boolean): void {
+    try {
+      const { caller, refusal, route } = x;
+      const account = caller === undefined ? accountNamed(x) : accounts.hash(caller.subject);
+      const address = x.address?.text ?? "unknown";
+      const method = x.isHead ? "HEAD" : x.method === "" ? "-" : x.method;
+      recorder.record({
+        kind: "call",
+        time: x.timeMs,
+        service,
+        requestId: x.id,
+        account,
+        tenant: caller?.tenant,
+        proof: caller?.proof.kind,
+        address,
+        userAgent: x.headers["user-agent"]?.slice(0, defaults.userAgentMaxLength),
+        method,
+        route: route?.name,
+        status: x.status,
+        durationMs: Math.round((api.environment.clock.monotonic() - x.startedMs) * 1000) / 1000,
+        code: refusal?.code,
+        aborted,
+      });
+      const common = {
+        kind: "event",
+        time: x.timeMs,
+        service,
+        requestId: x.id,
+        status: x.status,
+        address,
+        method,
+        ...(account === undefined ? {} : { account }),
+        ...(caller?.tenant === undefined ? {} : { tenant: caller.tenant }),
+        ...(route === undefined ? {} : { route: route.name }),
+      } as const;
+      if (refusal !== undefined) {
+        crowd.refused(x.failureBudgetSpent, {
+          ...common,
+          type: "refused",
+          protection: refusal.protection,
+          code: refusal.code,
+          reason: refusal.reason,
+        });
+      } else if (route?.startsSession === true) {
+        recorder.record({ ...common, type: "signed-in", protection: "sessions" });
+      }
+    } catch (error) {
+      failed(x, error, "audit");
+    }
+  }
+
+  /** The account a sign-in named, hashed like a caller's subject would be. */
+  function accountNamed(x: Exchange): string | undefined {
+    const field = x.route?.accountField;
+    if (field === undefined || typeof x.bodyInput !== "object" || x.bodyInput === null) return undefined;
+    const name: unknown = Reflect.get(x.bodyInput, field);
+    return typeof name === "string" ? accounts.hash(name.normalize("NFC").toLowerCase()) : undefined;
+  }
+
+  return { finished, failed };
+};

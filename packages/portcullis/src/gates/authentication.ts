@@ -1,0 +1,60 @@
+import type { Caller } from "../caller.ts";
+import type { Exchange, Outcome } from "../exchange.ts";
+import type { RouteGate } from "../gate.ts";
+import type { Found } from "../lib/find-credential.ts";
+import { credentialFinder } from "../lib/find-credential.ts";
+import { Refusal } from "../refusal.ts";
+
+/**
+ * Proves who is calling. A route that is not public needs a caller; a header credential that is there and bad is 401 on
+ * every route, public ones too; a bad cookie is cleared and counts as absent, or nobody could sign in again. Two kinds
+ * of credential in one request are 400: nobody can say which one the client meant.
+ *
+ * @returns step; refuses with `no-credential`, `bad-credential`, `bad-token`, `bad-api-key` (401),
+ *   `several-credentials` (400), `verifier-unavailable` (503)
+ * @see RFC 9110 section 11.6 (Authorization, WWW-Authenticate), RFC 6750, OWASP ASVS 5.0 8.3.1 and 16.5.3
+ */
+export const authentication: RouteGate = (api, route) => {
+  const find = credentialFinder(api);
+  const rolesOf = api.config.roles;
+  const isPublic = route.access.public;
+
+  return function proveCaller(x) {
+    const found = find(x);
+    if (found instanceof Refusal) return found;
+    if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none", { headers: challenge });
+    const known = found.verifier.verifier.cached(found.value);
+    if (known !== undefined) return admit(x, known);
+    const proved = found.verifier.verifier.verify(found.value);
+    return proved instanceof Promise ? proved.then((late) => decide(x, found, late)) : decide(x, found, proved);
+  };
+
+  function decide(x: Exchange, found: Found, proved: Caller | Refusal): Outcome | Promise<Outcome> {
+    if (!(proved instanceof Refusal)) return admit(x, proved);
+    if (found.verifier.credential.carrier.in !== "cookie" || proved.status === 503) return proved;
+    x.clearedCookies = found.verifier.credential.carrier.cookies;
+    return isPublic ? undefined : new Refusal("no-credential", proved.reason, { headers: challenge });
+  }
+
+  function admit(x: Exchange, caller: Caller): Outcome | Promise<Outcome> {
+    if (rolesOf === undefined) {
+      x.caller = caller;
+      return undefined;
+    }
+    const roles = rolesOf(caller);
+    if (!(roles instanceof Promise)) {
+      x.caller = withRoles(caller, roles);
+      return undefined;
+    }
+    return roles.then((late) => {
+      x.caller = withRoles(caller, late);
+      return undefined;
+    });
+  }
+};
+
+/** No error code where no credential was sent. @see RFC 6750 section 3.1 */
+const challenge: readonly string[] = Object.freeze(["www-authenticate", "Bearer"]);
+function withRoles(caller: Caller, roles: readonly string[]): Caller {
+  return Object.freeze({ ...caller, roles: Object.freeze([...roles]) });
+}

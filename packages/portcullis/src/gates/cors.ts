@@ -1,0 +1,85 @@
+import { defaults } from "../defaults.ts";
+import { EarlyAnswer } from "../exchange.ts";
+import type { ArrivalGate, HeaderGate } from "../gate.ts";
+import { Refusal } from "../refusal.ts";
+
+/**
+ * Reads the Origin once: exactly one of the configured origins, or it is as if none had been sent. `null` is never one.
+ *
+ * @returns step; never refuses, because a browser is stopped by the missing header and other clients need none
+ */
+export const readOrigin: ArrivalGate = (api) => {
+  const origins = new Set(api.config.origins ?? []);
+  return function readOriginHeader(x) {
+    const origin = x.headers["origin"];
+    if (origin !== undefined && origins.has(origin)) x.allowedOrigin = origin;
+    return undefined;
+  };
+};
+
+/**
+ * Answers OPTIONS: a preflight from a configured origin gets the methods the path has and the headers an API reads;
+ * any other preflight is refused; an OPTIONS that is no preflight is 204 with Allow.
+ *
+ * @returns step; refuses with `preflight-refused` (403)
+ * @see Fetch standard, section CORS-preflight; OWASP ASVS 5.0 3.4.2
+ */
+export const preflight: ArrivalGate = (api) => {
+  const readable = new Set(["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]);
+  for (const { credential } of api.verifiers) {
+    if (credential.carrier.in === "header") readable.add(credential.carrier.header.toLowerCase());
+  }
+  if (typeof api.config.version === "object" && "header" in api.config.version) readable.add(api.config.version.header);
+  const allowHeaders = [...readable].join(", ");
+  const maxAge = String(defaults.preflightMaxAgeSeconds);
+
+  return function answerOptions(x) {
+    if (x.method !== "OPTIONS") return undefined;
+    const allow = x.allowedMethods.join(", ");
+    const asked = x.headers["access-control-request-method"];
+    if (x.headers["origin"] === undefined || asked === undefined) return new EarlyAnswer(204, ["allow", allow]);
+    if (x.allowedOrigin === undefined) return new Refusal("preflight-refused", "origin is not configured");
+    if (!x.allowedMethods.includes(asked)) return new Refusal("preflight-refused", "the path has no such method");
+    const headers = x.headers["access-control-request-headers"] ?? "";
+    const unknown = headers.split(",").find((name) => name.trim() !== "" && !readable.has(name.trim().toLowerCase()));
+    if (unknown !== undefined) return new Refusal("preflight-refused", "asks for a header this API does not read");
+    return new EarlyAnswer(204, [
+      "allow",
+      allow,
+      "access-control-allow-methods",
+      allow,
+      "access-control-allow-headers",
+      allowHeaders,
+      "access-control-max-age",
+      maxAge,
+    ]);
+  };
+};
+
+/**
+ * Adds the CORS headers and `Vary: Origin` to every answer, refusals too, wherever the API has origins: a cache must
+ * never hand one origin's answer to another. Credentials are allowed only where a cookie can be one.
+ */
+export const corsHeaders: HeaderGate = (api) => {
+  const origins = api.config.origins ?? [];
+  if (origins.length === 0) return () => undefined;
+  const takesCookies = api.verifiers.some(({ credential }) => credential.carrier.in === "cookie");
+  const block = new Map(
+    origins.map((origin) => [
+      origin,
+      [
+        "access-control-allow-origin",
+        origin,
+        ...(takesCookies ? ["access-control-allow-credentials", "true"] : []),
+        "access-control-expose-headers",
+        "x-request-id, retry-after, ratelimit, ratelimit-policy",
+      ],
+    ]),
+  );
+
+  return function addCorsHeaders(x, headers) {
+    headers.push("vary", "Origin");
+    const ours = x.allowedOrigin === undefined ? undefined : block.get(x.allowedOrigin);
+    if (ours !== undefined) for (const part of ours) headers.push(part);
+  };
+};

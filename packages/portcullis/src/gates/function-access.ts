@@ -1,0 +1,28 @@
+import type { RouteGate } from "../gate.ts";
+import { Refusal } from "../refusal.ts";
+
+/**
+ * Lets a caller use a function only with every scope and one of the roles that the route's policy names (BFLA).
+ *
+ * @returns step; refuses with `scope-missing` (403, with the scopes in WWW-Authenticate) or `role-missing` (403)
+ * @see OWASP API5:2023, RFC 6750 section 3.1 (insufficient_scope), OWASP ASVS 5.0 8.2.1
+ */
+export const functionAccess: RouteGate = (_api, route) => {
+  const { scopes, roles } = route.access;
+  if (route.access.public || (scopes.length === 0 && roles.length === 0)) return undefined;
+  const insufficient = ["www-authenticate", `Bearer error="insufficient_scope", scope="${scopes.join(" ")}"`];
+
+  return function requireScopesAndRoles(x) {
+    const { caller } = x;
+    if (caller === undefined) return new Refusal("no-credential", "no caller at a route that demands one");
+    for (const scope of scopes) {
+      if (!caller.scopes.includes(scope)) {
+        return new Refusal("scope-missing", `lacks ${scope}`, { headers: insufficient });
+      }
+    }
+    if (roles.length > 0 && !roles.some((role) => caller.roles.includes(role))) {
+      return new Refusal("role-missing", `needs one of ${roles.join(", ")}`);
+    }
+    return undefined;
+  };
+};

@@ -1,0 +1,124 @@
+import { defaults } from "../defaults.ts";
+import type { Exchange, Outcome } from "../exchange.ts";
+import type { RouteGate } from "../gate.ts";
+import { chain } from "../lib/chain.ts";
+import { explain } from "../lib/explain.ts";
+import { readMediaType } from "../lib/media-type.ts";
+import { pageReader } from "../lib/paging.ts";
+import { readJson } from "../lib/read-json.ts";
+import { Unreadable } from "../lib/unreadable.ts";
+import type { InputPart } from "../plan.ts";
+import { Refusal } from "../refusal.ts";
+
+/**
+ * Matches path, query, headers and body against the route's closed schemas; the handler gets what the schemas made of
+ * them. Unknown fields are refused (so nothing can be mass-assigned), text places take canonical numbers and booleans
+ * only, a body is JSON by its content type and by one strict reading of its bytes, and pages stay inside their bounds.
+ *
+ * @returns step; refuses with `invalid-input` (400, at most 20 places), `bad-body` (400), `media-type` (415),
+ *   `bad-cursor` (400)
+ * @see OWASP API3:2023, OWASP ASVS 5.0 2.2 and 15.3.3, RFC 8259, RFC 9110 section 15.5.16 (415 with Accept-Post)
+ */
+export const input: RouteGate = (api, route) => {
+  const limits = { maxDepth: defaults.jsonMaxDepth, maxKeys: defaults.jsonMaxKeys };
+  const names = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
+  const readPage = pageReader(api, route);
+  const headerNames = route.headers === undefined ? [] : Object.keys(route.headers.json.properties ?? {});
+  const accept = [route.method === "PATCH" ? "accept-patch" : "accept-post", "application/json"];
+
+  return function matchInput(x) {
+    return chain(matchParams(x), (first) => first ?? chain(matchQuery(x), (second) => second ?? matchRest(x)));
+  };
+
+  function matchRest(x: Exchange): Outcome | Promise<Outcome> {
+    return chain(matchHeaders(x), (outcome) => outcome ?? matchBody(x));
+  }
+
+  function matchParams(x: Exchange): Outcome | Promise<Outcome> {
+    if (names.length === 0) return undefined;
+    const values: Record<string, string> = {};
+    for (let i = 0; i < names.length; i++) values[names[i] ?? ""] = x.pathValues[i] ?? "";
+    if (route.params === undefined) {
+      x.params = values;
+      return undefined;
+    }
+    return match(route.params, values, "/params", (value) => {
+      x.params = value;
+    });
+  }
+
+  function matchQuery(x: Exchange): Outcome | Promise<Outcome> {
+    if (readPage === undefined) return matchOwnQuery(x, x.query);
+    return chain(readPage(x), (rest) => (rest instanceof Refusal ? rest : matchOwnQuery(x, rest)));
+  }
+
+  function matchOwnQuery(x: Exchange, values: Readonly<Record<string, string>>): Outcome | Promise<Outcome> {
+    if (route.query === undefined) {
+      for (const name in values) return unknownField(`/query/${pointerPart(name)}`);
+      return undefined;
+    }
+    return match(route.query, values, "/query", (value) => {
+      x.queryInput = value;
+    });
+  }
+
+  function matchHeaders(x: Exchange): Outcome | Promise<Outcome> {
+    if (route.headers === undefined) return undefined;
+    const values: Record<string, string> = {};
+    for (const name of headerNames) {
+      const value = x.headers[name];
+      if (value !== undefined) values[name] = value;
+    }
+    return match(route.headers, values, "/headers", (value) => {
+      x.headerInput = value;
+    });
+  }
+
+  function matchBody(x: Exchange): Outcome | Promise<Outcome> {
+    if (route.body === undefined) return undefined;
+    const type = readMediaType(x.headers["content-type"] ?? "");
+    if (type instanceof Unreadable || type.type !== "application/json") {
+      return new Refusal("media-type", "the body is not declared as application/json", { headers: accept });
+    }
+    const value = readJson(x.body ?? noBytes, limits);
+    if (value instanceof Unreadable) return new Refusal("bad-body", `${value.reason} ${value.where}`);
+    return match(route.body, value, "/body", (matched) => {
+      x.bodyInput = matched;
+    });
+  }
+};
+
+const noBytes = new Uint8Array(0);
+
+function match(part: InputPart, raw: unknown, at: string, keep: (value: unknown) => void): Outcome | Promise<Outcome> {
+  const value = part.coerce === undefined || !isTextRecord(raw) ? raw : part.coerce(raw);
+  const result = part.schema["~standard"].validate(value);
+  return result instanceof Promise ? result.then(decide) : decide(result);
+
+  function decide(result: ValidationResult): Outcome {
+    if (result.issues === undefined) {
+      keep(result.value);
+      return undefined;
+    }
+    const errors = explain(part.json, value, result.issues)
+      .slice(0, defaults.validationErrorsMax)
+      .map((entry) => ({ pointer: at + entry.pointer, reason: entry.reason }));
+    const reason = result.issues.map((issue) => issue.message).join("; ");
+    return new Refusal("invalid-input", reason.slice(0, 500), { errors });
+  }
+}
+
+type ValidationResult = Awaited<ReturnType<InputPart["schema"]["~standard"]["validate"]>>;
+
+function isTextRecord(raw: unknown): raw is Readonly<Record<string, string>> {
+  return typeof raw === "object" && raw !== null;
+}
+
+function unknownField(pointer: string): Refusal {
+  return new Refusal("invalid-input", `undeclared ${pointer}`, { errors: [{ pointer, reason: "unknown" }] });
+}
+
+/** A name as part of a JSON Pointer, cut to 64 characters. @see RFC 6901 section 3 */
+function pointerPart(name: string): string {
+  return name.slice(0, 64).replaceAll("~", "~0").replaceAll("/", "~1");
+}

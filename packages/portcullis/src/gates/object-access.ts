@@ -1,0 +1,206 @@
+import type { Exchange, Outcome } from "../exchange.ts";
+import type { RouteGate } from "../gate.ts";
+import { chain } from "../lib/chain.ts";
+import { chooseOutput } from "../lib/choose-output.ts";
+import type { Reached } from "../lib/reach.ts";
+import { rolesWithin } from "../lib/reach.ts";
+import type { EgressOptOut } from "../output.ts";
+import type { PlannedObject, RoutePlan } from "../plan.ts";
+import { Refusal } from "../refusal.ts";
+import type { AnyResource } from "../resource.ts";
+
+/**
+ * Loads every object a request names, through its resource's rule, wherever the id stands. What the caller may not see
+ * is 404 with the same answer as what does not exist; what he may see but not do this to is 403. The handler never
+ * meets an object that did not pass.
+ *
+ * @returns step; refuses with `object-not-found` (404), `object-role-missing` (403), `object-unavailable` (503)
+ * @see OWASP API1:2023, OWASP ASVS 5.0 8.2.2
+ */
+export const objectAccess: RouteGate = (_api, route) => {
+  const planned = route.objects;
+  if (planned.length === 0) return undefined;
+  const demands = [...route.access.objectRole];
+
+  return function loadObjects(x) {
+    const objects: Record<string, unknown> = Object.create(null);
+    const reached: Record<string, Reached> = Object.create(null);
+    x.objects = objects;
+    x.reached = reached;
+    return loadFrom(0);
+
+    function loadFrom(next: number): Outcome | Promise<Outcome> {
+      const one = planned[next];
+      if (one === undefined) return requireRoles();
+      return chain(loadOne(one), (outcome) => outcome ?? loadFrom(next + 1));
+    }
+
+    function loadOne(one: PlannedObject): Outcome | Promise<Outcome> {
+      const raw = idIn(x, one);
+      if (one.each) return loadEach(one, raw);
+      // An optional id that was not sent names nothing; the handler gets undefined.
+      if (raw === undefined && one.place !== "path") return undefined;
+      return chain(reach(x, one, raw), (found) => {
+        if (found instanceof Refusal) return found;
+        objects[one.name] = found.object;
+        reached[one.name] = found;
+        return undefined;
+      });
+    }
+
+    function loadEach(one: PlannedObject, raw: unknown): Outcome | Promise<Outcome> {
+      if (raw === undefined) return undefined;
+      if (!Array.isArray(raw)) return missing(one);
+      const list: unknown[] = [];
+      objects[one.name] = list;
+      const from = (index: number): Outcome | Promise<Outcome> => {
+        if (index >= raw.length) return undefined;
+        return chain(reach(x, one, raw[index]), (found) => {
+          if (found instanceof Refusal) return found;
+          list.push(found.object);
+          return from(index + 1);
+        });
+      };
+      return from(0);
+    }
+
+    function requireRoles(): Outcome {
+      for (const [name, roles] of demands) {
+        const held = reached[name]?.roles ?? [];
+        if (!roles.some((role) => held.includes(role))) {
+          return new Refusal("object-role-missing", `needs one of ${roles.join(", ")} in ${name}`);
+        }
+      }
+      return undefined;
+    }
+  };
+};
+
+/**
+ * Checks the objects in an answer against the same rule, on the handler's raw value, before anything is filtered. One
+ * object that is not the caller's, or whose owner cannot be read, aborts the whole answer: the handler has a hole.
+ *
+ * @returns step; refuses with `foreign-object` (500), `unbounded-list` (500)
+ */
+export const egress: RouteGate = (_api, route) => {
+  const usesResource = route.outputs.some(({ rule }) => mentionsResource(rule));
+  if (!usesResource) return undefined;
+
+  return function refuseForeignObjects(x) {
+    const rule = chooseOutput(route, x);
+    if (rule === undefined || !("kind" in rule)) return undefined;
+    if (rule.kind === "view") {
+      if (isOptedOut(x, rule.optOut)) return undefined;
+      const found = rule.at === undefined ? x.result : rule.at(x.result);
+      return Array.isArray(found)
+        ? everyOne(x, route, rule.resource, found)
+        : everyOne(x, route, rule.resource, [found]);
+    }
+    if (rule.kind === "list") {
+      const items = itemsOf(x.result);
+      if (items === undefined) return new Refusal("undeclared-output", "the handler returned no list of items");
+      return isOptedOut(x, rule.optOut) ? undefined : everyOne(x, route, rule.resource, items);
+    }
+    return undefined;
+  };
+};
+
+function mentionsResource(rule: RoutePlan["outputs"][number]["rule"]): boolean {
+  if (!("kind" in rule)) return false;
+  if (rule.kind === "by-role") return Object.values(rule.roles).some(mentionsResource);
+  return rule.kind === "view" || rule.kind === "list";
+}
+
+function isOptedOut(x: Exchange, optOut: EgressOptOut | undefined): boolean {
+  if (optOut === undefined) return false;
+  if (optOut.kind === "shared") return true;
+  const roles = x.caller?.roles ?? [];
+  return optOut.roles.some((role) => roles.includes(role));
+}
+
+function everyOne(x: Exchange, route: RoutePlan, resource: AnyResource, objects: readonly unknown[]): Outcome {
+  const parent = parentReached(x, route, resource);
+  for (const object of objects) {
+    if (typeof object !== "object" || object === null) {
+      return new Refusal("foreign-object", `a ${resource.name} in the answer is no object`);
+    }
+    if (rolesWithin(resource, object, x.caller, parent) === undefined) {
+      return new Refusal("foreign-object", `a ${resource.name} in the answer is not the caller's`);
+    }
+  }
+  return undefined;
+}
+
+/** The parent that this request has already reached, if it is one of the route's objects. */
+function parentReached(x: Exchange, route: RoutePlan, resource: AnyResource): Reached | undefined {
+  const wanted = resource.rule.parent?.resource;
+  if (wanted === undefined) return undefined;
+  const one = route.objects.find((object) => object.resource === wanted && !object.each);
+  return one === undefined ? undefined : x.reached[one.name];
+}
+
+/** Loads one object and asks the rule; a parent that the route does not name is loaded through its own rule first. */
+function reach(x: Exchange, one: PlannedObject, raw: unknown): Reached | Refusal | Promise<Reached | Refusal> {
+  if (typeof raw !== "string" || raw === "") return missing(one);
+  return chain(reachById(x, one.resource, raw, within(x, one), 0), (found) => found ?? missing(one));
+}
+
+function within(x: Exchange, one: PlannedObject): Reached | undefined {
+  return one.within === undefined ? undefined : x.reached[one.within];
+}
+
+/** Deeper nesting of parents than this is a loop. */
+const maxParents = 8;
+
+function reachById(
+  x: Exchange,
+  resource: AnyResource,
+  id: string,
+  parent: Reached | undefined,
+  depth: number,
+): Reached | undefined | Promise<Reached | undefined> {
+  if (depth > maxParents) return undefined;
+  return chain(resource.rule.load(id), (object) => {
+    if (object === null || object === undefined) return undefined;
+    return chain(parent ?? loadParent(x, resource, object, depth), (above) => {
+      const roles = rolesWithin(resource, object, x.caller, above);
+      return roles === undefined ? undefined : { resource, id, object, roles };
+    });
+  });
+}
+
+function loadParent(
+  x: Exchange,
+  resource: AnyResource,
+  object: unknown,
+  depth: number,
+): Reached | undefined | Promise<Reached | undefined> {
+  const up = resource.rule.parent;
+  if (up === undefined) return undefined;
+  const id = up.id(object);
+  return typeof id === "string" && id !== "" ? reachById(x, up.resource, id, undefined, depth + 1) : undefined;
+}
+
+function idIn(x: Exchange, one: PlannedObject): unknown {
+  if (one.place === "path") return read(x.params, one.field);
+  if (one.place === "query") return read(x.queryInput, one.field);
+  if (one.place === "header") return read(x.headerInput, one.field);
+  // A field inside the body is named by its path: `body.project.id`.
+  return one.field.split(".").reduce(read, x.bodyInput);
+}
+
+function read(value: unknown, field: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, field)
+    ? Reflect.get(value, field)
+    : undefined;
+}
+
+function itemsOf(value: unknown): readonly unknown[] | undefined {
+  const items = read(value, "items");
+  return Array.isArray(items) ? items : undefined;
+}
+
+/** Missing and out of reach are one refusal, so that nobody learns which. */
+function missing(one: PlannedObject): Refusal {
+  return new Refusal("object-not-found", `no ${one.resource.name} within the caller's reach`);
+}

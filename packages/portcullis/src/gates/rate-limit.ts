@@ -1,0 +1,172 @@
+import type { Exchange, Outcome } from "../exchange.ts";
+import type { ArrivalGate, HeaderGate, RouteGate } from "../gate.ts";
+import { chain } from "../lib/chain.ts";
+import type { Decision, Tariff } from "../limits/limiter.ts";
+import { LimitKey } from "../limits/key.ts";
+import { limitHeaders } from "../limits/headers.ts";
+import type { PlannedLimit } from "../limits/tariffs.ts";
+import { Refusal } from "../refusal.ts";
+import { credentialFinder } from "../lib/find-credential.ts";
+
+/**
+ * Stage one, before anything is proved: reserves one request of the address, of its /48 and of the share of the global
+ * limit that strangers may hold. An address whose failure budget is spent gets no further, unless it brings a credential
+ * that is proved already: guessing stops, neighbours behind one NAT do not.
+ *
+ * @returns step; refuses with `rate-limited`, `failure-budget-spent` (429) or `unknown-address` (400)
+ * @see OWASP API4:2023, OWASP ASVS 5.0 2.4.1 and 6.3.1
+ */
+export const reserve: ArrivalGate = (api) => {
+  const { arrival, addressFailures } = api.tariffs;
+  const find = credentialFinder(api);
+
+  return function reserveForAddress(x) {
+    if (x.address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
+    const key = LimitKey.ofAddress(x.address);
+    x.addressKey = key;
+    const failures = addressFailures.peek([key]);
+    if (!failures.admitted) {
+      x.failureBudgetSpent = true;
+      if (!isProvedAlready(x)) return refused(x, failures, "failure-budget-spent");
+    }
+    const decision = arrival.reserve([key, LimitKey.ofWideAddress(x.address), LimitKey.everyone]);
+    if (!decision.admitted) return refused(x, decision, "rate-limited");
+    x.reservation = decision;
+    x.decision = decision;
+    return undefined;
+  };
+
+  function isProvedAlready(x: Exchange): boolean {
+    const found = find(x);
+    if (found === undefined || found instanceof Refusal) return false;
+    return found.verifier.verifier.cached(found.value) !== undefined;
+  }
+};
+
+/**
+ * Stage two: all proved dimensions in one decision. The reservation is given back, so that the address bounds only
+ * callers that proved nothing; on a public route without a caller it stays. Nobody's refused call costs another's.
+ *
+ * @returns step; refuses with `rate-limited`, `failure-budget-spent` (429) or `limiter-unavailable` (503)
+ */
+export const settle: RouteGate = (api, route) => {
+  const { callerFailures } = api.tariffs;
+  const { proved, unproved } = api.tariffs.forRoute(route);
+  const keysOf = (x: Exchange, limits: readonly PlannedLimit[]): LimitKey[] =>
+    limits.map((limit) =>
+      limit.by === "tenant" && x.caller !== undefined ? LimitKey.ofTenant(x.caller) : ownKey(x, limit),
+    );
+
+  return function settleForCaller(x) {
+    const { caller, address, reservation } = x;
+    if (address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
+    if (caller === undefined) {
+      const keys = [LimitKey.everyone, ...keysOf(x, unproved.limits)];
+      return chain(unproved.tariff.settle(keys), (decision) => {
+        if (!decision.admitted) reservation?.giveBack();
+        return decide(x, decision) ?? countTries(x, unproved.tries);
+      });
+    }
+    const key = LimitKey.ofCaller(caller);
+    x.callerKey = key;
+    const failures = callerFailures.peek([key]);
+    if (!failures.admitted) {
+      reservation?.giveBack();
+      return refused(x, failures, "failure-budget-spent");
+    }
+    const keys = [LimitKey.everyone, LimitKey.ofWideAddress(address), key];
+    if (api.rates.tenant !== undefined) keys.push(LimitKey.ofTenant(caller));
+    for (const limit of keysOf(x, proved.limits)) keys.push(limit);
+    return chain(
+      proved.tariff.settle(keys, reservation),
+      (decision) => decide(x, decision) ?? countTries(x, proved.tries),
+    );
+  };
+
+  function countTries(
+    x: Exchange,
+    tries: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[],
+  ): Outcome {
+    for (const { tariff, limit } of tries) {
+      const outcome = tryOnce(x, tariff, ownKey(x, limit));
+      if (outcome !== undefined) return outcome;
+    }
+    return undefined;
+  }
+};
+
+/**
+ * The limits a policy puts on a value of the body, such as the account of a sign-in, once the schema has matched it.
+ *
+ * @returns step; refuses with `rate-limited` (429)
+ */
+export const byInputField: RouteGate = (api, route) => {
+  const fields = api.tariffs.forRoute(route).fields;
+  if (fields.length === 0) return undefined;
+
+  return function limitInputField(x) {
+    return from(0);
+
+    function from(index: number): Outcome | Promise<Outcome> {
+      const one = fields[index];
+      if (one === undefined) return undefined;
+      const { field } = one.limit;
+      const value: unknown =
+        field === undefined || typeof x.bodyInput !== "object" || x.bodyInput === null
+          ? undefined
+          : Reflect.get(x.bodyInput, field);
+      // What was not sent cannot be counted and was not demanded by the schema either.
+      if (typeof value !== "string" || field === undefined) return from(index + 1);
+      const key = LimitKey.ofInput(field, value);
+      if (one.limit.counts === "failures") return tryOnce(x, one.tariff, key) ?? from(index + 1);
+      return chain(one.tariff.settle([key]), (decision) => (decision.admitted ? from(index + 1) : decide(x, decision)));
+    }
+  };
+};
+
+/**
+ * After the outcome is known: charges the failure budget, gives back the tries that turned out well, and tells the
+ * client its limits.
+ */
+export const settleAfterwards: HeaderGate = (api) => {
+  const { addressFailures, callerFailures } = api.tariffs;
+  const write = limitHeaders(api.limiter.dimensions, api.config.rateLimitHeaders ?? "draft");
+
+  return function tellLimits(x, headers) {
+    if (failing.has(x.status)) {
+      if (x.callerKey !== undefined) callerFailures.charge([x.callerKey]);
+      else if (x.addressKey !== undefined) addressFailures.charge([x.addressKey]);
+    }
+    if (x.tries !== undefined && x.status < 400) for (const one of x.tries) one.giveBack();
+    if (x.decision !== undefined) write(x.decision, headers);
+  };
+};
+
+/** Answers that look like somebody trying doors. */
+const failing: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
+
+function ownKey(x: Exchange, limit: PlannedLimit): LimitKey {
+  if (limit.by === "caller" && x.callerKey !== undefined) return x.callerKey;
+  // Who proved nothing is counted by address, whatever the policy counts callers by.
+  return x.addressKey ?? LimitKey.everyone;
+}
+
+/** Takes one try now; it is given back if the answer is no failure, so that tries in flight cannot overshoot. */
+function tryOnce(x: Exchange, tariff: Tariff, key: LimitKey): Outcome {
+  const decision = tariff.reserve([key]);
+  if (!decision.admitted) return refused(x, decision, "rate-limited");
+  x.tries ??= [];
+  x.tries.push(decision);
+  return undefined;
+}
+
+function decide(x: Exchange, decision: Decision): Outcome {
+  if (!decision.admitted) return refused(x, decision, "rate-limited");
+  x.decision = decision;
+  return undefined;
+}
+
+function refused(x: Exchange, decision: Decision, code: "rate-limited" | "failure-budget-spent"): Refusal {
+  x.decision = decision;
+  return new Refusal(code, `dimension ${decision.dimension}, limit ${decision.limit}`);
+}

@@ -1,0 +1,40 @@
+import { defaults } from "../defaults.ts";
+import type { HeaderGate } from "../gate.ts";
+import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
+
+/**
+ * Adds the headers of an API that serves no pages to every answer, refusals and preflights too: nothing may be sniffed,
+ * framed, run, kept in a cache or embedded elsewhere, and https stays https. No header names the server or its version.
+ *
+ * HSTS is sent over https only, and never for loopback names, where it would break every other local project.
+ *
+ * @see OWASP ASVS 5.0 section 3.4, RFC 6797 section 7.2 (HSTS), RFC 9110 section 8.3 (content type)
+ */
+export const securityHeaders: HeaderGate = (api) => {
+  const always = [
+    "x-content-type-options",
+    "nosniff",
+    "x-frame-options",
+    "DENY",
+    "content-security-policy",
+    "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy",
+    "no-referrer",
+    "cross-origin-resource-policy",
+    "same-origin",
+  ];
+  const secure = [...always, "strict-transport-security", defaults.hsts];
+  const loopbackOnly = api.config.hosts.every((name) => isLoopbackHost(splitHost(name).host));
+
+  return function addSecurityHeaders(x, headers) {
+    const isSecure = x.scheme === "https" && !loopbackOnly && !isLoopbackHost(splitHost(x.host).host);
+    for (const part of isSecure ? secure : always) headers.push(part);
+    const cache = x.refusal === undefined && x.route?.access.public === true ? x.route.policy.cache : undefined;
+    headers.push("cache-control", cache ?? "no-store", "x-request-id", x.id);
+    if (x.refusal !== undefined) headers.push("content-type", "application/problem+json");
+    else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
+    for (const name of x.clearedCookies ?? []) {
+      headers.push("set-cookie", `${name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`);
+    }
+  };
+};

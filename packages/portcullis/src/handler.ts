@@ -1,0 +1,104 @@
+import type { Exchange, Outcome } from "./exchange.ts";
+import type { RouteGate } from "./gate.ts";
+import type { Deadlines } from "./lib/deadlines.ts";
+import { Answered } from "./output.ts";
+import type { RequestFacts } from "./policy.ts";
+import { Refusal } from "./refusal.ts";
+
+/**
+ * Runs the application's own code with what the gates proved, and nothing raw. A handler that takes longer than its
+ * time is answered for with 503 and told through its signal; what it throws is a bland 500.
+ *
+ * @returns step; refuses with whatever the handler refuses with, `internal` (500) or `handler-timeout` (503)
+ */
+export const handler: RouteGate = (api, route) => {
+  const run = route.handler;
+  const status = route.outputs[0]?.status ?? 200;
+
+  return function runHandler(x) {
+    const facts = new Facts(x);
+    const given: Record<string, unknown> = {
+      caller: x.caller,
+      params: x.params,
+      query: x.queryInput,
+      headers: x.headerInput,
+      body: x.bodyInput,
+      page: x.page,
+      request: facts,
+    };
+    for (const name in x.objects) given[name] = x.objects[name];
+    x.status = status;
+    const returned = run(given);
+    if (!isPromise(returned)) return take(x, returned);
+    return withinTime(api.deadlines, route.timeoutMs, returned, facts).then((late) => take(x, late));
+  };
+};
+
+function take(x: Exchange, returned: unknown): Outcome {
+  if (returned instanceof Refusal) return returned;
+  if (returned instanceof Answered) {
+    x.result = returned.value;
+    x.answerOptions = returned.options;
+    if (returned.options.status !== undefined) x.status = returned.options.status;
+    return undefined;
+  }
+  x.result = returned;
+  return undefined;
+}
+
+function withinTime(deadlines: Deadlines, timeoutMs: number, work: Promise<unknown>, facts: Facts): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const deadline = deadlines.add(timeoutMs, () => {
+      facts.timedOut();
+      resolve(new Refusal("handler-timeout", `still running after ${timeoutMs} ms`));
+    });
+    work.then(
+      (value) => {
+        deadlines.remove(deadline);
+        resolve(value);
+      },
+      (error: unknown) => {
+        deadlines.remove(deadline);
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Facts for the handler; the signal is made only where somebody asks for it. */
+class Facts implements RequestFacts {
+  readonly #x: Exchange;
+  #timeout: AbortController | undefined;
+  #isTimedOut = false;
+
+  constructor(x: Exchange) {
+    this.#x = x;
+  }
+
+  get id(): string {
+    return this.#x.id;
+  }
+
+  get timeMs(): number {
+    return this.#x.timeMs;
+  }
+
+  get address(): string {
+    return this.#x.address?.text ?? "unknown";
+  }
+
+  get signal(): AbortSignal {
+    this.#timeout ??= new AbortController();
+    if (this.#isTimedOut) this.#timeout.abort();
+    return AbortSignal.any([this.#x.arrival.signal(), this.#timeout.signal]);
+  }
+
+  timedOut(): void {
+    this.#isTimedOut = true;
+    this.#timeout?.abort();
+  }
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise || (typeof value === "object" && value !== null && "then" in value);
+}

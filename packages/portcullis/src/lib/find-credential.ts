@@ -1,0 +1,82 @@
+import type { Exchange } from "../exchange.ts";
+import type { ApiPlan, PlannedVerifier } from "../plan.ts";
+import { Refusal } from "../refusal.ts";
+import { readCookies } from "./cookies.ts";
+import { Unreadable } from "./unreadable.ts";
+
+/** A credential that was sent, and who can prove it. */
+export interface Found {
+  readonly verifier: PlannedVerifier;
+  readonly value: string;
+}
+
+const invalid: readonly string[] = Object.freeze(["www-authenticate", 'Bearer error="invalid_token"']);
+
+/**
+ * Finds the one credential of a request without proving it. The rate limiter asks the same function whether a request
+ * carries a credential that is already proved.
+ */
+export function credentialFinder(api: ApiPlan): (x: Exchange) => Found | Refusal | undefined {
+  const bearers = api.verifiers.filter(({ credential }) => credential.carrier.in === "authorization");
+  const named = api.verifiers.flatMap((verifier) =>
+    verifier.credential.carrier.in === "header"
+      ? [{ verifier, header: verifier.credential.carrier.header.toLowerCase() }]
+      : [],
+  );
+  const cookied = api.verifiers.flatMap((verifier) =>
+    verifier.credential.carrier.in === "cookie" ? [{ verifier, cookies: verifier.credential.carrier.cookies }] : [],
+  );
+
+  return function findCredential(x) {
+    let found: Found | undefined;
+    const authorization = x.headers["authorization"];
+    if (authorization !== undefined) {
+      const value = bearerValue(authorization);
+      const verifier = value === undefined ? undefined : bearers.find((one) => one.verifier.recognises(value));
+      if (value === undefined || verifier === undefined) {
+        return new Refusal("bad-credential", "Authorization is nothing this API knows", { headers: invalid });
+      }
+      found = { verifier, value };
+    }
+    for (const { verifier, header } of named) {
+      const value = x.headers[header];
+      if (value === undefined) continue;
+      if (found !== undefined) return new Refusal("several-credentials", `Authorization and ${header}`);
+      found = { verifier, value };
+    }
+    const cookie = cookied.length === 0 ? undefined : x.headers["cookie"];
+    if (cookie === undefined) return found;
+    for (const { verifier, cookies } of cookied) {
+      const values = readCookies(cookie, cookies);
+      if (values instanceof Unreadable) return new Refusal("bad-header", `${values.reason} ${values.where}`);
+      const present = cookies.filter((name) => values[name] !== undefined && values[name] !== "");
+      if (present.length === 0) continue;
+      if (found !== undefined) return new Refusal("several-credentials", "a header credential and a cookie");
+      found = { verifier, value: present.map((name) => `${name}=${values[name] ?? ""}`).join("; ") };
+    }
+    return found;
+  };
+}
+
+/** The token after exactly `Bearer` and one blank; undefined for every other scheme and shape. @see RFC 6750 2.1 */
+function bearerValue(authorization: string): string | undefined {
+  if (authorization.length < 8 || authorization.charCodeAt(6) !== 0x20) return undefined;
+  if (!authorization.startsWith("Bearer") && authorization.slice(0, 6).toLowerCase() !== "bearer") return undefined;
+  const value = authorization.slice(7);
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    const isToken68 =
+      (code >= 0x30 && code <= 0x39) ||
+      (code >= 0x41 && code <= 0x5a) ||
+      (code >= 0x61 && code <= 0x7a) ||
+      code === 0x2d ||
+      code === 0x2e ||
+      code === 0x5f ||
+      code === 0x7e ||
+      code === 0x2b ||
+      code === 0x2f ||
+      code === 0x3d;
+    if (!isToken68) return undefined;
+  }
+  return value;
+}

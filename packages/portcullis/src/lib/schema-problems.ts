@@ -1,0 +1,202 @@
+import { isBoundedPattern } from "./bounded-pattern.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import type { Place } from "./schema-places.ts";
+import { maxPlaces, walkPlaces } from "./schema-places.ts";
+import type { Shape } from "./schema-shape.ts";
+
+/** Why a schema cannot guard a route, and what to write instead. */
+export interface SchemaProblem {
+  /** JSON Pointer into the data the schema describes; any item of an array is `*`. The whole value is "". */
+  readonly pointer: string;
+  /** What is wrong, one sentence without the field's name. */
+  readonly problem: string;
+  /** What to write instead, one sentence. */
+  readonly fix: string;
+}
+
+/**
+ * What keeps a schema from guarding an input: anything a caller could make larger than declared, or add to it.
+ *
+ * Every object must be closed, and every text, array and number bounded on the side that can grow. A record is a
+ * problem even over listed names, because JSON Schema does not say whether its library refuses the others.
+ */
+export function inputProblems(schema: JsonSchema): readonly SchemaProblem[] {
+  return problemsOf(schema, (shape, report) => {
+    if (shape.types.has("object") && !shape.closed) {
+      if (shape.record !== undefined) report(problems.record);
+      else report(problems.openInput);
+    }
+    if (shape.values !== undefined) return;
+    if (shape.types.has("string") && !isBoundedText(shape)) {
+      report(shape.formats.some((format) => endlessFormats.has(format)) ? problems.endlessFormat : problems.text);
+    }
+    if (shape.types.has("array") && shape.maxItems === Number.POSITIVE_INFINITY) report(problems.array);
+    if (shape.types.has("integer") && !isBoundedNumber(shape)) report(problems.number);
+  });
+}
+
+/**
+ * What keeps a schema from saying what leaves: open objects, unnamed types, lists without an end.
+ *
+ * A record over listed names is fine here, because our own serializer writes those names and no others.
+ */
+export function outputProblems(schema: JsonSchema): readonly SchemaProblem[] {
+  return problemsOf(schema, (shape, report) => {
+    if (shape.types.has("object") && !shape.closed && shape.record !== "listed") {
+      report(shape.record === "open" ? problems.record : problems.openOutput);
+    }
+    if (shape.types.has("array") && shape.maxItems === Number.POSITIVE_INFINITY) report(problems.array);
+  });
+}
+
+/**
+ * Where a schema takes or gives the id of some object: fields named `id`, `…Id`, `…Ids`, `…_id`, `…-ids` and the like,
+ * and fields whose format is made for ids (uuid, ulid, cuid, ksuid, xid, nanoid), at any depth.
+ *
+ * @returns pointers of the fields, in declared order; a list of ids is named by its field, not by its items
+ */
+export function idFields(schema: JsonSchema): readonly string[] {
+  const pointers = new Set<string>();
+  walkPlaces(schema, ({ name, pointer, fieldPointer, shape }) => {
+    if (name === undefined) return;
+    const isNamedSo = pointer === fieldPointer && idName.test(name);
+    if (isNamedSo || shape.formats.some((format) => idFormats.has(format))) pointers.add(fieldPointer);
+  });
+  return [...pointers];
+}
+
+/** Names of the properties an object schema declares at its top, over all alternatives, in declared order. */
+export function fieldNames(schema: JsonSchema): readonly string[] {
+  const names = new Set<string>();
+  walkPlaces(schema, ({ pointer, shape }) => {
+    if (pointer !== "" || shape.alternatives !== undefined) return;
+    for (const name of shape.fields.keys()) names.add(name);
+  });
+  return [...names];
+}
+
+/** Where a field of this name is declared, at any depth, spelled exactly so. Empty: nowhere. */
+export function placesOfField(schema: JsonSchema, name: string): readonly string[] {
+  const pointers = new Set<string>();
+  walkPlaces(schema, (place) => {
+    if (place.name === name && place.pointer === place.fieldPointer) pointers.add(place.pointer);
+  });
+  return [...pointers];
+}
+
+/** Whether a field of this name is declared at any depth. */
+export function declaresField(schema: JsonSchema, name: string): boolean {
+  return placesOfField(schema, name).length > 0;
+}
+
+type Report = (problem: Omit<SchemaProblem, "pointer">) => void;
+
+function problemsOf(schema: JsonSchema, judge: (shape: Shape, report: Report) => void): readonly SchemaProblem[] {
+  const found = new Map<string, SchemaProblem>();
+  function report(pointer: string, problem: string, fix: string): void {
+    found.set(`${pointer}\n${problem}`, { pointer, problem, fix });
+  }
+  const complete = walkPlaces(schema, ({ pointer, shape }: Place) => {
+    for (const reason of shape.unclear) {
+      report(
+        pointer,
+        `The schema is not clear: ${reason}.`,
+        "Say the exact type, with the keywords that are supported.",
+      );
+    }
+    if (shape.alternatives !== undefined || shape.unclear.length > 0) return;
+    judge(shape, ({ problem, fix }) => report(pointer, problem, fix));
+  });
+  if (!complete) {
+    report("", `The schema has more than ${maxPlaces} places.`, "Split it, or reach fewer definitions from it.");
+  }
+  return [...found.values()];
+}
+
+function isBoundedText(shape: Shape): boolean {
+  return (
+    shape.maxLength < Number.POSITIVE_INFINITY ||
+    shape.formats.some((format) => boundedFormats.has(format)) ||
+    shape.patterns.some(isBoundedPattern)
+  );
+}
+
+/** The largest double is where JSON's numbers end anyway, so naming it bounds nothing (`z.float64()`). */
+function isBoundedNumber(shape: Shape): boolean {
+  return shape.minimum > -Number.MAX_VALUE && shape.maximum < Number.MAX_VALUE;
+}
+
+/**
+ * Formats whose grammar ends. The fraction of a second in `date-time` and `time` may be long by RFC 3339; they are here
+ * because nobody puts a length on a time, and the cap on the body ends it.
+ */
+const boundedFormats: ReadonlySet<string> = new Set([
+  "uuid",
+  "date",
+  "date-time",
+  "time",
+  "ipv4",
+  "ipv6",
+  "cidrv4",
+  "cidrv6",
+  "mac",
+  "ulid",
+  "xid",
+  "ksuid",
+  "e164",
+]);
+
+/** Well-known formats that look as if they ended and do not: named in the problem, because it surprises. */
+const endlessFormats: ReadonlySet<string> = new Set([
+  "email",
+  "idn-email",
+  "uri",
+  "uri-reference",
+  "iri",
+  "hostname",
+  "cuid",
+  "cuid2",
+  "nanoid",
+  "jwt",
+  "base64",
+  "base64url",
+  "duration",
+  "regex",
+  "emoji",
+]);
+
+const idFormats: ReadonlySet<string> = new Set(["uuid", "guid", "ulid", "cuid", "cuid2", "ksuid", "xid", "nanoid"]);
+
+/** By capital or by separator, so that "paid" and "grid" are words and "projectId" and "X-Project-ID" are ids. */
+const idName = /(?:^|[_-])(?:id|Id|ID)[sS]?$|[a-z0-9](?:Id|ID)s?$/;
+
+const problems = {
+  openInput: {
+    problem: "The object is open: a caller may add fields.",
+    fix: "Close it: z.strictObject({ … }), which says additionalProperties: false.",
+  },
+  openOutput: {
+    problem: "The object is open: it does not say which fields may leave.",
+    fix: "Close it: z.object({ … }) or z.strictObject({ … }), which says additionalProperties: false.",
+  },
+  record: {
+    problem: "The object is a record: its names are not declared.",
+    fix: "Name each field in a closed object, or take a bounded array of { key, value } objects.",
+  },
+  text: {
+    problem: "The text has no greatest length.",
+    fix: "Add .max(n), or an enum, or a format or anchored pattern that cannot grow.",
+  },
+  endlessFormat: {
+    problem: "The text has no greatest length; its format does not set one.",
+    fix: "Add .max(n): 254 for an e-mail address, 2000 for a URL.",
+  },
+  array: {
+    problem: "The array has no greatest number of items.",
+    fix: "Add .max(n).",
+  },
+  number: {
+    problem: "The number is not bounded on both sides.",
+    fix: "Add .min(a) and .max(b), or take z.int().",
+  },
+} as const;

@@ -1,0 +1,32 @@
+import type { RouteLimit } from "../policy.ts";
+
+/** What a route that reads allows where its policy names no limit: 60 a minute per caller. */
+export const read: RouteLimit = Object.freeze({ rate: "60/min", by: "caller" });
+
+/** What a route that writes allows where its policy names no limit: 10 a minute per caller. */
+export const write: RouteLimit = Object.freeze({ rate: "10/min", by: "caller" });
+
+/**
+ * Limits of a sign-in: 5 tries a minute per address, against one machine that tries many accounts; 5 a minute per
+ * account, against many machines that try one; and 5 failures an hour per account, which successes do not use up. Nobody
+ * is locked out for good: an hour later there is room again.
+ *
+ * @param account  body field that names the account, such as `body.email`
+ * @see OWASP ASVS 5.0 items 6.1.1 and 6.3.1 (anti-brute-force controls that cannot be used to lock accounts)
+ */
+export function signIn(account: `body.${string}`): readonly RouteLimit[] {
+  return Object.freeze([
+    Object.freeze({ rate: "5/min", by: "address" }),
+    Object.freeze({ rate: "5/min", by: account }),
+    Object.freeze({ rate: "5/h", by: account, counts: "failures" }),
+  ] as const satisfies readonly RouteLimit[]);
+}
+
+/**
+ * Limits of a sign-up: the same as of a sign-in, because its answers tell as much about which accounts exist.
+ *
+ * @param account  body field that names the account, such as `body.email`
+ */
+export function signUp(account: `body.${string}`): readonly RouteLimit[] {
+  return signIn(account);
+}

@@ -1,0 +1,137 @@
+import type { Dimension, Limiter, Tariff } from "./limiter.ts";
+import type { Rate } from "./rate.ts";
+
+/** The limits of the whole API. */
+export interface ApiRates {
+  readonly global: Rate;
+  readonly unproved: Rate;
+  readonly address: Rate;
+  readonly wideAddress: Rate;
+  readonly caller: Rate;
+  readonly tenant: Rate | undefined;
+  readonly failures: Rate;
+}
+
+/** One limit of a route. */
+export interface PlannedLimit {
+  readonly rate: Rate;
+  readonly by: "caller" | "address" | "tenant" | "field";
+  /** Body field, for `field`. */
+  readonly field: string | undefined;
+  readonly counts: "requests" | "failures";
+}
+
+/** What counting needs to know of a route. */
+interface CountedRoute {
+  /** Place among the API's routes; keeps their counters apart. */
+  readonly index: number;
+  readonly limits: readonly PlannedLimit[];
+}
+
+/** Everything an API counts, prepared once: which dimensions there are and what each kind of call takes from them. */
+export interface Tariffs {
+  /** Keys: address, wide address, everyone. */
+  readonly arrival: Tariff;
+  /** Key: address. */
+  readonly addressFailures: Tariff;
+  /** Key: caller. */
+  readonly callerFailures: Tariff;
+  forRoute(route: CountedRoute): RouteTariffs;
+}
+
+/** What one route takes. */
+export interface RouteTariffs {
+  /** Keys: everyone, wide address, caller, tenant where the API limits tenants, then one per limit. */
+  readonly proved: SettleTariff;
+  /** Keys: everyone, then one per limit. */
+  readonly unproved: SettleTariff;
+  /** Limits by an input field; one key each. */
+  readonly fields: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[];
+}
+
+interface SettleTariff {
+  readonly tariff: Tariff;
+  readonly limits: readonly PlannedLimit[];
+  /** Limits that only count failures; one key each. */
+  readonly tries: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[];
+}
+
+/** The dimensions of an API, in order; routes with the same limits share a table and count apart by scope. */
+export interface PlannedDimensions {
+  readonly dimensions: readonly Dimension[];
+  /** Index of the dimension for the n-th limit of a route. */
+  indexOf(limit: PlannedLimit, place: number): number;
+}
+
+const address = 0;
+const wideAddress = 1;
+const unprovedShare = 2;
+const global = 3;
+const provedAddress = 4;
+const caller = 5;
+const addressFailures = 6;
+const callerFailures = 7;
+const tenant = 8;
+
+/** Lays out the dimensions of an API: the fixed ones, then one per distinct rate that routes declare. */
+export function planDimensions(rates: ApiRates, routes: readonly CountedRoute[]): PlannedDimensions {
+  const dimensions: Dimension[] = [];
+  dimensions[address] = { name: "address", rate: rates.address };
+  dimensions[wideAddress] = { name: "wide-address", rate: rates.wideAddress, advertised: false };
+  // One counter for everybody tells one caller about the others, so it is never shown.
+  dimensions[unprovedShare] = { name: "unproved", rate: rates.unproved, capacity: 1, advertised: false };
+  dimensions[global] = { name: "global", rate: rates.global, capacity: 1, advertised: false };
+  dimensions[provedAddress] = { name: "proved-address", rate: rates.wideAddress, advertised: false };
+  dimensions[caller] = { name: "caller", rate: rates.caller };
+  dimensions[addressFailures] = { name: "failures", rate: rates.failures };
+  dimensions[callerFailures] = { name: "caller-failures", rate: rates.failures };
+  dimensions[tenant] = {
+    name: "tenant",
+    rate: rates.tenant ?? rates.global,
+    advertised: false,
+    capacity: rates.tenant === undefined ? 1 : 16_384,
+  };
+
+  const byRate = new Map<string, number>();
+  const keyOf = (limit: PlannedLimit, place: number): string =>
+    `${limit.rate.limit}/${limit.rate.windowMs}/${limit.by}/${place}`;
+  for (const route of routes) {
+    route.limits.forEach((limit, place) => {
+      const key = keyOf(limit, place);
+      if (byRate.has(key)) return;
+      byRate.set(key, dimensions.length);
+      dimensions.push({ name: byRate.size === 1 ? "route" : `route-${byRate.size}`, rate: limit.rate });
+    });
+  }
+  return { dimensions, indexOf: (limit, place) => byRate.get(keyOf(limit, place)) ?? 0 };
+}
+
+/** Prepares the tariffs of an API over a limiter with {@link planDimensions}' dimensions. */
+export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates: ApiRates): Tariffs {
+  return {
+    arrival: limiter.tariff([{ dimension: address }, { dimension: wideAddress }, { dimension: unprovedShare }]),
+    addressFailures: limiter.tariff([{ dimension: addressFailures }]),
+    callerFailures: limiter.tariff([{ dimension: callerFailures }]),
+    forRoute(route) {
+      const numbered = route.limits.map((limit, place) => ({
+        limit,
+        demand: { dimension: planned.indexOf(limit, place), scope: route.index },
+      }));
+      const ofRequests = numbered.filter(({ limit }) => limit.by !== "field" && limit.counts === "requests");
+      const tries = numbered
+        .filter(({ limit }) => limit.by !== "field" && limit.counts === "failures")
+        .map(({ limit, demand }) => ({ limit, tariff: limiter.tariff([demand]) }));
+      const limits = ofRequests.map(({ limit }) => limit);
+      const demands = ofRequests.map(({ demand }) => demand);
+      const provedFixed = [{ dimension: global }, { dimension: provedAddress }, { dimension: caller }];
+      if (rates.tenant !== undefined) provedFixed.push({ dimension: tenant });
+      return {
+        proved: { tariff: limiter.tariff([...provedFixed, ...demands]), limits, tries },
+        unproved: { tariff: limiter.tariff([{ dimension: global }, ...demands]), limits, tries },
+        fields: numbered
+          .filter(({ limit }) => limit.by === "field")
+          .map(({ limit, demand }) => ({ limit, tariff: limiter.tariff([demand]) })),
+      };
+    },
+  };
+}

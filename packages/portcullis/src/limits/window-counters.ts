@@ -1,0 +1,27 @@
+/**
+ * Counters over a sliding window for a fixed number of entries, held in memory that is set aside at once.
+ *
+ * Times are ticks that never go back from one call to the next. Costs are whole and at least 1.
+ */
+export interface WindowCounters {
+  /** Bytes set aside. */
+  readonly bytes: number;
+
+  /** What counts against the entry's limit at this time. Never less than what was added in the last window. */
+  used(entry: number, tick: number): number;
+
+  /** The first tick, this one or later, at which `cost` more would fit; Infinity where the limit itself is smaller. */
+  fitsAt(entry: number, tick: number, cost: number): number;
+
+  /** Adds without asking whether it fits; over the limit it stays closed until enough has left the window. */
+  add(entry: number, tick: number, cost: number): void;
+
+  /** Takes back what was added at `addedAt`, as far as it has not left the window. */
+  remove(entry: number, addedAt: number, cost: number): void;
+
+  /** Forgets everything in an entry. */
+  clear(entry: number, tick: number): void;
+
+  /** Makes one entry count what another counts. */
+  copy(from: number, to: number): void;
+}

@@ -1,0 +1,81 @@
+import type { Answer, Arrival } from "./exchange.ts";
+import type { Problem } from "./environment.ts";
+import type { RefusalCode } from "./refusal.ts";
+
+/** What an adapter needs of an API. */
+export interface Served {
+  readonly name: string;
+  /** Throws with every problem where there is one; called before the first request. */
+  start(facts: AdapterFacts): void;
+  handle(arrival: Arrival): Handled | Promise<Handled>;
+  /** An answer to what never became a request: a parse error, a flood, a tunnel. Recorded like any refusal. */
+  refuse(code: RefusalCode, reason: string, peer: string): Answer;
+  /** Writes what is waiting and closes the sinks. */
+  stop(): Promise<void>;
+}
+
+/** An answer together with what has to be told when it has been sent. */
+export interface Handled {
+  readonly answer: Answer;
+  /** HEAD: send the headers only. */
+  readonly isHead: boolean;
+  /** Called exactly once, after the last byte or the abort. */
+  finished(aborted: boolean): void;
+}
+
+/** What an adapter knows at start, for the start-up checks. */
+export interface AdapterFacts {
+  readonly adapter: string;
+  /** How the socket is protected. */
+  readonly tls: "1.3" | "1.2" | "none" | "unknown";
+  /** True where only this machine can connect. */
+  readonly loopbackOnly: boolean;
+  /** Facts that cannot be known, for the manifest. */
+  readonly unknown: readonly string[];
+}
+
+/** How to serve an API on sockets of our own. */
+export interface ListenOptions {
+  /** TCP port, 0 .. 65535; 0 lets the system choose. */
+  readonly port: number;
+  /** Address to bind. Default `127.0.0.1` without tls and without proxies, else all. */
+  readonly host?: string;
+  /** Certificate and key in PEM. Without them only a trusted proxy or loopback may speak plain http. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Oldest TLS version spoken. Default 1.3; 1.2 also has to stand in createApi as minTls. */
+  readonly minTls?: "1.3" | "1.2";
+  /** Port of the health answers, never the API's own; undefined: none. Bound to loopback unless `healthHost` says so. */
+  readonly healthPort?: number;
+  readonly healthHost?: string;
+  /** Milliseconds for the request line and headers. Default 10_000. */
+  readonly headersTimeoutMs?: number;
+  /** Milliseconds for requests under way when stopping. Default 10_000. */
+  readonly drainTimeoutMs?: number;
+  /** Most connections at once; more are closed with 503. Default 10_000. */
+  readonly maxConnections?: number;
+  /** Stop gracefully on SIGTERM and SIGINT. Default true. */
+  readonly handleSignals?: boolean;
+}
+
+/** A served API. */
+export interface Listening {
+  readonly port: number;
+  readonly host: string;
+  /** `https://localhost:8443`, by the first configured host where there is one. */
+  readonly url: string;
+  readonly healthPort: number | undefined;
+  /** Stops accepting, lets requests under way end, writes the last records. */
+  close(): Promise<void>;
+}
+
+/** What stands in a start that was refused: all problems at once. */
+export class StartRefused extends Error {
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
+    const lines = problems.map((p) => `  ${p.where}\n    ${p.field}: ${p.problem}\n    fix: ${p.fix}`);
+    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    super(`This API does not start: ${count} in its policies.\n${lines.join("\n")}`);
+    this.name = "StartRefused";
+    this.problems = problems;
+  }
+}

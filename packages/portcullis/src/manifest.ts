@@ -1,0 +1,242 @@
+import { defaults } from "./defaults.ts";
+import { isByRole } from "./lib/choose-output.ts";
+import { outputJsonSchema } from "./lib/standard-schema.ts";
+import type { AdapterFacts } from "./listen.ts";
+import type { ByRoleOutput, OutputRule } from "./output.ts";
+import type { DeclaredRoute, PlannedOutput, RoutePlan } from "./plan.ts";
+import { planRates, planRoute } from "./plan.ts";
+import type { ApiConfig } from "./policy.ts";
+import type { AnyResource } from "./resource.ts";
+
+/** OpenAPI 3.1 with `x-portcullis`; docs/manifest.md says what each member means. */
+export type Manifest = Readonly<Record<string, unknown>>;
+
+/**
+ * The sum of all policies, for people, for OpenAPI tools and above all for the prover, whose oracle it is. Holds no
+ * secret and no key.
+ *
+ * @see OpenAPI 3.1
+ */
+export function writeManifest(
+  config: ApiConfig,
+  resources: readonly AnyResource[],
+  declared: readonly DeclaredRoute[],
+  facts: AdapterFacts | undefined,
+): Manifest {
+  const routes = declared.map((route, index) => planRoute(config, route, index));
+  const rates = planRates(config);
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of routes) {
+    const path = `/${route.segments.map((segment) => ("param" in segment ? `{${segment.param}}` : segment.text)).join("/")}`;
+    const operations = (paths[path] ??= {});
+    operations[route.method.toLowerCase()] = operation(config, route);
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: config.name, version: "1" },
+    "x-portcullis": {
+      format: 1,
+      name: config.name,
+      hosts: config.hosts,
+      origins: config.origins ?? [],
+      transport: {
+        tls: config.minTls ?? "1.3",
+        plainHttp: config.proxies === undefined ? "loopback" : "proxy",
+        hsts: defaults.hsts,
+      },
+      ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
+      credentials: config.credentials.map((credential) => ({
+        kind: credential.protection,
+        name: credential.name,
+        ...carrierOf(credential.carrier),
+        ...credential.describe(),
+      })),
+      limits: {
+        global: rates.global,
+        address: rates.address,
+        wideAddress: rates.wideAddress,
+        caller: rates.caller,
+        ...(rates.tenant === undefined ? {} : { tenant: rates.tenant }),
+        failures: rates.failures,
+        headers: config.rateLimitHeaders ?? "draft",
+      },
+      body: { maxBytes: config.body?.maxBytes ?? defaults.bodyMaxBytes },
+      headers: { maxBytes: defaults.headersMaxBytes, targetMaxBytes: defaults.targetMaxBytes },
+      json: { maxDepth: defaults.jsonMaxDepth, maxKeys: defaults.jsonMaxKeys },
+      resources: Object.fromEntries(resources.map((resource) => [resource.name, describeResource(resource)])),
+      dangerously: config.credentials.flatMap((credential) => dangerously(credential.name, credential.describe())),
+      unknown: facts?.unknown ?? [],
+    },
+    components: {
+      securitySchemes: Object.fromEntries(config.credentials.map((one) => [one.name, securityScheme(one.carrier)])),
+    },
+    paths,
+  };
+}
+
+function operation(config: ApiConfig, route: RoutePlan): Readonly<Record<string, unknown>> {
+  const { access } = route;
+  return {
+    operationId: route.name,
+    security: access.public ? [] : config.credentials.map((credential) => ({ [credential.name]: [] })),
+    ...(parameters(route).length === 0 ? {} : { parameters: parameters(route) }),
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: route.body.json } } } }),
+    responses: {
+      ...Object.fromEntries(route.outputs.map((output) => [String(output.status), response(route, output)])),
+      default: {
+        description: "A problem (RFC 9457)",
+        content: { "application/problem+json": { schema: { type: "object" } } },
+      },
+    },
+    ...(route.sinceMs === undefined ? {} : { deprecated: true }),
+    "x-portcullis": {
+      access: access.public
+        ? { kind: "public", reason: access.reason }
+        : {
+            kind: "caller",
+            scopes: access.scopes,
+            roles: access.roles,
+            ...(access.objectRole.size === 0 ? {} : { objectRole: Object.fromEntries(access.objectRole) }),
+          },
+      objects: route.objects.map((one) => ({
+        name: one.name,
+        resource: one.resource.name,
+        in: one.place,
+        field: one.field,
+        ...(one.each ? { each: true } : {}),
+        ...(one.within === undefined ? {} : { within: one.within }),
+      })),
+      notObjects: route.notObjects,
+      output: route.outputs.flatMap(describeOutput),
+      limits: route.limits.map((limit) => ({
+        name: "route",
+        limit: limit.rate.limit,
+        windowMs: limit.rate.windowMs,
+        by: limit.by === "field" ? `body.${limit.field ?? ""}` : limit.by,
+        counts: limit.counts,
+      })),
+      ...(route.page === undefined ? {} : { page: route.page }),
+      bodyMaxBytes: route.bodyMaxBytes,
+      ...(route.startsSession ? { startsSession: true } : {}),
+      ...(route.sinceMs === undefined
+        ? {}
+        : {
+            deprecated: {
+              since: new Date(route.sinceMs).toISOString(),
+              ...(route.sunsetMs === undefined ? {} : { sunset: new Date(route.sunsetMs).toISOString() }),
+            },
+          }),
+    },
+  };
+}
+
+function parameters(route: RoutePlan): readonly Readonly<Record<string, unknown>>[] {
+  const of = (place: "path" | "query" | "header", part: RoutePlan["params"]) =>
+    Object.entries(part?.json.properties ?? {}).map(([name, schema]) => ({
+      name,
+      in: place,
+      required: place === "path" || (part?.json.required?.includes(name) ?? false),
+      schema,
+    }));
+  const paging =
+    route.page === undefined
+      ? []
+      : [
+          {
+            name: "limit",
+            in: "query",
+            required: false,
+            schema: { type: "integer", minimum: 1, maximum: route.page.max },
+          },
+          route.page.kind === "cursor"
+            ? { name: "cursor", in: "query", required: false, schema: { type: "string", maxLength: 4096 } }
+            : {
+                name: "page",
+                in: "query",
+                required: false,
+                schema: { type: "integer", minimum: 1, maximum: route.page.maxPage },
+              },
+        ];
+  return [...of("path", route.params), ...of("query", route.query), ...of("header", route.headers), ...paging];
+}
+
+function response(route: RoutePlan, output: PlannedOutput): Readonly<Record<string, unknown>> {
+  const schema = schemaOf(output.rule, route);
+  return schema === undefined
+    ? { description: "No content" }
+    : { description: "OK", content: { "application/json": { schema } } };
+}
+
+function schemaOf(rule: OutputRule | ByRoleOutput, route: RoutePlan): unknown {
+  if (isByRole(rule)) return { anyOf: Object.values(rule.roles).map((one) => schemaOf(one, route)) };
+  if (!("kind" in rule)) return outputJsonSchema(rule);
+  if (rule.kind === "nothing") return undefined;
+  const item = outputJsonSchema(rule.schema);
+  if (rule.kind === "view") return item;
+  const items = { type: "array", items: item, maxItems: route.page?.max ?? defaults.pageMax };
+  const whole = { type: "integer", minimum: 0 };
+  return route.page?.kind === "pages"
+    ? closed({ items, page: whole, limit: whole, total: whole, pages: whole })
+    : closed({ items, next: { type: ["string", "null"] } });
+}
+
+function closed(properties: Readonly<Record<string, unknown>>): unknown {
+  return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+}
+
+function describeOutput(output: PlannedOutput): readonly Readonly<Record<string, unknown>>[] {
+  const one = (rule: OutputRule, role?: string): Readonly<Record<string, unknown>> => {
+    const base = { status: output.status, ...(role === undefined ? {} : { role }) };
+    if (!("kind" in rule)) return { ...base, kind: "schema" };
+    if (rule.kind === "nothing") return { ...base, kind: "nothing" };
+    const { optOut } = rule;
+    return {
+      ...base,
+      kind: rule.kind,
+      resource: rule.resource.name,
+      ...(optOut?.kind === "shared" ? { shared: optOut.reason } : {}),
+      ...(optOut?.kind === "every-owner" ? { everyOwner: { roles: optOut.roles, reason: optOut.reason } } : {}),
+    };
+  };
+  const { rule } = output;
+  return isByRole(rule)
+    ? Object.entries(rule.roles).flatMap(([role, of]) => (isByRole(of) ? [] : [one(of, role)]))
+    : [one(rule)];
+}
+
+function describeResource(resource: AnyResource): Readonly<Record<string, unknown>> {
+  const { rule } = resource;
+  return {
+    owner: rule.owner !== undefined,
+    tenant: rule.tenant !== undefined,
+    grant: rule.grant !== undefined,
+    serverSet: rule.serverSet ?? [],
+    ...(rule.parent === undefined ? {} : { parent: rule.parent.resource.name }),
+    ...(rule.shared === undefined ? {} : { shared: rule.shared }),
+  };
+}
+
+function carrierOf(carrier: ApiConfig["credentials"][number]["carrier"]): Readonly<Record<string, unknown>> {
+  if (carrier.in === "authorization") return { in: "authorization", scheme: "Bearer" };
+  return carrier.in === "header"
+    ? { in: "header", header: carrier.header }
+    : { in: "cookie", cookies: carrier.cookies };
+}
+
+function securityScheme(carrier: ApiConfig["credentials"][number]["carrier"]): Readonly<Record<string, unknown>> {
+  if (carrier.in === "authorization") return { type: "http", scheme: "bearer" };
+  return carrier.in === "header"
+    ? { type: "apiKey", in: "header", name: carrier.header }
+    : { type: "apiKey", in: "cookie", name: carrier.cookies[0] ?? "" };
+}
+
+function dangerously(
+  where: string,
+  described: Readonly<Record<string, unknown>>,
+): readonly Readonly<Record<string, unknown>>[] {
+  return Object.entries(described)
+    .filter(([option]) => option.startsWith("dangerously"))
+    .map(([option, reason]) => ({ where, option, reason }));
+}

@@ -1,0 +1,185 @@
+import type { Refusal } from "./refusal.ts";
+import type { AnyResource, Resource } from "./resource.ts";
+import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
+
+/** One declared answer: what leaves, and whose objects stand in it. */
+export type OutputRule = AnySchema | ViewOutput | ListOutput | NothingOutput;
+
+/** What a route may answer: one rule, one per role, or one per status. */
+export type OutputPolicy = OutputRule | ByRoleOutput | OutputByStatus;
+
+/** Rules by status; keys are the 2xx statuses the handler may answer with. */
+export interface OutputByStatus {
+  readonly [status: number]: OutputRule | ByRoleOutput;
+}
+
+/** One object of a resource (or several, where `at` says so). */
+export interface ViewOutput<S extends AnySchema = AnySchema, V = unknown> {
+  readonly kind: "view";
+  readonly schema: S;
+  readonly resource: AnyResource;
+  /** Where the objects stand in the handler's raw value; undefined: the value itself is the object. */
+  at?(value: V): unknown;
+  readonly optOut: EgressOptOut | undefined;
+}
+
+/** A page of objects of a resource. */
+export interface ListOutput<S extends AnySchema = AnySchema, V = unknown> {
+  readonly kind: "list";
+  readonly schema: S;
+  readonly resource: AnyResource;
+  /** Only for the type of one item; never there. */
+  readonly item?: V;
+  readonly optOut: EgressOptOut | undefined;
+}
+
+/** No body: 204. */
+export interface NothingOutput {
+  readonly kind: "nothing";
+}
+
+/** Another view per role: the first key the caller holds (in the object, or as a role) wins; `otherwise` for the rest. */
+export interface ByRoleOutput {
+  readonly kind: "by-role";
+  readonly roles: Readonly<Record<string, OutputRule>>;
+}
+
+/** A written reason why the objects in an answer are not checked against the caller. */
+export type EgressOptOut =
+  | { readonly kind: "shared"; readonly reason: string }
+  | { readonly kind: "every-owner"; readonly roles: readonly string[]; readonly reason: string };
+
+/** The answer has no body. */
+export const nothing: NothingOutput = Object.freeze({ kind: "nothing" });
+
+interface EgressOptions {
+  /** Instead of the caller's own reach: {@link shared} or {@link everyOwner}. */
+  readonly owners?: EgressOptOut;
+}
+
+/**
+ * The answer is one object of `resource`, of which the fields of `schema` leave. Before anything is filtered the raw
+ * value passes the resource's rule again; an object that is not the caller's aborts the answer.
+ *
+ * @param schema    declared fields; a closed object
+ * @param resource  whose object it is
+ * @param options   `at`: where the objects stand in the value, if it is not the object itself
+ */
+export function view<S extends AnySchema, T>(
+  schema: S,
+  resource: Resource<T>,
+  options?: EgressOptions,
+): ViewOutput<S, RowFor<S, T>>;
+export function view<S extends AnySchema, T, V>(
+  schema: S,
+  resource: Resource<T>,
+  options: EgressOptions & { readonly at: (value: V) => T | readonly T[] },
+): ViewOutput<S, V>;
+export function view<S extends AnySchema, V>(
+  schema: S,
+  resource: AnyResource,
+  options: EgressOptions & { readonly at?: (value: V) => unknown } = {},
+): ViewOutput<S, V> {
+  return Object.freeze({
+    kind: "view",
+    schema,
+    resource,
+    ...(options.at === undefined ? {} : { at: options.at }),
+    optOut: options.owners,
+  });
+}
+
+/**
+ * The answer is a page of objects of `resource`: `{ items, next }` with a sealed cursor, or
+ * `{ items, page, limit, total, pages }`, as the route's `page` says. Each object passes the resource's rule.
+ *
+ * @param schema    declared fields of one item
+ */
+export function list<S extends AnySchema, T>(
+  schema: S,
+  resource: Resource<T>,
+  options: EgressOptions = {},
+): ListOutput<S, RowFor<S, T>> {
+  return Object.freeze({ kind: "list", schema, resource, optOut: options.owners });
+}
+
+/** Another output for each role; the key `otherwise` is required. */
+export function byRole<const R extends Readonly<Record<string, OutputRule>> & { readonly otherwise: OutputRule }>(
+  roles: R,
+): ByRoleOutput & { readonly roles: R } {
+  return Object.freeze({ kind: "by-role", roles });
+}
+
+/** These objects are for everybody who may call the route, for this written reason. */
+export function shared(reason: string): EgressOptOut {
+  return Object.freeze({ kind: "shared", reason });
+}
+
+/** Callers with one of these roles see every owner's objects, for this written reason. */
+export function everyOwner(options: { readonly roles: readonly string[]; readonly reason: string }): EgressOptOut {
+  return Object.freeze({ kind: "every-owner", roles: Object.freeze([...options.roles]), reason: options.reason });
+}
+
+/** What a handler may say besides the value: status, headers, cookies. */
+export interface AnswerOptions {
+  /** One of the statuses the route's output declares. */
+  readonly status?: number;
+  /** Only names the security headers do not own; `location`, `etag`, `link`, `last-modified`, `content-language`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Cookies to set; attributes are safe where nothing is said. */
+  readonly cookies?: readonly CookieToSet[];
+}
+
+/** One Set-Cookie. Defaults: Secure, HttpOnly, SameSite=Strict, Path=/. @see RFC 6265bis */
+export interface CookieToSet {
+  readonly name: string;
+  /** "" with `maxAgeSeconds: 0` clears it. */
+  readonly value: string;
+  /** Seconds; undefined: until the browser closes. */
+  readonly maxAgeSeconds?: number;
+  readonly sameSite?: "Strict" | "Lax";
+}
+
+/** A handler's value together with how to answer it; made by {@link answer}. */
+export class Answered<V> {
+  readonly value: V;
+  readonly options: AnswerOptions;
+  constructor(value: V, options: AnswerOptions) {
+    this.value = value;
+    this.options = options;
+  }
+}
+
+/** Answers with a status, headers or cookies of the handler's choice: `answer(row, { status: 201 })`. */
+export function answer<V>(value: V, options: AnswerOptions): Answered<V> {
+  return new Answered(value, options);
+}
+
+/** What a handler may return for an output: its raw value, an answer with it, or a refusal. */
+export type HandlerResult<O> = ResultValue<O> | Answered<ResultValue<O>> | Refusal;
+
+type ResultValue<O> = O extends NothingOutput
+  ? undefined | void
+  : O extends ListOutput<AnySchema, infer V>
+    ? Page<V>
+    : O extends ViewOutput<AnySchema, infer V>
+      ? V
+      : O extends { readonly kind: "by-role"; readonly roles: infer R }
+        ? ResultValue<R[keyof R]>
+        : O extends AnySchema
+          ? InferOutput<O>
+          : O extends { readonly [status: number]: infer V }
+            ? ResultValue<V>
+            : never;
+
+/** The whole object, so that its owner can be read, and what the schema declares besides. */
+type RowFor<S extends AnySchema, T> = T & Omit<InferOutput<S>, keyof T>;
+
+/** What a handler returns for {@link list}. */
+export interface Page<V> {
+  readonly items: readonly V[];
+  /** Where the next page starts, for a cursor: any JSON value; it leaves sealed. Left out or null on the last page. */
+  readonly next?: unknown;
+  /** How many there are in all, for page numbers. */
+  readonly total?: number;
+}

@@ -1,0 +1,263 @@
+import type { Answer, Arrival, Outcome } from "./exchange.ts";
+import { EarlyAnswer, Exchange } from "./exchange.ts";
+import type { ArrivalGate, Auditor, HeaderGate, ProblemWriter, RouteGate, Step } from "./gate.ts";
+import { audit } from "./gates/audit.ts";
+import { authentication } from "./gates/authentication.ts";
+import { bodySize } from "./gates/body-size.ts";
+import { canonicalRequest } from "./gates/canonical-request.ts";
+import { corsHeaders, preflight, readOrigin } from "./gates/cors.ts";
+import { csrf } from "./gates/csrf.ts";
+import { errors } from "./gates/errors.ts";
+import { exposure } from "./gates/exposure.ts";
+import { functionAccess } from "./gates/function-access.ts";
+import { host } from "./gates/host.ts";
+import { input } from "./gates/input.ts";
+import { egress, objectAccess } from "./gates/object-access.ts";
+import { output } from "./gates/output.ts";
+import { byInputField, reserve, settle, settleAfterwards } from "./gates/rate-limit.ts";
+import { securityHeaders } from "./gates/security-headers.ts";
+import { transport } from "./gates/transport.ts";
+import { versioning } from "./gates/versioning.ts";
+import { handler } from "./handler.ts";
+import type { Handled } from "./listen.ts";
+import type { ApiPlan } from "./plan.ts";
+import { Refusal } from "./refusal.ts";
+
+/** Every gate by its place. The tests put the usual wrong version of one into this record; users cannot. */
+export interface Gates {
+  readonly canonicalRequest: ArrivalGate;
+  readonly exposure: ArrivalGate;
+  readonly host: ArrivalGate;
+  readonly transport: ArrivalGate;
+  readonly readOrigin: ArrivalGate;
+  readonly reserve: ArrivalGate;
+  readonly versioning: ArrivalGate;
+  readonly preflight: ArrivalGate;
+  readonly authentication: RouteGate;
+  readonly csrf: RouteGate;
+  readonly settle: RouteGate;
+  readonly functionAccess: RouteGate;
+  readonly bodySize: RouteGate;
+  readonly input: RouteGate;
+  readonly byInputField: RouteGate;
+  readonly objectAccess: RouteGate;
+  readonly handler: RouteGate;
+  readonly egress: RouteGate;
+  readonly output: RouteGate;
+  readonly errors: ProblemWriter;
+  readonly settleAfterwards: HeaderGate;
+  readonly corsHeaders: HeaderGate;
+  readonly securityHeaders: HeaderGate;
+  readonly audit: Auditor;
+}
+
+/** The gates Portcullis ships. */
+export const standardGates: Gates = Object.freeze({
+  canonicalRequest,
+  exposure,
+  host,
+  transport,
+  readOrigin,
+  reserve,
+  versioning,
+  preflight,
+  authentication,
+  csrf,
+  settle,
+  functionAccess,
+  bodySize,
+  input,
+  byInputField,
+  objectAccess,
+  handler,
+  egress,
+  output,
+  errors,
+  settleAfterwards,
+  corsHeaders,
+  securityHeaders,
+  audit,
+});
+
+/** One API's gates, assembled. */
+export interface Pipeline {
+  /** Takes one request all its way; answers at once where nothing on the way has to wait. */
+  handle(arrival: Arrival): Handled | Promise<Handled>;
+  /** The same way out for what never became a request. */
+  refuse(refusal: Refusal, arrival: Arrival): Handled;
+}
+
+/**
+ * One request's way, in order. This list is the design; nothing else orders gates.
+ *
+ *  1 canonical-request  one strict reading, or 400; credentials in the URL refused
+ *  2 host, transport    whose address, known host, https only, else 421
+ *  3 rate-limit         reserve: address, unproved share of global, failure budget
+ *  4 versioning         route lookup: 404, 405 + Allow, 410 after sunset
+ *  5 cors               a preflight is answered here, from the path's methods
+ *  6 authentication     none: 401 · bad: 401 (jwt, api-keys, sessions)
+ *  7 csrf               if a cookie proved the caller, and on every route that starts a session
+ *  8 rate-limit         settle: all dimensions in one decision
+ *  9 function-access    scopes, roles
+ * 10 body-size, input   bytes counted as they arrive, parsed once, matched
+ * 11 rate-limit         by an input field where the policy names one
+ * 12 object-access      loaded through the resource's rule; what the caller may not see is 404
+ * 13 handler            gets values that were proved, nothing raw
+ * out: egress, output → errors → rate-limit → cors → security-headers → audit, after the last byte or the abort
+ */
+export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pipeline {
+  const arrivalSteps: readonly Step[] = [
+    gates.canonicalRequest(api),
+    gates.exposure(api),
+    gates.host(api),
+    gates.transport(api),
+    gates.readOrigin(api),
+    gates.reserve(api),
+    gates.versioning(api),
+    gates.preflight(api),
+  ];
+
+  const routeGates: readonly RouteGate[] = [
+    gates.authentication,
+    gates.csrf,
+    gates.settle,
+    gates.functionAccess,
+    gates.bodySize,
+    gates.input,
+    gates.byInputField,
+    gates.objectAccess,
+    gates.handler,
+    gates.egress,
+    gates.output,
+  ];
+  // A route runs only the steps its own policy needs.
+  const routeSteps: readonly (readonly Step[])[] = api.routes.map((route) =>
+    routeGates.map((gate) => gate(api, route)).filter((step) => step !== undefined),
+  );
+
+  const writeProblem = gates.errors(api);
+  const outHeaders = [gates.settleAfterwards(api), gates.corsHeaders(api), gates.securityHeaders(api)];
+  const auditor = gates.audit(api);
+
+  /** Runs the steps from `next` on; goes from the arrival's to the route's when the route is known. */
+  function advance(x: Exchange, steps: readonly Step[], next: number): Outcome | Promise<Outcome> {
+    let list = steps;
+    for (let i = next; ; i++) {
+      const step = list[i];
+      if (step === undefined) {
+        if (list !== arrivalSteps) return undefined;
+        // No route and no refusal cannot be; if it ever is, nothing runs.
+        const ofRoute = x.route === undefined ? undefined : routeSteps[x.route.index];
+        if (ofRoute === undefined) return new Refusal("internal", "no gate found a route and none refused");
+        list = ofRoute;
+        i = -1;
+        continue;
+      }
+      const outcome = step(x);
+      if (outcome === undefined) continue;
+      if (outcome instanceof Promise) {
+        const rest = list;
+        return outcome.then((late) => (late === undefined ? advance(x, rest, i + 1) : late));
+      }
+      return outcome;
+    }
+  }
+
+  function conclude(x: Exchange, outcome: Outcome): Handled {
+    try {
+      return answerFor(x, outcome);
+    } catch (error) {
+      // The way out must not throw; if it does, the client still gets a bland 500 and the log the cause.
+      auditor.failed(x, error, "answer");
+      x.refusal = new Refusal("internal", "the way out threw", { cause: error });
+      x.status = 500;
+      return handled(x, lastResort(x.id), auditor.finished);
+    }
+  }
+
+  function answerFor(x: Exchange, outcome: Outcome): Handled {
+    const headers: string[] = [];
+    let body: string | undefined;
+    if (outcome === undefined) {
+      body = x.bodyText;
+      headers.push(...x.answerHeaders);
+    } else if (outcome instanceof EarlyAnswer) {
+      x.status = outcome.status;
+      headers.push(...outcome.headers);
+    } else {
+      x.refusal = outcome;
+      x.status = outcome.status;
+      body = writeProblem(x, outcome);
+      if (outcome.headers !== undefined) headers.push(...outcome.headers);
+      if (outcome.cause !== undefined) auditor.failed(x, outcome.cause, outcome.protection);
+    }
+    for (const add of outHeaders) add(x, headers);
+    const close = x.arrival.hasBody && !x.bodyConsumed;
+    return handled(x, { status: x.status, headers, body, close }, auditor.finished);
+  }
+
+  function thrown(error: unknown): Refusal {
+    if (error instanceof Refusal) return error;
+    return new Refusal("internal", "a gate or a handler threw", { cause: error });
+  }
+
+  return {
+    handle(arrival) {
+      const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());
+      try {
+        const outcome = advance(x, arrivalSteps, 0);
+        if (!(outcome instanceof Promise)) return conclude(x, outcome);
+        return outcome.then(
+          (late) => conclude(x, late),
+          (error: unknown) => conclude(x, thrown(error)),
+        );
+      } catch (error) {
+        return conclude(x, thrown(error));
+      }
+    },
+    refuse(refusal, arrival) {
+      const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());
+      return conclude(x, refusal);
+    },
+  };
+}
+
+function handled(x: Exchange, answer: Answer, finish: (x: Exchange, aborted: boolean) => void): Handled {
+  let told = false;
+  return {
+    answer,
+    isHead: x.isHead,
+    finished(aborted) {
+      if (told) return;
+      told = true;
+      finish(x, aborted);
+    },
+  };
+}
+
+/** An answer made of constants, so that it cannot fail. */
+function lastResort(requestId: string): Answer {
+  return {
+    status: 500,
+    headers: [
+      "content-type",
+      "application/problem+json",
+      "cache-control",
+      "no-store",
+      "x-content-type-options",
+      "nosniff",
+      "x-frame-options",
+      "DENY",
+      "content-security-policy",
+      "default-src 'none'; frame-ancestors 'none'",
+      "referrer-policy",
+      "no-referrer",
+      "cross-origin-resource-policy",
+      "same-origin",
+      "x-request-id",
+      requestId,
+    ],
+    body: '{"type":"about:blank","title":"Internal error","status":500,"code":"internal"}',
+    close: true,
+  };
+}

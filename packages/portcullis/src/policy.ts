@@ -1,0 +1,313 @@
+import type { Caller } from "./caller.ts";
+import type { Credential } from "./credential.ts";
+import type { Clock } from "./environment.ts";
+import type { AuditSink } from "./events/sink.ts";
+import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
+import type { HandlerResult, OutputPolicy } from "./output.ts";
+import type { ById, ByEach, NotAnObject } from "./resource.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Limiter } from "./limits/limiter.ts";
+import type { MemoryLimiterOptions } from "./limits/memory-limiter.ts";
+import type { Rate, RateText } from "./limits/rate.ts";
+
+/** How many requests in how long: `"60/min"`, `"400/s"`, `"5/2s"`, or the numbers. */
+export type RateOption = RateText | Rate;
+
+/** One API: who may come in at all. Everything left out has a safe default; what is missing stops the start. */
+export interface ApiConfig {
+  /** Name of the service, in records and in the manifest. */
+  readonly name: string;
+  /** Host names served, as clients send them: `api.example.com`, `localhost:8443`. Anything else is 421. */
+  readonly hosts: readonly string[];
+  /** Exact origins of browsers that may read answers. Default: none. */
+  readonly origins?: readonly string[];
+  /** Proxies in front and the one header family they write. Default: none, the socket's address counts. */
+  readonly proxies?: ProxyOptions;
+  /** Kinds of credential accepted. An API where every route is public has none. */
+  readonly credentials: readonly Credential[];
+  /** The caller's roles, asked for on every request, so that a taken role is gone at once. Throwing refuses. */
+  readonly roles?: (caller: Caller) => readonly string[] | Promise<readonly string[]>;
+  readonly limits?: ApiLimits;
+  /** Which headers tell a client its limits. Default `draft` (RateLimit, RateLimit-Policy). */
+  readonly rateLimitHeaders?: "draft" | "legacy" | "both" | "none";
+  readonly body?: {
+    /** Largest accepted body in bytes. Default 102_400 (100 KiB); a route may say less or more. */
+    readonly maxBytes?: number;
+    /** For the whole body, in milliseconds. Default 30_000. */
+    readonly timeoutMs?: number;
+  };
+  /** Where a route's version stands. Default: in its path (`/v1/…`). */
+  readonly version?: "path" | { readonly header: string; readonly default: string } | { readonly none: string };
+  /** Longest run of a handler in milliseconds, then 503. Default 30_000. */
+  readonly handlerTimeoutMs?: number;
+  readonly problem?: {
+    /** More members for every problem document, such as `{ error: r.title }`. Must not throw; gets public values only. */
+    readonly members?: (refusal: {
+      readonly code: string;
+      readonly status: number;
+      readonly title: string;
+      readonly requestId: string;
+    }) => Readonly<Record<string, string | number | boolean>>;
+  };
+  readonly cursors?: {
+    /** At least 32 bytes; seals cursors so that they open on every instance. Default: random at each start. */
+    readonly secret: string | Uint8Array;
+  };
+  readonly audit?: AuditOptions;
+  /** TLS by whoever terminates it. `proxy`: a trusted proxy says https. Default `listen`: `api.listen` with a certificate. */
+  readonly minTls?: "1.3" | "1.2";
+  /** Injected time, for tests. */
+  readonly clock?: Clock;
+  /** Injected randomness for request ids and hashing seeds, for tests. Cryptographically strong by default. */
+  readonly randomBytes?: (count: number) => Uint8Array;
+  /** Outgoing requests (JWKS). Default: the platform's `fetch`. */
+  readonly fetch?: typeof fetch;
+}
+
+/** Who stands in front and what they write. */
+export interface ProxyOptions {
+  /** CIDRs of the proxies, such as `10.0.0.0/8`; `/0` is refused. */
+  readonly trusted: readonly string[];
+  /** The one forwarded header that is read; the others are never looked at. */
+  readonly header:
+    | "x-forwarded-for"
+    | "forwarded"
+    | "x-real-ip"
+    | "cf-connecting-ip"
+    | "fly-client-ip"
+    | "true-client-ip";
+}
+
+/** Limits of the whole API; each also bounds what one route's own limit leaves open. */
+export interface ApiLimits {
+  /** All requests together. Default 2000/s. */
+  readonly global?: RateOption;
+  /** One address (IPv6: /64) that has proved nothing. Default 300/min. */
+  readonly address?: RateOption;
+  /** A /48 that has proved nothing, and an address whose callers are proved. Default four times `address`. */
+  readonly wideAddress?: RateOption;
+  /** One proved caller. Default 600/min. */
+  readonly caller?: RateOption;
+  /** One tenant. Default: none. */
+  readonly tenant?: RateOption;
+  /** Answers 401, 403, 404, 405, 421 per address or, once proved, per caller. Default 60 per 5 minutes. */
+  readonly failures?: RateOption;
+  /** Part of `global` that unproved requests may hold, 0 .. 1. Default 0.5. */
+  readonly unprovedShare?: number;
+  /** How many processes share these limits; each gets its part. Default 1. */
+  readonly instances?: number;
+  /** Where counts are kept. Default: fixed memory of this process. */
+  readonly limiter?: (options: MemoryLimiterOptions) => Limiter;
+}
+
+/** What happens to records and events. */
+export interface AuditOptions {
+  /** Default: one line of JSON per record on standard output. `[]` is a start-up problem. */
+  readonly sinks?: readonly AuditSink[];
+  /** Keys the hash of account names; at least 32 bytes. Default: random at each start, so hashes do not compare across starts. */
+  readonly accountKey?: string | Uint8Array;
+  /** Called with what a handler threw and what a sink failed with. Must not throw. */
+  readonly onError?: (error: unknown, context: ErrorContext) => void;
+}
+
+/** Where an error came from; nothing of the request's content. */
+export interface ErrorContext {
+  readonly requestId: string | undefined;
+  readonly route: string | undefined;
+  readonly stage: string;
+}
+
+/** A route's address: method, blank, path with `:names`. */
+export type RoutePath = `${Method} /${string}`;
+
+/** Methods a route may have; HEAD comes with GET, OPTIONS is answered for every path. */
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** Who may call a route. */
+export type AccessPolicy = PublicAccess | CallerAccess;
+
+/** Everybody, for a written reason. */
+export interface PublicAccess {
+  readonly kind: "public";
+  readonly reason: string;
+}
+
+/** A proved caller; each named demand must hold. Say {@link anyCaller} where being proved is enough. */
+export interface CallerAccess {
+  /** All of these scopes. */
+  readonly scopes?: readonly string[];
+  /** One of these roles. */
+  readonly roles?: readonly string[];
+  /** One of these roles in the route's innermost object, or per object. `owner` is the owner's. */
+  readonly objectRole?: string | readonly string[] | Readonly<Record<string, readonly string[]>>;
+  /** True only in {@link anyCaller}: nothing is demanded but a proved caller. */
+  readonly any?: true;
+}
+
+/** Every proved caller may call it. */
+export const anyCaller: CallerAccess = Object.freeze({ any: true });
+
+/** No caller needs to be proved; the reason stands in the manifest. */
+export function publicAccess(reason: string): PublicAccess {
+  return Object.freeze({ kind: "public", reason });
+}
+
+/** The four places input comes from; each is a closed schema. What is left out must be empty. */
+export interface InputPolicy {
+  readonly params?: AnySchema;
+  readonly query?: AnySchema;
+  readonly headers?: AnySchema;
+  readonly body?: AnySchema;
+}
+
+/** The input of a route that takes none. */
+export interface NoInputs extends InputPolicy {
+  readonly params?: never;
+  readonly query?: never;
+  readonly headers?: never;
+  readonly body?: never;
+}
+
+/** One limit of a route. */
+export interface RouteLimit {
+  readonly rate: RateOption;
+  /** Who is counted. `body.<field>`: the value of an input field, such as the account of a sign-in. Default `caller`. */
+  readonly by?: "caller" | "address" | "tenant" | `body.${string}`;
+  /** `failures`: only answers of 400 and above count. Default `requests`. */
+  readonly counts?: "requests" | "failures";
+}
+
+/** How a list is paged. */
+export type PagePolicy =
+  | { readonly kind: "cursor"; readonly size: number; readonly max: number }
+  | { readonly kind: "pages"; readonly size: number; readonly max: number; readonly maxPage: number };
+
+/** Pages by a sealed cursor. @param size default 20 @param max at most 100 unless said otherwise */
+export function cursorPages(options: { readonly size?: number; readonly max?: number } = {}) {
+  return Object.freeze({ kind: "cursor", size: options.size ?? 20, max: options.max ?? 100 } as const);
+}
+
+/** Pages by number, with a bounded depth. @param total largest page number, default 1000 */
+export function pages(options: { readonly size?: number; readonly max?: number; readonly maxPage?: number } = {}) {
+  return Object.freeze({
+    kind: "pages",
+    size: options.size ?? 20,
+    max: options.max ?? 100,
+    maxPage: options.maxPage ?? 1000,
+  } as const);
+}
+
+/** What one route demands. `access` and `output` and a rule for every id have no default. */
+export interface RoutePolicy<
+  Path extends RoutePath = RoutePath,
+  Access extends AccessPolicy = AccessPolicy,
+  Input extends InputPolicy = InputPolicy,
+  Objects extends ObjectsPolicy = ObjectsPolicy,
+  Output extends OutputPolicy = OutputPolicy,
+  Paging extends PagePolicy | undefined = PagePolicy | undefined,
+> {
+  readonly path: Path;
+  readonly access: Access;
+  readonly input?: Input;
+  readonly objects?: Objects;
+  readonly output: Output;
+  /** Default: the preset `read` (60/min) or `write` (10/min) per caller, by the method. */
+  readonly limit?: RateOption | RouteLimit | readonly RouteLimit[];
+  readonly page?: Paging;
+  /** Largest body of this route in bytes; default the API's. */
+  readonly bodyMaxBytes?: number;
+  /** The route signs somebody in: csrf applies although no cookie proved anybody, and events say signed-in. */
+  readonly startsSession?: true | { /** Input field that names the account. */ readonly account: `body.${string}` };
+  /** Deprecation (RFC 9745) and Sunset (RFC 8594); after the sunset the route answers 410. */
+  readonly deprecated?: { readonly since: string | Date; readonly sunset?: string | Date; readonly link?: string };
+  /** Version of this route where the API's version travels in a header. */
+  readonly version?: string;
+  /** Cache-Control of a public GET; everything else is `no-store`. */
+  readonly cache?: string;
+  /** Longest run of this handler in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** Objects of a route by the name the handler sees. */
+export type ObjectsPolicy = Readonly<Record<string, ById | ByEach | NotAnObject>>;
+
+/** The objects of a route that loads none. */
+export type NoObjects = Readonly<Record<string, never>>;
+
+/** Names of the `:ids` in a path. */
+export type PathNames<Path extends string> = Path extends `${string}:${infer Rest}`
+  ? Rest extends `${infer Name}/${infer Tail}`
+    ? Name | PathNames<`/${Tail}`>
+    : Rest
+  : never;
+
+type IdName<K> = K extends "id" | `${string}Id` | `${string}Ids` | `${string}_id` | `${string}_ids` ? K : never;
+
+type SchemaIds<I, Place extends "query" | "body"> = I extends { readonly [P in Place]: infer S extends AnySchema }
+  ? `${Place}.${IdName<Extract<keyof InferOutput<S>, string>>}`
+  : never;
+
+type Consumed<O> = {
+  [K in keyof O]: O[K] extends { readonly kind: "by" | "by-each"; readonly field: infer F } ? F : K;
+}[keyof O];
+
+/** Every id a route takes that no rule consumes. */
+export type IdsWithoutRule<Path extends string, Input, Objects> = Exclude<
+  PathNames<Path> | SchemaIds<Input, "query"> | SchemaIds<Input, "body">,
+  Consumed<Objects>
+>;
+
+/** Nothing where every id has a rule; else a member that cannot be written, whose type names the id. */
+export type EveryIdHasARule<Path extends string, Input, Objects> = [IdsWithoutRule<Path, Input, Objects>] extends [
+  never,
+]
+  ? unknown
+  : { readonly objects: { readonly "an id has no rule": IdsWithoutRule<Path, Input, Objects> } };
+
+/** What a handler is given: proved values only. */
+export type Given<Path extends string, Access, Input, Objects, Paging extends PagePolicy | undefined> = {
+  readonly caller: Access extends PublicAccess ? Caller | undefined : Caller;
+  readonly params: Input extends { readonly params: infer S extends AnySchema }
+    ? InferOutput<S>
+    : { readonly [K in PathNames<Path>]: string };
+  readonly query: Input extends { readonly query: infer S extends AnySchema } ? InferOutput<S> : NoInput;
+  readonly headers: Input extends { readonly headers: infer S extends AnySchema } ? InferOutput<S> : NoInput;
+  readonly body: Input extends { readonly body: infer S extends AnySchema } ? InferOutput<S> : undefined;
+  readonly page: Paging extends PagePolicy ? AskedPage<Paging> : undefined;
+  readonly request: RequestFacts;
+} & { readonly [K in keyof Objects as Objects[K] extends NotAnObject ? never : K]: Loaded<Objects[K]> };
+
+type NoInput = Readonly<Record<string, never>>;
+
+type Loaded<O> = O extends ById<string, infer T> ? T : O extends ByEach<string, infer T> ? readonly T[] : never;
+
+/** The page a caller asked for, inside the route's bounds. */
+export type AskedPage<P> = P extends { readonly kind: "cursor" }
+  ? {
+      /** How many items, 1 .. max. */
+      readonly limit: number;
+      /** What the previous page's handler gave as `next`; undefined on the first page. Proved to be ours. */
+      readonly after: unknown;
+    }
+  : {
+      readonly limit: number;
+      /** 1 .. maxPage. */
+      readonly page: number;
+      /** `(page - 1) * limit`. */
+      readonly offset: number;
+    };
+
+/** Facts about the request a handler may want; nothing raw. */
+export interface RequestFacts {
+  /** Our request id, as in the records. */
+  readonly id: string;
+  /** Unix milliseconds at arrival. */
+  readonly timeMs: number;
+  /** The client's address as text, or `unknown`. */
+  readonly address: string;
+  /** Aborted when the client is gone or the handler's time is over. */
+  readonly signal: AbortSignal;
+}
+
+/** The application's own code behind a route. May throw or return a refusal. */
+export type Handler<G, O> = (given: G) => HandlerResult<O> | Promise<HandlerResult<O>> | Refusal;

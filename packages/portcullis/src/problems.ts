@@ -1,0 +1,180 @@
+import type { Problem } from "./environment.ts";
+import { topologyProblems } from "./lib/forwarded.ts";
+import { isLoopbackHost, splitHost } from "./lib/host-name.ts";
+import { OptionsError } from "./lib/options-error.ts";
+import { enforceDimensions } from "./limits/dimensions.ts";
+import { planDimensions } from "./limits/tariffs.ts";
+import type { AdapterFacts } from "./listen.ts";
+import type { DeclaredRoute, RoutePlan } from "./plan.ts";
+import { planRates, planRoute } from "./plan.ts";
+import type { ApiConfig } from "./policy.ts";
+import type { AnyResource } from "./resource.ts";
+import { routeProblems } from "./route-problems.ts";
+
+/**
+ * Everything that would stop the start: a missing decision, an option that makes no sense, a combination that would
+ * leave a hole. Looks at all of it, so that one start tells all.
+ */
+export function findProblems(
+  config: ApiConfig,
+  resources: readonly AnyResource[],
+  declared: readonly DeclaredRoute[],
+  facts: AdapterFacts | undefined,
+): readonly Problem[] {
+  const problems: Problem[] = [...configProblems(config), ...resources.flatMap(resourceProblems)];
+  if (facts !== undefined) problems.push(...topologyNeeds(config, facts));
+  const routes: RoutePlan[] = [];
+  for (const [index, route] of declared.entries()) {
+    const where = route.policy.path;
+    try {
+      const plan = planRoute(config, route, index);
+      routes.push(plan);
+      problems.push(...routeProblems(config, plan));
+    } catch (error) {
+      problems.push(asProblem(where, "policy", error));
+    }
+  }
+  if (declared.length === 0) {
+    problems.push(problem("createApi", "routes", "there are no routes", "declare at least one with api.route"));
+  }
+  try {
+    const rates = planRates(config);
+    enforceDimensions(planDimensions(rates, routes).dimensions, 1);
+  } catch (error) {
+    problems.push(asProblem("createApi", "limits", error));
+  }
+  return problems;
+}
+
+function configProblems(config: ApiConfig): Problem[] {
+  const at = "createApi";
+  const found: Problem[] = [];
+  const add = (field: string, text: string, fix: string): void => {
+    found.push(problem(at, field, text, fix));
+  };
+  if (config.name === "") add("name", "is empty", "name the service, as records should show it");
+  if (config.hosts.length === 0)
+    add("hosts", "no host is served", 'list the names clients use: hosts: ["api.example.com"]');
+  for (const host of config.hosts) {
+    if (!/^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?$/.test(host)) {
+      add("hosts", `${JSON.stringify(host)} is no host name`, "write it in lower case, without scheme and path");
+    }
+  }
+  for (const origin of config.origins ?? []) {
+    const exact = isExactOrigin(origin);
+    if (!exact) {
+      add(
+        "origins",
+        `${JSON.stringify(origin)} is no exact origin`,
+        "write scheme, host and port alone, such as https://app.example.com; there are no wildcards",
+      );
+    } else if (origin.startsWith("http://") && !isLoopbackHost(splitHost(origin.slice("http://".length)).host)) {
+      add("origins", `${origin} is plain http`, "serve the page over https, or list a loopback origin");
+    }
+  }
+  if (config.proxies !== undefined) {
+    for (const one of topologyProblems(config.proxies)) add(`proxies.${one.field}`, one.problem, one.fix);
+  }
+  const names = new Set<string>();
+  for (const credential of config.credentials) {
+    if (names.has(credential.name)) {
+      add("credentials", `two are called ${credential.name}`, "give each its own name option");
+    }
+    names.add(credential.name);
+    found.push(...credential.problems());
+  }
+  const issuers = config.credentials.filter((credential) => credential.issuer !== undefined);
+  if (issuers.length > 1) {
+    for (const credential of issuers) {
+      if (credential.mapsSubject) continue;
+      add(
+        `credentials.${credential.name}`,
+        "there are several issuers and nothing tells their subjects apart",
+        "say what a subject is with the subject option, for example (claims) => `${claims.iss} ${claims.sub}`",
+      );
+    }
+  }
+  if (config.audit?.sinks?.length === 0) {
+    add("audit.sinks", "no record would be kept", "leave it out for standard output, or name a sink");
+  }
+  for (const [field, secret] of [
+    ["cursors.secret", config.cursors?.secret],
+    ["audit.accountKey", config.audit?.accountKey],
+  ] as const) {
+    if (secret !== undefined && secret.length < 32)
+      add(field, "is shorter than 32 bytes", "use 32 random bytes or more");
+  }
+  const instances = config.limits?.instances ?? 1;
+  if (instances > 1 && config.cursors === undefined) {
+    add("cursors", "a cursor of one instance does not open on another", "give cursors.secret to all instances");
+  }
+  const share = config.limits?.unprovedShare;
+  if (share !== undefined && !(share > 0 && share <= 1)) {
+    add("limits.unprovedShare", `${share} is no share`, "write a number above 0 and up to 1");
+  }
+  for (const [field, value, max] of [
+    ["body.maxBytes", config.body?.maxBytes, 2 ** 31 - 1],
+    ["body.timeoutMs", config.body?.timeoutMs, 3_600_000],
+    ["handlerTimeoutMs", config.handlerTimeoutMs, 3_600_000],
+  ] as const) {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= max)) {
+      add(field, `${value} is out of range`, `write a whole number from 1 to ${max}`);
+    }
+  }
+  if (typeof config.version === "object" && "none" in config.version && config.version.none === "") {
+    add("version.none", "has no reason", "say why this API has no versions");
+  }
+  return found;
+}
+
+/** What only the adapter knows: whether anything protects the wire. */
+function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[] {
+  if (facts.tls !== "none" || config.proxies !== undefined) {
+    return facts.tls === "1.2" && config.minTls !== "1.2"
+      ? [problem("listen", "tls", "TLS 1.2 is spoken", 'say minTls: "1.2" in createApi, so that the manifest shows it')]
+      : [];
+  }
+  const allLoopback = config.hosts.every((host) => isLoopbackHost(splitHost(host).host));
+  if (facts.loopbackOnly && allLoopback) return [];
+  return [
+    problem(
+      "createApi",
+      "proxies",
+      "there is neither TLS nor a proxy that speaks it",
+      "give api.listen a certificate, or declare the proxy in front: proxies: { trusted, header }",
+    ),
+  ];
+}
+
+function resourceProblems(resource: AnyResource): Problem[] {
+  const { rule, name } = resource;
+  const where = `resource ${name}`;
+  const found: Problem[] = [];
+  if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {
+    found.push(problem(where, "name", "is no name", "use letters and digits, beginning with a letter"));
+  }
+  const isReachable = [rule.owner, rule.grant, rule.shared, rule.parent].some((part) => part !== undefined);
+  if (!isReachable) {
+    found.push(problem(where, "owner", "nobody could reach it", "say owner, grant, parent, or shared with a reason"));
+  }
+  if (rule.shared === "") found.push(problem(where, "shared", "has no reason", "say why everybody may see it"));
+  return found;
+}
+
+function isExactOrigin(origin: string): boolean {
+  try {
+    const url = new URL(origin);
+    return url.origin === origin && (url.protocol === "https:" || url.protocol === "http:");
+  } catch {
+    return false;
+  }
+}
+
+function asProblem(where: string, field: string, error: unknown): Problem {
+  if (error instanceof OptionsError) return { where, field, problem: error.message, fix: error.fix };
+  return { where, field, problem: error instanceof Error ? error.message : String(error), fix: "mend the option" };
+}
+
+function problem(where: string, field: string, text: string, fix: string): Problem {
+  return { where, field, problem: text, fix };
+}

@@ -1,0 +1,25 @@
+import type { Hashing } from "./environment.ts";
+import type { AuditSink } from "./events/sink.ts";
+import type { ListenOptions, Listening, Served } from "./listen.ts";
+
+/**
+ * The few things that differ between Node and other runtimes. `#runtime` in package.json picks the implementation:
+ * `adapters/node-runtime.ts` on Node, `web-runtime.ts` elsewhere.
+ */
+export interface Runtime {
+  readonly hashing: Hashing;
+  /** `count` bytes from the platform's cryptographic generator. */
+  randomBytes(count: number): Uint8Array;
+  /** 22 characters of base64url, 128 random bits. */
+  newId(): string;
+  /** Milliseconds that never step back. */
+  monotonic(): number;
+  /** UTF-8 bytes of a text. */
+  utf8(text: string): Uint8Array;
+  /** Runs `work` once after `delayMs`; does not keep the process alive. */
+  schedule(delayMs: number, work: () => void): void;
+  /** Where records go when nothing is said. */
+  standardSink(): AuditSink;
+  /** Serves an API; refuses on runtimes without sockets. */
+  listen(api: Served, options: ListenOptions): Promise<Listening>;
+}

@@ -1,0 +1,46 @@
+import { OptionsError } from "./lib/options-error.ts";
+import type { Runtime } from "./runtime.ts";
+
+const encoder = new TextEncoder();
+
+/** Runtimes that speak Web standards only. */
+export const runtime: Runtime = {
+  hashing: {
+    async sha256(data) {
+      return new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(data)));
+    },
+    async hmacSha256(key, data) {
+      const imported = await crypto.subtle.importKey(
+        "raw",
+        new Uint8Array(key),
+        { name: "HMAC", hash: "SHA-256" },
+        false,
+        ["sign"],
+      );
+      return new Uint8Array(await crypto.subtle.sign("HMAC", imported, new Uint8Array(data)));
+    },
+  },
+  randomBytes(count) {
+    return crypto.getRandomValues(new Uint8Array(count));
+  },
+  newId() {
+    const text = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16)));
+    return btoa(text).slice(0, 22).replaceAll("+", "-").replaceAll("/", "_");
+  },
+  monotonic() {
+    return performance.now();
+  },
+  utf8(text) {
+    return encoder.encode(text);
+  },
+  schedule(delayMs, work) {
+    setTimeout(work, delayMs);
+  },
+  standardSink() {
+    // console.log is the one writer every runtime has; the batch's own last newline is left to it.
+    return { name: "console", write: (batch) => console.log(batch.text().trimEnd()) };
+  },
+  async listen() {
+    throw new OptionsError("this runtime has no sockets to listen on", "serve the API through a fetch adapter");
+  },
+};

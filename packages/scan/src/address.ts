@@ -1,0 +1,16 @@
+/** The host to connect to; brackets of an IPv6 address belong to the URL, not to the socket. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+/** The port to connect to. */
+export function portOf(url: URL): number {
+  if (url.port !== "") return Number(url.port);
+  return url.protocol === "https:" ? 443 : 80;
+}
+
+/** True where a host name can only mean this machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3). */
+export function isLoopbackName(host: string): boolean {
+  const name = host.toLowerCase();
+  return name === "localhost" || name === "::1" || name.endsWith(".localhost") || /^127\.\d+\.\d+\.\d+$/.test(name);
+}

@@ -1,0 +1,216 @@
+import { type Answer, isSuccess } from "./answer.ts";
+import type { Leg, Trial } from "./exchange.ts";
+import type { Fetcher, Outgoing } from "./fetcher.ts";
+import { type Identity, subjectOf } from "./identities.ts";
+import { textAt } from "./json.ts";
+import { resembles } from "./oracle.ts";
+import type { Objects } from "./objects.ts";
+import type { Random } from "./random.ts";
+import type { Redactor } from "./redact.ts";
+import { requestFor, withCredential } from "./requests.ts";
+import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
+import type { Sessions } from "./sign-in.ts";
+import { isGone, isSafe, type Operation, pathParameters, type Target } from "./target.ts";
+import { validValue } from "./values.ts";
+
+/** Everything a probe works with. */
+export interface ProbeContext {
+  readonly target: Target;
+  readonly fetcher: Fetcher;
+  readonly redactor: Redactor;
+  readonly objects: Objects;
+  readonly sessions: Sessions;
+  /** Everybody the scan can be, in the order they were given. */
+  readonly identities: readonly Identity[];
+  readonly random: Random;
+  /** Key to sign test tokens with: a secret, a PEM or a JWK. */
+  readonly jwtKey: string | undefined;
+  /** PEM certificates to trust besides the system's. */
+  readonly ca: string | undefined;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+  /** The account an identity is known by in the API's data; undefined where nothing told it. */
+  subject(identity: Identity): string | undefined;
+  send(leg: Leg, outgoing: Outgoing): Promise<Trial>;
+  /** Somebody who may call the operation: with its role where it demands one, else the first without one. */
+  permitted(operation: Operation): Identity | undefined;
+  /** The answer to the operation when it is allowed; safe operations only. Sent once, then remembered. */
+  baseline(operation: Operation): Promise<Trial>;
+  /** The answer to a path that cannot exist. */
+  nowhere(): Promise<Trial>;
+  /** A read that alice may do and a stranger may not, to judge credentials and transports by. */
+  witness(): Promise<Witness>;
+}
+
+/** A protected read whose good and bad answers are known. */
+export interface Witness {
+  readonly operation: Operation;
+  readonly identity: Identity;
+  readonly positive: Trial;
+  /** The same request with a made-up credential, without one, and a path that does not exist. */
+  readonly negatives: readonly Trial[];
+  readonly canary: string | undefined;
+}
+
+/** What a context is made of. */
+export type ContextParts = Pick<
+  ProbeContext,
+  "target" | "fetcher" | "redactor" | "objects" | "sessions" | "identities" | "random" | "jwtKey" | "ca" | "now" | "send"
+> & {
+  /** Accounts learned by reading each identity's own record. */
+  readonly subjects: ReadonlyMap<string, string>;
+};
+
+export function createContext(parts: ContextParts): ProbeContext {
+  const { target, objects, send } = parts;
+  const baselines = new Map<Operation, Promise<Trial>>();
+  let nowhere: Promise<Trial> | undefined;
+  let witness: Promise<Witness> | undefined;
+
+  const context: ProbeContext = {
+    ...parts,
+    subject: (identity) => parts.subjects.get(identity.name) ?? subjectOf(identity),
+    permitted: (operation) => permittedIdentity(operation, parts.identities, target),
+    baseline(operation) {
+      const known = baselines.get(operation);
+      if (known !== undefined) return known;
+      const made = sendBaseline(operation);
+      baselines.set(operation, made);
+      return made;
+    },
+    nowhere() {
+      nowhere ??= send("negative", {
+        method: "GET",
+        target: `/pc-${parts.random.text(12)}/${parts.random.text(6)}`,
+        headers: [],
+        label: "nobody",
+      });
+      return nowhere;
+    },
+    witness() {
+      witness ??= findWitness(context);
+      return witness;
+    },
+  };
+  return context;
+
+  async function sendBaseline(operation: Operation): Promise<Trial> {
+    if (!isSafe(operation)) throw new Unreachable(`${operation.id} changes things`);
+    const identity = context.permitted(operation);
+    if (identity === undefined && operation.access.kind !== "public") {
+      throw new Unreachable(`no identity was given that may call ${operation.id}${roleHint(operation)}`);
+    }
+    const owner = identity ?? parts.identities[0];
+    const params = owner === undefined ? {} : (await objects.fill(operation, owner)).params;
+    const query = requiredQuery(operation, parts.random);
+    const outgoing = requestFor(operation, { as: operation.access.kind === "public" ? undefined : identity, params, query });
+    return await send("positive", outgoing);
+  }
+}
+
+/** Required query parameters with valid values. */
+export function requiredQuery(operation: Operation, random: Random): Readonly<Record<string, string>> {
+  const out: Record<string, string> = {};
+  for (const parameter of operation.parameters) {
+    if (parameter.in !== "query" || !parameter.required) continue;
+    out[parameter.name] = String(validValue(parameter.schema, { random }, parameter.name));
+  }
+  return out;
+}
+
+function roleHint(operation: Operation): string {
+  const { access } = operation;
+  if (access.kind !== "caller" || access.roles.length === 0) return "";
+  return `; it needs the role ${access.roles.join(" or ")} (--roles name=role)`;
+}
+
+/** Roles an identity has: those it was given; without any, its own name counts as its role. */
+function hasRole(identity: Identity, roles: readonly string[]): boolean {
+  const own = identity.roles.length > 0 ? identity.roles : [identity.name];
+  return roles.some((role) => own.includes(role));
+}
+
+function permittedIdentity(
+  operation: Operation,
+  identities: readonly Identity[],
+  target: Target,
+): Identity | undefined {
+  const roles = operation.access.kind === "caller" ? operation.access.roles : [];
+  const able = identities.filter((identity) => takes(operation, identity, target));
+  if (roles.length > 0) return able.find((identity) => hasRole(identity, roles));
+  return able.find((identity) => !isPrivileged(identity, target)) ?? able[0];
+}
+
+/** True where the operation takes the kind of credential the identity has; unknown kinds are taken to be welcome. */
+export function takes(operation: Operation, identity: Identity, target: Target): boolean {
+  const welcome = target.policy.credentials.filter((entry) => operation.credentials.includes(entry.name));
+  if (welcome.length === 0) return true;
+  return welcome.some((entry) => {
+    if (identity.kind === "cookie") return entry.kind === "sessions";
+    if (identity.kind === "header") return entry.header?.toLowerCase() === identity.header[0];
+    return entry.kind !== "sessions" && entry.header === undefined;
+  });
+}
+
+/** True where an identity has a role that some operation demands. */
+export function isPrivileged(identity: Identity, target: Target): boolean {
+  return target.operations.some(
+    (operation) => operation.access.kind === "caller" && operation.access.roles.length > 0 && hasRole(identity, operation.access.roles),
+  );
+}
+
+/** Reads by which a credential can be judged, the best first: an object with a canary, then any answer of its own. */
+async function findWitness(context: ProbeContext): Promise<Witness> {
+  const { target, objects } = context;
+  const now = context.now();
+  const reads = target.operations.filter(
+    (operation) => isSafe(operation) && operation.access.kind === "caller" && !isGone(operation, now) && operation.limits.length === 0,
+  );
+  const items = new Set(objects.kinds.map((kind) => kind.read));
+  const ranked = [...reads.filter((operation) => items.has(operation)), ...reads.filter((operation) => !items.has(operation))];
+  const reasons: string[] = [];
+  for (const operation of ranked) {
+    try {
+      const found = await tryWitness(context, operation);
+      if (typeof found !== "string") return found;
+      reasons.push(found);
+    } catch (error) {
+      if (error instanceof ScanError) throw error;
+      if (!(error instanceof Unreachable || error instanceof BudgetSpent)) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new Unreachable(`no read tells a caller from a stranger (${reasons[0] ?? "nothing to read"})`);
+}
+
+async function tryWitness(context: ProbeContext, operation: Operation): Promise<Witness | string> {
+  const positive = await context.baseline(operation);
+  const identity = positive.outgoing.as;
+  if (identity === undefined || !isSuccess(positive.answer)) {
+    return `${operation.id} answered ${positive.answer.status} to ${positive.outgoing.label}`;
+  }
+  const stranger = await context.send("negative", withCredential(positive.outgoing, undefined, "nobody"));
+  const madeUp = await context.send("negative", madeUpCredential(context, positive.outgoing, identity));
+  const known = (answer: Answer) => resembles(answer, positive.answer);
+  if (known(madeUp.answer) || known(stranger.answer)) return `${operation.id} answers strangers like callers`;
+  const nowhere = await context.nowhere();
+  const things = (await objects(context, operation, identity)).map((thing) => thing.canary);
+  const canary = things.find((mark) => positive.answer.text.includes(mark));
+  return { operation, identity, positive, negatives: [madeUp, stranger, nowhere], canary };
+}
+
+async function objects(context: ProbeContext, operation: Operation, identity: Identity) {
+  return pathParameters(operation.path).length === 0 ? [] : (await context.objects.fill(operation, identity)).things;
+}
+
+/** The request with a credential nobody was ever given. */
+export function madeUpCredential(context: ProbeContext, outgoing: Outgoing, identity: Identity): Outgoing {
+  const made = context.random.fork("made up").text(40);
+  const value = identity.cookie !== undefined ? `${identity.cookie}=${made}` : identity.scheme === "" ? made : `${identity.scheme} ${made}`;
+  return withCredential(outgoing, [identity.header[0], value], "nobody, made-up credential");
+}
+
+/** The account in an identity's own record, as `GET /me` and the like answer it. */
+export function subjectIn(answer: Answer): string | undefined {
+  return textAt(answer.json, "id") ?? textAt(answer.json, "userId") ?? textAt(answer.json, "sub");
+}

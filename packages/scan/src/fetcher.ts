@@ -1,0 +1,267 @@
+import http from "node:http";
+import https from "node:https";
+import { hostOf, portOf } from "./address.ts";
+import type { Answer } from "./answer.ts";
+import { answerOf, headerOf, noAnswer } from "./answer.ts";
+import type { Header, Identity } from "./identities.ts";
+import type { Pacer } from "./pace.ts";
+import { type Conversation, converse, type Wire } from "./raw.ts";
+import { BudgetSpent, ScanError } from "./scan-error.ts";
+import type { Operation, Policy } from "./target.ts";
+
+/** A request as it will stand on the wire. Nothing is added but Host, Connection and the body's length. */
+export interface Outgoing {
+  readonly method: string;
+  /** The request target, not interpreted. */
+  readonly target: string;
+  readonly headers: readonly Header[];
+  /** Value of Host; default: the address given to the scan. */
+  readonly host?: string;
+  readonly body?: string | Uint8Array;
+  /** Send the body in chunks and without Content-Length. */
+  readonly chunked?: boolean;
+  /** Whose genuine credential it carries; it is paced by that caller's limits. */
+  readonly as?: Identity;
+  /** The declared operation it reaches, for the limits of the route. */
+  readonly operation?: Operation;
+  /** Who it says it comes from, for the evidence. */
+  readonly label: string;
+  /** Not paced and not sent again after a 429: for probes of the limiter only. */
+  readonly burst?: boolean;
+}
+
+/** Where the target is and how to talk to it. */
+export interface FetcherOptions {
+  readonly url: URL;
+  /** PEM certificates to trust besides the system's. */
+  readonly ca?: string;
+  readonly policy: Policy;
+  readonly pacer: Pacer;
+  /** Longest wait for an answer; default 10,000. */
+  readonly timeoutMs?: number;
+  /** Answers are cut there; default 2 MiB. */
+  readonly maxAnswerBytes?: number;
+  /** Most requests of the whole scan; default 20,000. */
+  readonly maxRequests?: number;
+}
+
+/** Sends requests to one host and to no other; redirects are answers, never followed. */
+export interface Fetcher {
+  readonly url: URL;
+  /** Requests sent so far. */
+  readonly sent: number;
+  /**
+   * Sends one request. Waits for the target's limits; a 429 or 503 is tried again at most twice after its Retry-After.
+   *
+   * @throws BudgetSpent when a limit leaves no room, ScanError when the target is gone or cannot be trusted
+   */
+  send(outgoing: Outgoing): Promise<Answer>;
+  /** Writes bytes to a connection of their own; for requests that no HTTP library would send. Paced as anonymous. */
+  raw(wire: Omit<Wire, "url" | "ca">): Promise<Conversation>;
+  close(): void;
+}
+
+/** Statuses a failure budget counts (docs/manifest.md, `limits.failures`). */
+const failures: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
+
+/** Makes a fetcher. No request is sent yet. */
+export function createFetcher(options: FetcherOptions): Fetcher {
+  const { url, pacer, policy } = options;
+  const secure = url.protocol === "https:";
+  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 48, ...(options.ca === undefined ? {} : { ca: options.ca }) });
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const maxAnswerBytes = options.maxAnswerBytes ?? 2 * 1024 * 1024;
+  const maxRequests = options.maxRequests ?? 20_000;
+  let sent = 0;
+  declareLimits(pacer, policy);
+
+  function count(): void {
+    if (sent >= maxRequests) throw new BudgetSpent(`the scan's budget of ${maxRequests} requests is used up`);
+    sent += 1;
+  }
+
+  async function paced(outgoing: Outgoing): Promise<Answer> {
+    const caller = outgoing.as?.name;
+    // Before proof a failure counts against the address, after it against the caller.
+    const failureKey = caller === undefined || outgoing.operation === undefined ? "failures" : `failures ${caller}`;
+    if (caller !== undefined) declareCaller(pacer, policy, caller);
+    const reservation = await pacer.reserve(failureKey);
+    let counted = false;
+    try {
+      await pacer.take(["all", caller === undefined ? "address" : `caller ${caller}`, ...routeKeys(pacer, outgoing)]);
+      count();
+      const answer = await once(outgoing);
+      counted = failures.has(answer.status);
+      return answer;
+    } finally {
+      reservation.settle(counted);
+    }
+  }
+
+  async function send(outgoing: Outgoing): Promise<Answer> {
+    if (outgoing.burst === true) {
+      count();
+      return await once(outgoing);
+    }
+    let answer = await paced(outgoing);
+    for (let tries = 0; tries < 2 && (answer.status === 429 || answer.status === 503); tries += 1) {
+      const asked = Number(headerOf(answer, "retry-after") ?? "1");
+      const waitMs = Number.isFinite(asked) && asked >= 0 ? asked * 1000 + 50 : 1000;
+      if (waitMs > 15_000) return answer;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      answer = await paced(outgoing);
+    }
+    return answer;
+  }
+
+  async function once(outgoing: Outgoing): Promise<Answer> {
+    const first = await attempt(outgoing);
+    // A kept connection that the server closed at the same moment says nothing about the request.
+    if (first.retry) return (await attempt(outgoing)).answer;
+    if (first.refused) await assertAlive(outgoing);
+    return first.answer;
+  }
+
+  function attempt(outgoing: Outgoing): Promise<{ answer: Answer; retry?: boolean; refused?: boolean }> {
+    return new Promise((resolve, reject) => {
+      const started = performance.now();
+      const ms = () => performance.now() - started;
+      const request = (secure ? https : http).request({
+        agent,
+        host: hostOf(url),
+        port: portOf(url),
+        method: outgoing.method,
+        path: outgoing.target,
+        headers: wireHeaders(url, outgoing),
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+      });
+      const timer = setTimeout(() => request.destroy(new Error("no answer in time")), timeoutMs);
+      request.once("error", (error: NodeJS.ErrnoException) => {
+        clearTimeout(timer);
+        const untrusted = certificateProblem(error);
+        if (untrusted !== undefined) return reject(new ScanError(untrusted, { cause: error }));
+        resolve({
+          answer: noAnswer(error.code === "ECONNRESET" ? "the connection was closed" : error.message, ms()),
+          retry: request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE"),
+          refused: error.code === "ECONNREFUSED",
+        });
+      });
+      request.once("response", (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        let truncated = false;
+        let settled = false;
+        const finish = () => {
+          if (settled) return;
+          settled = true;
+          clearTimeout(timer);
+          resolve({
+            answer: answerOf({
+              status: response.statusCode ?? 0,
+              rawHeaders: response.rawHeaders,
+              body: Buffer.concat(chunks),
+              ms: ms(),
+              truncated,
+            }),
+          });
+        };
+        response.on("data", (chunk: Buffer) => {
+          size += chunk.length;
+          if (size <= maxAnswerBytes) return chunks.push(chunk);
+          truncated = true;
+          request.destroy();
+          return finish();
+        });
+        response.once("end", finish);
+        response.once("error", finish);
+        response.once("close", finish);
+      });
+      if (outgoing.body === undefined) request.end();
+      else request.end(outgoing.body);
+    });
+  }
+
+  async function assertAlive(last: Outgoing): Promise<void> {
+    for (let tries = 0; tries < 8; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      const again = await attempt({ method: "GET", target: url.pathname, headers: [], label: "alive?" });
+      if (again.refused !== true) return;
+    }
+    throw new ScanError(
+      sent <= 1
+        ? `nothing listens on ${url.origin}`
+        : `the target stopped listening; the last request was ${last.method} ${last.target} as ${last.label}`,
+    );
+  }
+
+  return {
+    url,
+    get sent() {
+      return sent;
+    },
+    send,
+    async raw(wire) {
+      const reservation = await pacer.reserve("failures");
+      let counted = false;
+      try {
+        await pacer.take(["all", "address"]);
+        count();
+        const conversation = await converse({ ...wire, url, ...(options.ca === undefined ? {} : { ca: options.ca }) });
+        counted = conversation.answers.some((answer) => failures.has(answer.status));
+        return conversation;
+      } finally {
+        reservation.settle(counted);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function wireHeaders(url: URL, outgoing: Outgoing): string[] {
+  const out = ["Host", outgoing.host ?? url.host];
+  if (!outgoing.headers.some(([name]) => name === "accept")) out.push("Accept", "application/json");
+  for (const [name, value] of outgoing.headers) out.push(name, value);
+  if (outgoing.chunked === true) out.push("Transfer-Encoding", "chunked");
+  else if (outgoing.body !== undefined) out.push("Content-Length", String(Buffer.byteLength(outgoing.body)));
+  else if (outgoing.method !== "GET" && outgoing.method !== "HEAD" && outgoing.method !== "TRACE") out.push("Content-Length", "0");
+  return out;
+}
+
+function declareLimits(pacer: Pacer, policy: Policy): void {
+  const { limits } = policy;
+  const unknown = { limit: 120, windowMs: 1000 };
+  const described = Object.keys(limits).length > 0;
+  pacer.declare("address", limits.address ?? (described ? { limit: 1000, windowMs: 1000 } : unknown));
+  const all = limits.wideAddress ?? limits.global;
+  if (all !== undefined) pacer.declare("all", all);
+  if (limits.failures !== undefined) pacer.declare("failures", limits.failures);
+}
+
+function declareCaller(pacer: Pacer, policy: Policy, caller: string): void {
+  const { limits } = policy;
+  const described = Object.keys(limits).length > 0;
+  pacer.declare(`caller ${caller}`, limits.caller ?? { limit: described ? 1000 : 120, windowMs: 1000 });
+  if (limits.failures !== undefined) pacer.declare(`failures ${caller}`, limits.failures);
+}
+
+/** Limits of the route, one bucket per caller, or one for everybody where it counts by address or by an input field. */
+function routeKeys(pacer: Pacer, outgoing: Outgoing): readonly string[] {
+  const { operation } = outgoing;
+  if (operation === undefined) return [];
+  return operation.limits.map((limit, index) => {
+    const who = limit.by === "caller" ? (outgoing.as?.name ?? "") : limit.by;
+    const key = `route ${operation.id} ${index} ${who}`;
+    pacer.declare(key, limit);
+    return key;
+  });
+}
+
+function certificateProblem(error: NodeJS.ErrnoException): string | undefined {
+  const code = error.code ?? "";
+  if (/^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_)/.test(code)) {
+    return `the target's certificate is not trusted (${code}); pass its authority with --ca <file>`;
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the target's certificate is for another name: ${error.message}`;
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) return `the target does not speak TLS on this port (${code}); is the URL http:// ?`;
+  return undefined;
+}

@@ -1,0 +1,114 @@
+import { isRecord, type JsonRecord, parseJson, textAt } from "./json.ts";
+import { ScanError } from "./scan-error.ts";
+
+/** One request header: its name and its value. */
+export type Header = readonly [name: string, value: string];
+
+/** Somebody the API knows: a name for the report and the credential that proves it. */
+export interface Identity {
+  readonly name: string;
+  /** How the credential travels. `bearer` is the Authorization header, whatever the scheme. */
+  readonly kind: "bearer" | "header" | "cookie";
+  /** The header as sent, such as `["authorization", "Bearer …"]`. */
+  readonly header: Header;
+  /** The scheme of an Authorization header; "" where there is none. */
+  readonly scheme: string;
+  /** The credential alone: the token, the key, the cookie's value. Never printed. */
+  readonly secret: string;
+  /** Name of the cookie, where it is one. */
+  readonly cookie: string | undefined;
+  readonly roles: readonly string[];
+}
+
+/**
+ * Reads `alice=Bearer <token>`, `alice=X-Api-Key: <key>` or `alice=cookie:<name>=<value>`.
+ *
+ * @throws ScanError when it is none of these
+ */
+export function parseIdentity(text: string, roles: readonly string[] = []): Identity {
+  const cut = text.indexOf("=");
+  const name = text.slice(0, cut).trim();
+  const credential = text.slice(cut + 1).trim();
+  if (cut < 1 || !/^[\w.-]+$/.test(name) || credential === "") {
+    throw new ScanError(`"${name === "" ? text.slice(0, 20) : name}": an identity is written name=credential, as in alice="Bearer …"`);
+  }
+  return identityOf(name, credential, roles);
+}
+
+/**
+ * Makes an identity of a credential as a person writes it.
+ *
+ * @param credential  `Bearer <token>`, `<Header-Name>: <value>` or `cookie:<name>=<value>`
+ * @throws ScanError when it is none of these or contains a line break
+ */
+export function identityOf(name: string, credential: string, roles: readonly string[] = []): Identity {
+  if (/[\r\n\0]/.test(credential)) throw new ScanError(`${name}: a credential is one line`);
+  const cookie = /^cookie:\s*([^=;\s]+)=([^;]+)$/i.exec(credential);
+  if (cookie?.[1] !== undefined && cookie[2] !== undefined) {
+    const value = cookie[2].trim();
+    const header: Header = ["cookie", `${cookie[1]}=${value}`];
+    return { name, kind: "cookie", header, scheme: "", secret: value, cookie: cookie[1], roles };
+  }
+  const header = /^([A-Za-z][\w-]*):\s*(\S.*)$/.exec(credential);
+  if (header?.[1] !== undefined && header[2] !== undefined) {
+    const field = header[1].toLowerCase();
+    if (field === "cookie") return identityOf(name, `cookie:${header[2]}`, roles);
+    if (field === "authorization") return identityOf(name, header[2], roles);
+    return { name, kind: "header", header: [field, header[2]], scheme: "", secret: header[2], cookie: undefined, roles };
+  }
+  const scheme = /^([A-Za-z]+) +(\S+)$/.exec(credential);
+  if (scheme?.[1] === undefined || scheme[2] === undefined) {
+    throw new ScanError(`${name}: write the credential as "Bearer <token>", "<Header-Name>: <value>" or "cookie:<name>=<value>"`);
+  }
+  const value: Header = ["authorization", `${scheme[1]} ${scheme[2]}`];
+  return { name, kind: "bearer", header: value, scheme: scheme[1], secret: scheme[2], cookie: undefined, roles };
+}
+
+/**
+ * Reads `admin=admin,other`: the roles an identity has.
+ *
+ * @throws ScanError when it is not written so
+ */
+export function parseRoles(text: string): readonly [name: string, roles: readonly string[]] {
+  const match = /^([\w.-]+)=([\w.:,-]+)$/.exec(text.trim());
+  if (match?.[1] === undefined || match[2] === undefined) {
+    throw new ScanError(`"${text}": roles are written name=role,role as in admin=admin,support`);
+  }
+  return [match[1], match[2].split(",").filter((role) => role !== "")];
+}
+
+/** The same place and scheme with another credential in it. */
+export function headerWith(identity: Identity, secret: string): Header {
+  if (identity.cookie !== undefined) return ["cookie", `${identity.cookie}=${secret}`];
+  return [identity.header[0], identity.scheme === "" ? secret : `${identity.scheme} ${secret}`];
+}
+
+/** The parts of a JSON Web Token, read without believing them; undefined where the credential is none. */
+export function readToken(secret: string): Token | undefined {
+  const parts = secret.split(".");
+  const [head, body, signature] = parts;
+  if (parts.length !== 3 || head === undefined || body === undefined || signature === undefined) return undefined;
+  const header = decodePart(head);
+  const claims = decodePart(body);
+  return header !== undefined && claims !== undefined && typeof header["alg"] === "string"
+    ? { header, claims, parts: [head, body, signature] }
+    : undefined;
+}
+
+/** A decoded, unproved JSON Web Token (RFC 7519). */
+export interface Token {
+  readonly header: JsonRecord;
+  readonly claims: JsonRecord;
+  /** The three encoded parts as they stand in the token. */
+  readonly parts: readonly [header: string, claims: string, signature: string];
+}
+
+function decodePart(part: string): JsonRecord | undefined {
+  const value = parseJson(Buffer.from(part, "base64url").toString("utf8"));
+  return isRecord(value) ? value : undefined;
+}
+
+/** The account a token claims, as its `sub`; undefined where the credential says nothing. */
+export function subjectOf(identity: Identity): string | undefined {
+  return textAt(readToken(identity.secret)?.claims, "sub");
+}

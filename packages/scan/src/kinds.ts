@@ -1,0 +1,81 @@
+import { isGone, type Operation, pathParameters, type Policy, type ResourcePolicy, type Target } from "./target.ts";
+
+/** A kind of object the API keeps, as its paths show it: a collection to create in and an item to read and change. */
+export interface Kind {
+  /** The resource's name where a manifest says it, else made of the path. */
+  readonly name: string;
+  readonly policy: ResourcePolicy | undefined;
+  /** The path parameter that carries its id. */
+  readonly parameter: string;
+  /** `/v1/projects/{id}/comments` */
+  readonly collection: string;
+  /** `/v1/projects/{id}/comments/{commentId}` */
+  readonly item: string;
+  readonly create: Operation | undefined;
+  readonly read: Operation | undefined;
+  readonly update: Operation | undefined;
+  readonly remove: Operation | undefined;
+  readonly list: Operation | undefined;
+  /** The kind it lies inside of, where its path names one. */
+  readonly parent: Kind | undefined;
+}
+
+/** Finds the kinds of object of a target, parents before children. */
+export function kindsOf(target: Target, now: number): readonly Kind[] {
+  const operations = target.operations.filter((operation) => !isGone(operation, now));
+  const at = (method: string, path: string) =>
+    operations.find((operation) => operation.method === method && operation.path === path);
+  const kinds: Kind[] = [];
+  const items = new Set(operations.flatMap(({ path }) => itemPrefixes(path)));
+  for (const item of [...items].sort((left, right) => left.length - right.length)) {
+    const collection = item.slice(0, item.lastIndexOf("/"));
+    const parameter = pathParameters(item).at(-1) ?? "";
+    const create = at("POST", collection);
+    if (create === undefined) continue;
+    const name = resourceName(operations, item, parameter) ?? nameOf(collection);
+    kinds.push({
+      name,
+      policy: policyOf(target.policy, name),
+      parameter,
+      collection,
+      item,
+      create,
+      read: at("GET", item),
+      update: at("PATCH", item) ?? at("PUT", item),
+      remove: at("DELETE", item),
+      list: at("GET", collection),
+      parent: kinds.findLast((kind) => collection.startsWith(`${kind.item}/`)),
+    });
+  }
+  return kinds;
+}
+
+/** The kind whose id stands in a path parameter of an operation; undefined where the parameter names no known kind. */
+export function kindAt(kinds: readonly Kind[], path: string, parameter: string): Kind | undefined {
+  const end = path.indexOf(`{${parameter}}`);
+  const item = end < 0 ? "" : path.slice(0, end + parameter.length + 2);
+  return kinds.find((kind) => kind.item === item);
+}
+
+/** `/a/{x}/b/{y}/c` gives `/a/{x}` and `/a/{x}/b/{y}`. */
+function itemPrefixes(path: string): readonly string[] {
+  return [...path.matchAll(/\/\{[^{}]+\}(?=\/|$)/g)].map((match) => path.slice(0, match.index + match[0].length));
+}
+
+function resourceName(operations: readonly Operation[], item: string, parameter: string): string | undefined {
+  for (const operation of operations) {
+    if (operation.path !== item && !operation.path.startsWith(`${item}/`)) continue;
+    const use = operation.objects.find((entry) => entry.in === "path" && entry.field === parameter);
+    if (use !== undefined) return use.resource;
+  }
+  return undefined;
+}
+
+function nameOf(collection: string): string {
+  const last = collection.split("/").findLast((segment) => segment !== "" && !segment.startsWith("{")) ?? "object";
+  return last.replace(/ies$/, "y").replace(/s$/, "");
+}
+
+function policyOf(policy: Policy, name: string): ResourcePolicy | undefined {
+  return Object.hasOwn(policy.resources, name) ? policy.resources[name] : undefined;
+}

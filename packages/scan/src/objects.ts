@@ -1,0 +1,230 @@
+import { type Answer, headerOf, isSuccess } from "./answer.ts";
+import type { Leg, Trial } from "./exchange.ts";
+import type { Outgoing } from "./fetcher.ts";
+import type { Identity } from "./identities.ts";
+import { isRecord, recordAt } from "./json.ts";
+import { type Kind, kindAt } from "./kinds.ts";
+import type { Random } from "./random.ts";
+import { requestFor } from "./requests.ts";
+import { ScanError, Unreachable } from "./scan-error.ts";
+import { type Operation, pathParameters } from "./target.ts";
+import { validValue } from "./values.ts";
+
+/** An object the scan created; nothing else is ever changed or deleted. */
+export interface Thing {
+  readonly kind: Kind;
+  readonly id: string;
+  readonly owner: Identity;
+  /** Unguessable marker inside it. */
+  readonly canary: string;
+  /** Values for every parameter of its item path. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The answer its creation got. */
+  readonly created: Trial;
+}
+
+/** Makes the objects probes need, and deletes them. */
+export interface Objects {
+  readonly kinds: readonly Kind[];
+  /** The object of that kind and owner that everybody reads and nobody changes; created on first use. */
+  shared(kind: Kind, owner: Identity): Promise<Thing>;
+  /** A new object, to be changed or deleted by one check only; inside `within` or the owner's shared parent. */
+  fresh(kind: Kind, owner: Identity, within?: Thing): Promise<Thing>;
+  /** Remembers an object that an attack created, so that it is deleted at the end; undefined where the answer names none. */
+  adopt(kind: Kind, owner: Identity, trial: Trial, params: Readonly<Record<string, string>>, canary: string): Thing | undefined;
+  /** A creation request for a kind. */
+  creation(kind: Kind, owner: Identity, within: Thing | undefined, canary: string): Outgoing;
+  /** Values for the path parameters of an operation out of the owner's shared objects, and those objects. */
+  fill(operation: Operation, owner: Identity): Promise<{ params: Readonly<Record<string, string>>; things: readonly Thing[] }>;
+  /** What the owner sees of it now. */
+  reread(thing: Thing): Promise<{ exists: boolean; trial: Trial }>;
+  /** An id that looks like that of the kind and belongs to nothing. */
+  missingId(kind: Kind): string;
+  /** A new marker. */
+  canary(): string;
+  /** Deletes everything, children first. What could not be deleted is returned, one line each. */
+  cleanUp(): Promise<readonly string[]>;
+}
+
+/** What objects are made with. */
+export interface ObjectsOptions {
+  readonly kinds: readonly Kind[];
+  readonly send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>;
+  readonly random: Random;
+  readonly runId: string;
+  /** A known value for a member or parameter of this name that names a person. */
+  readonly person: (name: string, owner: Identity) => string | undefined;
+}
+
+export function createObjects(options: ObjectsOptions): Objects {
+  const { kinds, send, random } = options;
+  const things: Thing[] = [];
+  const shared = new Map<string, Promise<Thing>>();
+  const seenIds = new Map<Kind, string>();
+
+  const canary = () => `pc-${options.runId}-${random.text(8)}`;
+
+  function creation(kind: Kind, owner: Identity, within: Thing | undefined, mark: string): Outgoing {
+    const { create } = kind;
+    if (create === undefined) throw new Unreachable(`nothing creates a ${kind.name}`);
+    const body =
+      create.body === undefined
+        ? undefined
+        : validValue(create.body.schema, { random, canary: mark, known: (name) => options.person(name, owner) });
+    return requestFor(create, { as: owner, params: within?.params ?? {}, body });
+  }
+
+  async function parentOf(kind: Kind, owner: Identity): Promise<Thing | undefined> {
+    return kind.parent === undefined ? undefined : await objects.shared(kind.parent, owner);
+  }
+
+  function remember(kind: Kind, owner: Identity, trial: Trial, params: Readonly<Record<string, string>>, mark: string) {
+    const id = idIn(trial.answer, kind);
+    if (id === undefined) return undefined;
+    seenIds.set(kind, id);
+    const thing: Thing = { kind, id, owner, canary: mark, params: { ...params, [kind.parameter]: id }, created: trial };
+    things.push(thing);
+    return thing;
+  }
+
+  const objects: Objects = {
+    kinds,
+    canary,
+    creation,
+    shared(kind, owner) {
+      const key = `${kind.item} ${owner.name}`;
+      const known = shared.get(key);
+      if (known !== undefined) return known;
+      const made = objects.fresh(kind, owner);
+      shared.set(key, made);
+      return made;
+    },
+    async fresh(kind, owner, within) {
+      const parent = within ?? (await parentOf(kind, owner));
+      const mark = canary();
+      const trial = await send("positive", creation(kind, owner, parent, mark));
+      if (!isSuccess(trial.answer)) {
+        throw new Unreachable(`${owner.name} could not create a ${kind.name} (${outcome(trial.answer)})`);
+      }
+      const thing = remember(kind, owner, trial, parent?.params ?? {}, mark);
+      if (thing === undefined) throw new Unreachable(`the answer to creating a ${kind.name} names no id`);
+      return thing;
+    },
+    adopt(kind, owner, trial, params, mark) {
+      return isSuccess(trial.answer) ? remember(kind, owner, trial, params, mark) : undefined;
+    },
+    async fill(operation, owner) {
+      const params: Record<string, string> = {};
+      const used: Thing[] = [];
+      for (const name of pathParameters(operation.path)) {
+        const kind = kindAt(kinds, operation.path, name);
+        const schema = operation.parameters.find((entry) => entry.in === "path" && entry.name === name)?.schema ?? {};
+        if (kind === undefined) {
+          const value = options.person(name, owner) ?? validValue(schema, { random }, name);
+          params[name] = String(value);
+          continue;
+        }
+        const thing = await objects.shared(kind, owner);
+        Object.assign(params, thing.params);
+        used.push(thing);
+      }
+      return { params, things: used };
+    },
+    async reread(thing) {
+      const { kind, owner } = thing;
+      if (kind.read !== undefined) {
+        const trial = await send("reread", requestFor(kind.read, { as: owner, params: thing.params }));
+        return { exists: isSuccess(trial.answer) && mentions(trial.answer, thing), trial };
+      }
+      if (kind.list === undefined) throw new Unreachable(`nothing reads a ${kind.name}`);
+      const most = kind.list.page?.max;
+      const query: Record<string, string> = most === undefined ? {} : { limit: String(most) };
+      const trial = await send("reread", requestFor(kind.list, { as: owner, params: thing.params, query }));
+      return { exists: isSuccess(trial.answer) && mentions(trial.answer, thing), trial };
+    },
+    missingId(kind) {
+      const seen = seenIds.get(kind);
+      if (seen !== undefined) return sameShape(seen, random);
+      const schema = (kind.read ?? kind.remove ?? kind.update)?.parameters.find(
+        (entry) => entry.in === "path" && entry.name === kind.parameter,
+      )?.schema;
+      return schema === undefined ? random.uuid() : String(validValue(schema, { random }, kind.parameter));
+    },
+    async cleanUp() {
+      const left: string[] = [];
+      const depthOf = (thing: Thing) => pathParameters(thing.kind.item).length;
+      const depths = [...new Set(things.map(depthOf))].sort((left, right) => right - left);
+      for (const depth of depths) {
+        const queue = things.filter((thing) => depthOf(thing) === depth);
+        await Promise.all(
+          Array.from({ length: 8 }, async () => {
+            for (let thing = queue.pop(); thing !== undefined; thing = queue.pop()) {
+              const reason = await removed(thing);
+              if (reason !== undefined) left.push(`${thing.kind.name} ${thing.id} of ${thing.owner.name}: ${reason}`);
+            }
+          }),
+        );
+      }
+      return left;
+    },
+  };
+  return objects;
+
+  /** Why it could not be deleted; undefined where it is gone. */
+  async function removed(thing: Thing): Promise<string | undefined> {
+    const { kind } = thing;
+    if (kind.remove === undefined) return "the API has no way to delete it";
+    try {
+      const trial = await send("positive", requestFor(kind.remove, { as: thing.owner, params: thing.params }));
+      const { answer } = trial;
+      return isSuccess(answer) || answer.status === 404 || answer.status === 410 ? undefined : outcome(answer);
+    } catch (error) {
+      if (error instanceof ScanError) throw error;
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+function mentions(answer: Answer, thing: Thing): boolean {
+  return answer.text.includes(thing.id) || answer.text.includes(thing.canary);
+}
+
+/** In words, what an answer was. */
+export function outcome(answer: Answer): string {
+  return answer.status === 0 ? (answer.failure ?? "no answer") : `answered ${answer.status}`;
+}
+
+/** The id of what an answer speaks about: a member of the answer, one level inside an envelope, or the Location. */
+export function idIn(answer: Answer, kind: Kind): string | undefined {
+  const names = [kind.parameter, "id", `${kind.name}Id`, "_id", "uuid"];
+  const levels = isRecord(answer.json)
+    ? [answer.json, ...Object.keys(answer.json).flatMap((key) => recordAt(answer.json, key) ?? [])]
+    : [];
+  for (const level of levels) {
+    for (const name of names) {
+      const value = level[name];
+      if (typeof value === "string" && value !== "") return value;
+      if (typeof value === "number") return String(value);
+    }
+  }
+  const last = headerOf(answer, "location")?.split(/[?#]/)[0]?.split("/").at(-1);
+  return last === undefined || last === "" ? undefined : decodeURIComponent(last);
+}
+
+/** Another id of the same make: letters stay letters, digits digits, and a UUID stays a UUID. */
+export function sameShape(id: string, random: Random): string {
+  if (/^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(id)) return random.uuid();
+  if (/^\d+$/.test(id)) return String(random.int(900_000_000, 999_999_999));
+  const prefix = /^[a-z]+_/i.exec(id)?.[0] ?? "";
+  return (
+    prefix +
+    [...id.slice(prefix.length)]
+      .map((unit) => {
+        if (/\d/.test(unit)) return String(random.int(0, 9));
+        if (/[a-z]/.test(unit)) return String.fromCharCode(97 + random.int(0, 5));
+        if (/[A-Z]/.test(unit)) return String.fromCharCode(65 + random.int(0, 5));
+        return unit;
+      })
+      .join("")
+  );
+}

@@ -1,0 +1,207 @@
+import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from "./json.ts";
+import type {
+  Access,
+  ObjectUse,
+  Operation,
+  Output,
+  Page,
+  Parameter,
+  RequestBody,
+  RouteLimit,
+  Target,
+} from "./target.ts";
+
+const methods = ["get", "head", "post", "put", "patch", "delete", "options"] as const;
+
+/**
+ * The operations of a resolved OpenAPI 3.x document, in the document's order. What is malformed is left out and said.
+ *
+ * @param document  all references resolved
+ * @param source    `manifest` also reads each operation's `x-portcullis`
+ */
+export function readOperations(
+  document: JsonRecord,
+  source: Target["source"],
+): { operations: readonly Operation[]; assumptions: readonly string[] } {
+  const operations: Operation[] = [];
+  const assumptions: string[] = [];
+  const paths = recordAt(document, "paths") ?? {};
+  const prefix = source === "openapi" ? serverPath(document) : "";
+  for (const [path, item] of Object.entries(paths)) {
+    if (!isRecord(item) || !path.startsWith("/")) {
+      assumptions.push(`"${path}" is no path of the API and was left out.`);
+      continue;
+    }
+    for (const method of methods) {
+      const described = recordAt(item, method);
+      if (described === undefined) continue;
+      operations.push(readOperation(document, `${prefix}${path}`, method.toUpperCase(), item, described, source));
+    }
+  }
+  const undecided = operations.filter((operation) => operation.access.kind === "unknown").length;
+  if (undecided > 0) {
+    assumptions.push(`${undecided} operations do not say whether they need a caller; for them nothing is called broken.`);
+  }
+  return { operations, assumptions };
+}
+
+/** The path part of the first server entry; its host is ignored, the address given to the scan wins. */
+function serverPath(document: JsonRecord): string {
+  const url = textAt(listAt(document, "servers")[0], "url") ?? "";
+  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "").replace(/\/+$/, "");
+  return path.startsWith("/") && !path.includes("{") ? path : "";
+}
+
+function readOperation(
+  document: JsonRecord,
+  path: string,
+  method: string,
+  item: JsonRecord,
+  described: JsonRecord,
+  source: Target["source"],
+): Operation {
+  const policy = source === "manifest" ? recordAt(described, "x-portcullis") : undefined;
+  const sunset = textAt(recordAt(policy, "deprecated"), "sunset");
+  const sunsetAt = sunset === undefined ? Number.NaN : Date.parse(sunset);
+  return {
+    id: `${method} ${path.replace(/\{([^{}]+)\}/g, ":$1")}`,
+    method,
+    path,
+    parameters: readParameters(item, described),
+    body: readBody(described),
+    responses: readResponses(described),
+    access: policy === undefined ? accessOfSecurity(document, described) : accessOfPolicy(policy),
+    credentials: credentialsOf(document, described),
+    objects: listAt(policy, "objects").flatMap((entry) => readObjectUse(entry)),
+    notObjects: listAt(policy, "notObjects").flatMap((entry) => textAt(entry, "field") ?? []),
+    outputs: listAt(policy, "output").flatMap((entry) => readOutput(entry)),
+    limits: listAt(policy, "limits").flatMap((entry) => readLimit(entry)),
+    page: readPage(recordAt(policy, "page")),
+    bodyMaxBytes: numberAt(policy, "bodyMaxBytes"),
+    startsSession: policy?.["startsSession"] === true,
+    deprecated: described["deprecated"] === true,
+    sunsetAt: Number.isNaN(sunsetAt) ? undefined : sunsetAt,
+  };
+}
+
+function readParameters(item: JsonRecord, described: JsonRecord): readonly Parameter[] {
+  const found = new Map<string, Parameter>();
+  for (const entry of [...listAt(item, "parameters"), ...listAt(described, "parameters")]) {
+    const name = textAt(entry, "name");
+    const place = textAt(entry, "in");
+    if (name === undefined) continue;
+    if (place !== "path" && place !== "query" && place !== "header" && place !== "cookie") continue;
+    // The operation's own entry replaces the path's (OpenAPI 3.1 section 4.8.9).
+    found.set(`${place} ${name}`, {
+      name,
+      in: place,
+      required: place === "path" || (isRecord(entry) && entry["required"] === true),
+      schema: recordAt(entry, "schema") ?? {},
+    });
+  }
+  return [...found.values()];
+}
+
+function readBody(described: JsonRecord): RequestBody | undefined {
+  const body = recordAt(described, "requestBody");
+  const content = recordAt(body, "content");
+  if (content === undefined) return undefined;
+  const mediaType =
+    Object.keys(content).find((type) => /^application\/(?:[\w.-]+\+)?json\b/i.test(type)) ?? Object.keys(content)[0];
+  if (mediaType === undefined) return undefined;
+  return {
+    required: body?.["required"] === true,
+    mediaType,
+    schema: recordAt(recordAt(content, mediaType), "schema") ?? {},
+  };
+}
+
+function readResponses(described: JsonRecord): ReadonlyMap<number, JsonRecord | undefined> {
+  const out = new Map<number, JsonRecord | undefined>();
+  for (const [status, answer] of Object.entries(recordAt(described, "responses") ?? {})) {
+    if (!/^[1-5]\d\d$/.test(status)) continue;
+    const content = recordAt(answer, "content");
+    const json = Object.entries(content ?? {}).find(([type]) => type.includes("json"));
+    out.set(Number(status), recordAt(json?.[1], "schema"));
+  }
+  return out;
+}
+
+function requirements(document: JsonRecord, described: JsonRecord): readonly unknown[] | undefined {
+  const own = described["security"] ?? document["security"];
+  return Array.isArray(own) ? own : undefined;
+}
+
+function accessOfSecurity(document: JsonRecord, described: JsonRecord): Access {
+  const security = requirements(document, described);
+  if (security === undefined) return { kind: "unknown" };
+  if (security.length === 0 || security.some((entry) => isRecord(entry) && Object.keys(entry).length === 0)) {
+    return { kind: "public", reason: "the description asks for no credential" };
+  }
+  const scopes = security.flatMap((entry) =>
+    isRecord(entry) ? Object.keys(entry).flatMap((name) => textsAt(entry, name)) : [],
+  );
+  return { kind: "caller", scopes: [...new Set(scopes)], roles: [], objectRole: {} };
+}
+
+function accessOfPolicy(policy: JsonRecord): Access {
+  const access = recordAt(policy, "access");
+  const kind = textAt(access, "kind");
+  if (kind === "public") return { kind, reason: textAt(access, "reason") ?? "the policy says so" };
+  if (kind !== "caller") return { kind: "unknown" };
+  const objectRole: Record<string, readonly string[]> = {};
+  for (const name of Object.keys(recordAt(access, "objectRole") ?? {})) {
+    objectRole[name] = textsAt(recordAt(access, "objectRole"), name);
+  }
+  return { kind, scopes: textsAt(access, "scopes"), roles: textsAt(access, "roles"), objectRole };
+}
+
+function credentialsOf(document: JsonRecord, described: JsonRecord): readonly string[] {
+  const names = (requirements(document, described) ?? []).flatMap((entry) => (isRecord(entry) ? Object.keys(entry) : []));
+  return [...new Set(names)];
+}
+
+function readObjectUse(entry: unknown): readonly ObjectUse[] {
+  const name = textAt(entry, "name");
+  const field = textAt(entry, "field");
+  const place = textAt(entry, "in");
+  if (name === undefined || field === undefined) return [];
+  if (place !== "path" && place !== "query" && place !== "body" && place !== "header") return [];
+  return [{ name, resource: textAt(entry, "resource") ?? name, in: place, field, within: textAt(entry, "within") }];
+}
+
+function readOutput(entry: unknown): readonly Output[] {
+  const status = numberAt(entry, "status");
+  if (status === undefined) return [];
+  return [
+    {
+      status,
+      kind: textAt(entry, "kind") ?? "schema",
+      resource: textAt(entry, "resource"),
+      everyOwner: textAt(recordAt(entry, "everyOwner"), "reason"),
+      shared: textAt(entry, "shared"),
+    },
+  ];
+}
+
+function readLimit(entry: unknown): readonly RouteLimit[] {
+  const limit = numberAt(entry, "limit");
+  const windowMs = numberAt(entry, "windowMs");
+  if (limit === undefined || windowMs === undefined || limit <= 0 || windowMs <= 0) return [];
+  return [
+    {
+      name: textAt(entry, "name") ?? "route",
+      limit,
+      windowMs,
+      by: textAt(entry, "by") ?? "caller",
+      counts: textAt(entry, "counts") === "failures" ? "failures" : "requests",
+    },
+  ];
+}
+
+function readPage(entry: JsonRecord | undefined): Page | undefined {
+  const kind = textAt(entry, "kind");
+  const max = numberAt(entry, "max");
+  if ((kind !== "cursor" && kind !== "pages") || max === undefined) return undefined;
+  return { kind, size: numberAt(entry, "size") ?? 20, max };
+}

@@ -1,0 +1,106 @@
+import { BudgetSpent } from "./scan-error.ts";
+import type { Limit } from "./target.ts";
+
+/**
+ * Keeps the scan below the target's limits: a request waits until every limit it counts against has room. Limits are
+ * kept a little lower than declared, since the target's clock and window are not ours.
+ */
+export interface Pacer {
+  /** Declares a limit under a name; declaring it again changes nothing. */
+  declare(name: string, limit: Limit): void;
+  /**
+   * Waits until all named limits have room, then counts against them. Names nobody declared are free.
+   *
+   * @throws BudgetSpent when the wait would be longer than `maxWaitMs`
+   */
+  take(names: readonly string[]): Promise<void>;
+  /** Holds a place in a limit that only some answers count against, until `settle` says whether this one did. */
+  reserve(name: string): Promise<Reservation>;
+  /** Counts something that happened outside the pacer, such as a burst. */
+  record(name: string, times: number): void;
+}
+
+/** A held place in a limit. */
+export interface Reservation {
+  settle(counted: boolean): void;
+}
+
+/** Share of a declared limit the scan uses. */
+const share = 0.85;
+
+/** A sliding window may be cut into parts, the oldest of which counts whole; 5 % covers 20 parts and more. */
+const stretch = 1.05;
+
+/**
+ * @param maxWaitMs  longest single wait, milliseconds
+ * @param now        clock in milliseconds; monotonic
+ */
+export function createPacer(maxWaitMs: number, now: () => number = () => performance.now()): Pacer {
+  const windows = new Map<string, Window>();
+
+  async function pass(names: readonly string[], take: (entry: Window, at: number) => void): Promise<void> {
+    const entries = names.flatMap((name) => windows.get(name) ?? []);
+    for (;;) {
+      const at = now();
+      let waitMs = 0;
+      for (const entry of entries) waitMs = Math.max(waitMs, roomIn(entry, at));
+      if (waitMs <= 0) {
+        for (const entry of entries) take(entry, at);
+        return;
+      }
+      if (waitMs > maxWaitMs) {
+        throw new BudgetSpent(
+          `the target's own limits leave no room for this for another ${Math.ceil(waitMs / 1000)} s`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, 250)));
+    }
+  }
+
+  return {
+    declare(name, limit) {
+      if (windows.has(name)) return;
+      const cap = Math.max(1, Math.floor(limit.limit * share));
+      windows.set(name, { cap, windowMs: limit.windowMs * stretch, times: [], held: 0 });
+    },
+    take: (names) => pass(names, (entry, at) => entry.times.push(at)),
+    async reserve(name) {
+      const entry = windows.get(name);
+      if (entry === undefined) return { settle: () => {} };
+      await pass([name], (held) => {
+        held.held += 1;
+      });
+      return {
+        settle(counted) {
+          entry.held -= 1;
+          if (counted) entry.times.push(now());
+        },
+      };
+    },
+    record(name, times) {
+      const entry = windows.get(name);
+      const at = now();
+      if (entry !== undefined) for (let done = 0; done < times; done += 1) entry.times.push(at);
+    },
+  };
+}
+
+interface Window {
+  readonly cap: number;
+  readonly windowMs: number;
+  /** When each counted request happened, oldest first. */
+  times: number[];
+  /** Places held by requests whose answer is not known yet. */
+  held: number;
+}
+
+/** How long until the window has a free place; 0 where it has one now. */
+function roomIn(entry: Window, at: number): number {
+  const start = at - entry.windowMs;
+  if (entry.times[0] !== undefined && entry.times[0] < start) entry.times = entry.times.filter((time) => time >= start);
+  const over = entry.times.length + entry.held - entry.cap;
+  if (over < 0) return 0;
+  const frees = entry.times[over];
+  // All places are held by requests in flight: look again soon.
+  return frees === undefined ? 5 : Math.max(frees - start, 1);
+}

@@ -1,0 +1,75 @@
+import { checklist, type ProtectionId } from "portcullis/checklist";
+import type { ProbeContext } from "./context.ts";
+import type { Check, Probe } from "./probe.ts";
+import { probes } from "./probes.ts";
+import type { Operation, Target } from "./target.ts";
+import { fold, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
+
+/** A check of the plan and the probe it belongs to. */
+export interface PlannedCheck {
+  readonly probe: Probe;
+  readonly check: Check;
+}
+
+/** One cell of the ledger: what was proved of one protection on one operation, or why nothing was. */
+export interface LedgerEntry {
+  readonly operation: string;
+  readonly protection: ProtectionId;
+  readonly verdict: VerdictKind;
+  readonly why: string;
+}
+
+/** Which protections a scan is about. */
+export interface Selection {
+  readonly only?: readonly string[];
+  readonly skip?: readonly string[];
+}
+
+/** True where the protection was asked for. */
+export function isSelected(id: ProtectionId, selection: Selection): boolean {
+  if (selection.skip?.includes(id) === true) return false;
+  return selection.only === undefined || selection.only.length === 0 || selection.only.includes(id);
+}
+
+/** Everything the scan would do, in the order it is done; probes of limits come last because they use them up. */
+export function plan(context: ProbeContext, selection: Selection): readonly PlannedCheck[] {
+  return probes
+    .filter((probe) => isSelected(probe.id, selection))
+    .flatMap((probe) => probe.plan(context).map((check) => ({ probe, check })));
+}
+
+/**
+ * Operations by protections: each cell has a verdict and a reason. A protection proved for the whole API at once shows
+ * that in the cells of the operations it was not tried on.
+ */
+export function ledgerOf(target: Target, verdicts: readonly Verdict[], selection: Selection): readonly LedgerEntry[] {
+  const cells: LedgerEntry[] = [];
+  for (const { id } of checklist) {
+    const own = verdicts.filter((verdict) => verdict.protection === id);
+    for (const operation of target.operations) {
+      cells.push({ operation: operation.id, protection: id, ...cellOf(id, operation, own, selection) });
+    }
+  }
+  return cells;
+}
+
+function cellOf(
+  id: ProtectionId,
+  operation: Operation,
+  own: readonly Verdict[],
+  selection: Selection,
+): { verdict: VerdictKind; why: string } {
+  const unproved = withoutProbe(id);
+  if (unproved !== undefined) return { verdict: "not-applicable", why: unproved };
+  if (!isSelected(id, selection)) return { verdict: "not-applicable", why: "Left out by --only or --skip." };
+  const here = own.filter((verdict) => verdict.operation === operation.id);
+  if (here.length > 0) {
+    const { verdict, why } = fold(id, here);
+    return { verdict, why };
+  }
+  const decided = own.some((verdict) => verdict.verdict !== "not-applicable");
+  return {
+    verdict: "not-applicable",
+    why: decided ? "Tried elsewhere: this one holds for the API as a whole." : (own[0]?.why ?? "Nothing to attack here."),
+  };
+}

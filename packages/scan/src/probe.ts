@@ -1,0 +1,138 @@
+import type { ProtectionId } from "portcullis/checklist";
+import type { Answer } from "./answer.ts";
+import { isSuccess } from "./answer.ts";
+import type { ProbeContext } from "./context.ts";
+import type { Trial } from "./exchange.ts";
+import { outcome } from "./objects.ts";
+import { isLimited, judge, resembles } from "./oracle.ts";
+import type { Operation } from "./target.ts";
+import type { VerdictKind } from "./verdict.ts";
+
+/** Attacks one protection from outside. One file in `probes/` per probe, named after the protection. */
+export interface Probe {
+  readonly id: ProtectionId;
+  /**
+   * What it would do to this target: one entry per check, each with what it runs or why it does not apply. Nothing is
+   * sent while planning.
+   */
+  plan(context: ProbeContext): readonly Check[];
+}
+
+/** One attack, or the reason why there is nothing to attack. */
+export type Check = Attack | NotApplicable;
+
+/** One attack of a plan. */
+export interface Attack {
+  /** Stable kebab-case name, such as `alg-none`. */
+  readonly check: string;
+  readonly operation?: Operation;
+  /** Several outcomes, where one run answers several questions; each has its own check name then. */
+  run(): Promise<Outcome | readonly NamedOutcome[]>;
+}
+
+/** A check that this target gives no occasion for. */
+export interface NotApplicable {
+  readonly check: string;
+  readonly operation?: Operation;
+  readonly notApplicable: string;
+}
+
+/** What an attack found, with the requests that prove it. */
+export interface Outcome {
+  readonly verdict: VerdictKind;
+  readonly why: string;
+  readonly trials: readonly Trial[];
+}
+
+/** An outcome of one of several questions. */
+export interface NamedOutcome extends Outcome {
+  readonly check: string;
+}
+
+export function broken(why: string, trials: readonly Trial[]): Outcome {
+  return { verdict: "broken", why, trials };
+}
+
+export function held(why: string, trials: readonly Trial[] = []): Outcome {
+  return { verdict: "held", why, trials };
+}
+
+export function inconclusive(why: string, trials: readonly Trial[] = []): Outcome {
+  return { verdict: "inconclusive", why, trials };
+}
+
+export function notApplicable(why: string): Outcome {
+  return { verdict: "not-applicable", why, trials: [] };
+}
+
+/** The three legs of a verdict. */
+export interface Legs {
+  /** The request when it is allowed; it has succeeded. */
+  readonly positive: Trial;
+  /** Requests known to be bad. */
+  readonly negatives: readonly Trial[];
+  /** Sends the attack; called twice where the first one gets through. */
+  readonly attack: () => Promise<Trial>;
+  readonly canary?: string | undefined;
+  /** What it means when the attack gets through. */
+  readonly broken: string;
+  /** What it means when it does not. */
+  readonly held: string;
+}
+
+/**
+ * Decides by three legs: `broken` only where the attack looks like the allowed request and not like a refused one,
+ * twice; what looks like neither or both is not decided.
+ */
+export async function threeLegs(legs: Legs): Promise<Outcome> {
+  const { positive, negatives, canary } = legs;
+  const known = { positive: positive.answer, negatives: negatives.map((trial) => trial.answer), canary };
+  const control = [positive, ...negatives.slice(0, 1)];
+  if (!isSuccess(positive.answer)) {
+    return inconclusive(`the allowed request itself ${outcome(positive.answer)}`, control);
+  }
+  const proof = canary !== undefined && positive.answer.text.includes(canary);
+  if (!proof && negatives.length > 0 && negatives.every((trial) => resembles(trial.answer, positive.answer))) {
+    return inconclusive("requests known to be bad are answered like good ones, so answers tell nothing here", control);
+  }
+  const first = await legs.attack();
+  const trials = [...control, first];
+  switch (judge(first.answer, known)) {
+    case "refused":
+      return held(legs.held, trials);
+    case "limited":
+      return inconclusive(limitedWhy(first.answer), trials);
+    case "unclear":
+      return inconclusive(`the attack ${outcome(first.answer)}, which is neither a clear yes nor a known no`, trials);
+    case "granted": {
+      const second = await legs.attack();
+      if (judge(second.answer, known) === "granted") return broken(legs.broken, [...trials, second]);
+      return inconclusive("the attack got through once and not again", [...trials, second]);
+    }
+  }
+}
+
+/**
+ * Refused or not, for requests that no honest client sends: anything that is not the good answer is a refusal, an
+ * internal error is not one.
+ */
+export async function mustRefuse(legs: Legs): Promise<Outcome> {
+  const found = await threeLegs(legs);
+  const last = found.trials.at(-1);
+  if (found.verdict !== "inconclusive" || last === undefined || last.leg !== "attack") return found;
+  if (last.answer.status >= 400 && last.answer.status < 500 && !isLimited(last.answer)) return held(legs.held, found.trials);
+  return found;
+}
+
+export function limitedWhy(answer: Answer): string {
+  return `the target ${outcome(answer)} and kept doing so: it was limiting or unavailable`;
+}
+
+/** A check's outcome when it is tried on a second, untouched object too: `broken` only where both are. */
+export async function twice(attack: () => Promise<Outcome>): Promise<Outcome> {
+  const first = await attack();
+  if (first.verdict !== "broken") return first;
+  const second = await attack();
+  if (second.verdict === "broken") return first;
+  return inconclusive("the attack took effect once and not again", [...first.trials, ...second.trials]);
+}

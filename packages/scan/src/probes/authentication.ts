@@ -1,0 +1,145 @@
+import { isSuccess } from "../answer.ts";
+import { madeUpCredential, type ProbeContext } from "../context.ts";
+import type { Trial } from "../exchange.ts";
+import type { Outgoing } from "../fetcher.ts";
+import type { Header, Identity } from "../identities.ts";
+import { outcome } from "../objects.ts";
+import { isLimited, judge } from "../oracle.ts";
+import { broken, type Check, held, inconclusive, limitedWhy, type NamedOutcome, type Outcome, type Probe, threeLegs, twice } from "../probe.ts";
+import { withCredential } from "../requests.ts";
+import { stageWrite } from "../stage.ts";
+import { isGone, isSafe, type Operation } from "../target.ts";
+
+/**
+ * Every operation without a credential and with a made-up one; a few with the right credential in the wrong place.
+ * Reads are judged by three legs, writes by what the owner reads afterwards.
+ */
+export const authentication: Probe = { id: "authentication", plan: planAuthentication };
+
+function planAuthentication(context: ProbeContext): readonly Check[] {
+  const now = context.now();
+  const checks: Check[] = [];
+  for (const operation of context.target.operations) {
+    if (isGone(operation, now)) {
+      checks.push({ check: "strangers", operation, notApplicable: "It is past its sunset and answers nobody." });
+    } else if (operation.access.kind === "public") {
+      checks.push({ check: "strangers", operation, notApplicable: `Public by policy: ${operation.access.reason}` });
+    } else if (isSafe(operation)) {
+      checks.push({ check: "strangers", operation, run: () => strangersRead(context, operation) });
+    } else {
+      checks.push({ check: "strangers-write", operation, run: () => twice(() => strangersWrite(context, operation)) });
+    }
+  }
+  checks.push({ check: "wrong-place", run: () => wrongPlaces(context) });
+  return checks;
+}
+
+/** A read without a credential, and with one nobody was given. */
+async function strangersRead(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const positive = await context.baseline(operation);
+  const identity = positive.outgoing.as;
+  if (identity === undefined) return [{ check: "strangers", ...inconclusive("no identity may call it", [positive]) }];
+  const nowhere = await context.nowhere();
+  const canary = await canaryIn(context, operation, identity, positive);
+  const without = withCredential(positive.outgoing, undefined, "nobody");
+  const madeUp = madeUpCredential(context, positive.outgoing, identity);
+  const legs = (outgoing: Outgoing, what: string) =>
+    threeLegs({
+      positive,
+      negatives: [nowhere],
+      canary,
+      attack: () => context.send("attack", outgoing),
+      broken: `${operation.id} answers ${what}`,
+      held: `${operation.id} refuses ${what}`,
+    });
+  const found = [
+    { check: "no-credential", ...(await legs(without, "callers without any credential")) },
+    { check: "made-up-credential", ...(await legs(madeUp, "callers with a made-up credential")) },
+  ];
+  return operation.access.kind === "unknown" ? found.map((entry) => undecided(entry)) : found;
+}
+
+/** Where the description does not say who may call, an open door may be meant. */
+function undecided(found: NamedOutcome): NamedOutcome {
+  if (found.verdict !== "broken") return found;
+  return { ...found, verdict: "inconclusive", why: `${found.why}, and the description does not say whether it is public` };
+}
+
+async function canaryIn(context: ProbeContext, operation: Operation, identity: Identity, positive: Trial) {
+  const { things } = await context.objects.fill(operation, identity);
+  return things.map((thing) => thing.canary).find((mark) => positive.answer.text.includes(mark));
+}
+
+/** A write without a credential on an object the scan made, then by its owner to prove that the request is right. */
+async function strangersWrite(context: ProbeContext, operation: Operation): Promise<Outcome> {
+  const owner = context.permitted(operation) ?? context.identities[0];
+  if (owner === undefined) return inconclusive("no identity was given");
+  const stage = await stageWrite(context, operation, owner);
+  const trials: Trial[] = [];
+  for (const label of ["nobody", "nobody, made-up credential"]) {
+    const honest = stage.request(undefined, label);
+    const outgoing = label === "nobody" ? honest : { ...honest, headers: [madeUp(context, owner), ...honest.headers] };
+    const attack = await context.send("attack", outgoing);
+    trials.push(attack);
+    if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
+    const seen = await stage.changed(attack);
+    if (seen?.changed === true) return broken(`${operation.id} takes effect for ${label}`, [...trials, seen.trial]);
+    if (seen === undefined && isSuccess(attack.answer)) {
+      const nowhere = await context.nowhere();
+      if (judge(attack.answer, { positive: attack.answer, negatives: [nowhere.answer] }) === "granted") {
+        return broken(`${operation.id} ${outcome(attack.answer)} to ${label}`, [...trials, nowhere]);
+      }
+      return inconclusive("it answers everything alike", [...trials, nowhere]);
+    }
+  }
+  if (stage.prove === undefined) {
+    const refused = trials.every((trial) => trial.answer.status === 0 || (trial.answer.status >= 300 && trial.answer.status < 500));
+    const why = "strangers are refused; its honest use was not tried because it could not be undone";
+    return refused ? held(why, trials) : inconclusive(`strangers got ${trials.map((trial) => trial.answer.status).join(" and ")}`, trials);
+  }
+  const proof = await stage.prove();
+  if (!isSuccess(proof.answer)) {
+    return inconclusive(`strangers had no effect, but its owner ${outcome(proof.answer)} too`, [proof, ...trials]);
+  }
+  return held("strangers are refused and change nothing; the owner succeeds", [proof, ...trials]);
+}
+
+function madeUp(context: ProbeContext, identity: Identity): Header {
+  const value = context.random.fork("made up").text(40);
+  if (identity.cookie !== undefined) return ["cookie", `${identity.cookie}=${value}`];
+  return [identity.header[0], identity.scheme === "" ? value : `${identity.scheme} ${value}`];
+}
+
+/** The right credential where it does not belong: another scheme, no scheme, other headers, a cookie. */
+async function wrongPlaces(context: ProbeContext): Promise<readonly NamedOutcome[]> {
+  const witness = await context.witness();
+  const { identity, positive } = witness;
+  const secret = identity.secret;
+  const places: readonly (readonly [string, Header])[] = [
+    ["no-scheme", ["authorization", secret]],
+    ["basic-scheme", ["authorization", `Basic ${secret}`]],
+    ["other-scheme", ["authorization", `Token ${secret}`]],
+    ["scheme-glued", ["authorization", `Bearer${secret}`]],
+    ["two-tokens", ["authorization", `Bearer ${secret} ${secret}`]],
+    ["other-header", ["x-access-token", secret]],
+    ["forwarded-header", ["x-forwarded-authorization", `Bearer ${secret}`]],
+    ["cookie", ["cookie", `token=${secret}; access_token=${secret}`]],
+  ];
+  const found: NamedOutcome[] = [];
+  for (const [check, header] of places) {
+    if (header[0] === identity.header[0] && header[1] === identity.header[1]) continue;
+    const attack = withCredential(positive.outgoing, header, `${identity.name}, credential as ${check}`);
+    const result = await threeLegs({
+      positive,
+      negatives: witness.negatives,
+      canary: witness.canary,
+      attack: () => context.send("attack", attack),
+      broken: `the credential is taken in the wrong place (${check}: ${header[0]})`,
+      held: `the credential is refused in the wrong place (${check})`,
+    });
+    found.push({ check, ...result });
+  }
+  const about = (entry: NamedOutcome): NamedOutcome => ({ ...entry, why: `${entry.why} on ${witness.operation.id}` });
+  return found.map(about);
+}
+

@@ -1,0 +1,82 @@
+import type { Outgoing } from "./fetcher.ts";
+import type { Header, Identity } from "./identities.ts";
+import { isRecord } from "./json.ts";
+import { Unreachable } from "./scan-error.ts";
+import { type Operation, pathParameters } from "./target.ts";
+
+/** What fills an operation in. */
+export interface Filling {
+  /** Whose credential to send; undefined sends none. */
+  readonly as?: Identity | undefined;
+  /** Values of the path's parameters, not yet encoded. */
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  /** JSON body; a string is sent as it is. */
+  readonly body?: unknown;
+  /** More headers; a name given here replaces the same name. */
+  readonly headers?: readonly Header[];
+  /** Who it says it comes from; default: the identity's name, or `nobody`. */
+  readonly label?: string;
+}
+
+/**
+ * The request of an operation.
+ *
+ * @throws Unreachable when a path parameter has no value
+ */
+export function requestFor(operation: Operation, filling: Filling): Outgoing {
+  let path = operation.path;
+  for (const name of pathParameters(operation.path)) {
+    const value = filling.params?.[name];
+    if (value === undefined) throw new Unreachable(`no value is known for "${name}" of ${operation.id}`);
+    path = path.replace(`{${name}}`, encodeURIComponent(value));
+  }
+  const query = new URLSearchParams(filling.query).toString();
+  const body = bodyText(filling.body);
+  const own: Header[] = [];
+  if (filling.as !== undefined) own.push(filling.as.header);
+  if (body !== undefined) own.push(["content-type", operation.body?.mediaType ?? "application/json"]);
+  const replaced = new Set((filling.headers ?? []).map(([name]) => name.toLowerCase()));
+  const headers = [...own.filter(([name]) => !replaced.has(name)), ...(filling.headers ?? [])];
+  return {
+    method: operation.method,
+    target: query === "" ? path : `${path}?${query}`,
+    headers,
+    ...(body === undefined ? {} : { body }),
+    ...(filling.as === undefined ? {} : { as: filling.as }),
+    operation,
+    label: filling.label ?? filling.as?.name ?? "nobody",
+  };
+}
+
+function bodyText(body: unknown): string | undefined {
+  if (body === undefined || typeof body === "string") return body;
+  return JSON.stringify(body);
+}
+
+/** The same request with another credential, or without one. It counts as anonymous. */
+export function withCredential(outgoing: Outgoing, credential: Header | undefined, label: string): Outgoing {
+  const { as, ...rest } = outgoing;
+  const old = as?.header[0];
+  const headers = outgoing.headers.filter(([name]) => name !== old);
+  return { ...rest, headers: credential === undefined ? headers : [credential, ...headers], label };
+}
+
+/** The same request with one query parameter more. */
+export function withQuery(outgoing: Outgoing, name: string, value: string): Outgoing {
+  const joint = outgoing.target.includes("?") ? "&" : "?";
+  return { ...outgoing, target: `${outgoing.target}${joint}${encodeURIComponent(name)}=${encodeURIComponent(value)}` };
+}
+
+/** The same request with headers added, replacing those of the same name. */
+export function withHeaders(outgoing: Outgoing, headers: readonly Header[], label = outgoing.label): Outgoing {
+  const names = new Set(headers.map(([name]) => name.toLowerCase()));
+  return { ...outgoing, headers: [...outgoing.headers.filter(([name]) => !names.has(name)), ...headers], label };
+}
+
+/** The body a request carries, as an object; undefined where it is none. */
+export function bodyOf(outgoing: Outgoing): Readonly<Record<string, unknown>> | undefined {
+  if (typeof outgoing.body !== "string") return undefined;
+  const json: unknown = JSON.parse(outgoing.body);
+  return isRecord(json) ? json : undefined;
+}

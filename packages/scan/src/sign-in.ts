@@ -1,0 +1,135 @@
+import { type Answer, headersOf, isSuccess } from "./answer.ts";
+import type { Leg, Trial } from "./exchange.ts";
+import type { Outgoing } from "./fetcher.ts";
+import { type Identity, identityOf } from "./identities.ts";
+import { walk } from "./json.ts";
+import type { Random } from "./random.ts";
+import type { Redactor } from "./redact.ts";
+import { requestFor } from "./requests.ts";
+import { Unreachable } from "./scan-error.ts";
+import { propertiesOf } from "./schema.ts";
+import { isGone, type Operation, type Target } from "./target.ts";
+import { validValue } from "./values.ts";
+
+/** A user name and a password the API knows. */
+export interface Account {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The sign-in operations of an API and the accounts to use there. */
+export interface Sessions {
+  /** Operations that take a user name and a password. */
+  readonly signIns: readonly Operation[];
+  /** The one that starts a cookie session. */
+  readonly start: Operation | undefined;
+  /** The one that ends it. */
+  readonly end: Operation | undefined;
+  readonly accounts: readonly Account[];
+  /** A sign-in request with any name and password. */
+  attempt(operation: Operation, user: string, password: string, headers?: Outgoing["headers"]): Outgoing;
+  /**
+   * A caller proved by cookie: given with --as, or signed in once with the first account and then remembered.
+   *
+   * @throws Unreachable when there is neither
+   */
+  identity(): Promise<Identity>;
+  /** Signs in anew; the identity's cookie is not shared with anything else. */
+  another(headers?: Outgoing["headers"]): Promise<{ identity: Identity; trial: Trial }>;
+}
+
+export function createSessions(options: {
+  readonly target: Target;
+  readonly identities: readonly Identity[];
+  readonly accounts: readonly Account[];
+  readonly redactor: Redactor;
+  readonly random: Random;
+  readonly now: number;
+  readonly send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>;
+}): Sessions {
+  const { target, accounts, redactor, random } = options;
+  const live = target.operations.filter((operation) => !isGone(operation, options.now));
+  const signIns = live.filter((operation) => operation.method === "POST" && credentialFields(operation) !== undefined);
+  const start = live.find((operation) => operation.startsSession) ?? signIns.find((operation) => /session|cookie/i.test(operation.path));
+  const end =
+    live.find((operation) => operation.method === "DELETE" && operation.path === start?.path) ??
+    live.find((operation) => operation.method === "POST" && /log-?out|sign-?out/i.test(operation.path));
+  let remembered: Promise<Identity> | undefined;
+
+  const sessions: Sessions = {
+    signIns,
+    start,
+    end,
+    accounts,
+    attempt(operation, user, password, headers) {
+      const fields = credentialFields(operation);
+      if (fields === undefined || operation.body === undefined) throw new Unreachable(`${operation.id} takes no password`);
+      const known = (name: string) => (name === fields.user ? user : name === fields.password ? password : undefined);
+      const body = validValue(operation.body.schema, { random, known, requiredOnly: true });
+      return requestFor(operation, { body, label: "nobody", ...(headers === undefined ? {} : { headers }) });
+    },
+    identity() {
+      const given = options.identities.find((identity) => identity.kind === "cookie");
+      remembered ??= given === undefined ? sessions.another().then((made) => made.identity) : Promise.resolve(given);
+      return remembered;
+    },
+    async another(headers) {
+      const account = accounts[0];
+      if (start === undefined) throw new Unreachable("no operation starts a cookie session");
+      if (account === undefined) throw new Unreachable("no account was given to sign in with (--account email:password)");
+      const trial = await options.send("positive", sessions.attempt(start, account.user, account.password, headers));
+      if (!isSuccess(trial.answer)) throw new Unreachable(`signing in as ${account.user} answered ${trial.answer.status}`);
+      const cookie = sessionCookie(trial.answer, target);
+      if (cookie === undefined) throw new Unreachable(`${start.id} sets no cookie`);
+      redactor.add(cookie.value, "session");
+      const identity = identityOf("session", `cookie:${cookie.name}=${cookie.value}`);
+      return { identity, trial };
+    },
+  };
+  for (const account of accounts) redactor.add(account.password, "password");
+  return sessions;
+}
+
+/** A cookie as `Set-Cookie` sets it. */
+export interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  /** Attribute names in lower case; flags have the value "". */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+/** The cookie that carries the session: the one the manifest names, else the first that is set. */
+export function sessionCookie(answer: Answer, target: Target): Cookie | undefined {
+  const cookies = headersOf(answer, "set-cookie").map(readCookie).filter((cookie) => cookie.value !== "");
+  const named = target.policy.credentials.flatMap((entry) => entry.cookies);
+  return cookies.find((cookie) => named.includes(cookie.name)) ?? cookies[0];
+}
+
+function readCookie(line: string): Cookie {
+  const [pair = "", ...rest] = line.split(";").map((part) => part.trim());
+  const cut = pair.indexOf("=");
+  const attributes = new Map<string, string>();
+  for (const part of rest) {
+    const at = part.indexOf("=");
+    attributes.set((at < 0 ? part : part.slice(0, at)).toLowerCase(), at < 0 ? "" : part.slice(at + 1));
+  }
+  return { name: pair.slice(0, cut), value: pair.slice(cut + 1), attributes };
+}
+
+/** The members of an operation's body that are a user name and a password. */
+function credentialFields(operation: Operation): { user: string; password: string } | undefined {
+  const names = [...propertiesOf(operation.body?.schema ?? {}).keys()];
+  const password = names.find((name) => /^pass(?:word|phrase|wd)?$/i.test(name));
+  const user = names.find((name) => /^(?:e-?mail|user(?:name)?|login|account)$/i.test(name));
+  return password === undefined || user === undefined ? undefined : { user, password };
+}
+
+/** A token in the answer to a sign-in: a long string in a member called token, accessToken or the like. */
+export function tokenIn(json: unknown): string | undefined {
+  let found: string | undefined;
+  walk(json, (_path, name, value) => {
+    if (/^(?:access|id)?_?token$|^jwt$/i.test(name) && typeof value === "string" && value.length >= 16) found ??= value;
+  });
+  return found;
+}
+

@@ -1,0 +1,221 @@
+import { isSuccess } from "./answer.ts";
+import type { ProbeContext } from "./context.ts";
+import type { Trial } from "./exchange.ts";
+import type { Outgoing } from "./fetcher.ts";
+import type { Identity } from "./identities.ts";
+import { isRecord } from "./json.ts";
+import { type Kind, kindAt } from "./kinds.ts";
+import type { Thing } from "./objects.ts";
+import { contentOf, volatilePaths } from "./oracle.ts";
+import { requestFor } from "./requests.ts";
+import { Unreachable } from "./scan-error.ts";
+import { propertiesOf } from "./schema.ts";
+import { type Operation, pathParameters } from "./target.ts";
+import { takesCanary, validValue } from "./values.ts";
+
+/**
+ * A write prepared on something the scan made, so that it can be sent by anybody and judged by what the owner sees
+ * afterwards rather than by the answer.
+ */
+export interface Stage {
+  readonly operation: Operation;
+  readonly owner: Identity;
+  /** The write as somebody sends it; every request carries a new marker where it has room for one. */
+  request(as: Identity | undefined, label?: string): Outgoing;
+  /** Whether the last write took effect, by the owner's re-read; undefined where nothing can be read back. */
+  changed(last: Trial): Promise<{ changed: boolean; trial: Trial } | undefined>;
+  /** The write by its owner, which must succeed; undefined where trying it would do harm. */
+  prove: (() => Promise<Trial>) | undefined;
+}
+
+/**
+ * Prepares a write. Objects it changes are new, a write to the caller's own record is undone when it is proved, and
+ * what can be neither created nor undone is only ever sent by somebody who must be refused.
+ *
+ * @throws Unreachable when what it needs cannot be made
+ */
+export async function stageWrite(context: ProbeContext, operation: Operation, owner: Identity): Promise<Stage> {
+  const names = pathParameters(operation.path);
+  const kinds = names.flatMap((name) => kindAt(context.objects.kinds, operation.path, name) ?? []);
+  const creates = context.objects.kinds.find((kind) => kind.create === operation);
+  if (creates !== undefined) return await stageCreate(context, operation, owner, creates);
+  const last = kinds.at(-1);
+  if (last === undefined) return names.length === 0 ? await stageSelf(context, operation, owner) : stageBlind(context, operation, owner);
+  const thing = await context.objects.fresh(last, owner);
+  return last.item === operation.path
+    ? stageItem(context, operation, owner, thing)
+    : await stageInside(context, operation, owner, thing);
+}
+
+/** POST on a collection: the owner finds the marker in the collection or reads the new object by its id. */
+async function stageCreate(context: ProbeContext, operation: Operation, owner: Identity, kind: Kind): Promise<Stage> {
+  const { objects } = context;
+  const parent = kind.parent === undefined ? undefined : await objects.fresh(kind.parent, owner);
+  let mark = "";
+  return {
+    operation,
+    owner,
+    request(as, label) {
+      mark = objects.canary();
+      return asSomebody(objects.creation(kind, owner, parent, mark), owner, as, label);
+    },
+    async changed(last) {
+      const made = objects.adopt(kind, last.outgoing.as ?? owner, last, parent?.params ?? {}, mark);
+      if (parent !== undefined && kind.list !== undefined) {
+        const trial = await context.send("reread", requestFor(kind.list, { as: owner, params: parent.params }));
+        return { changed: trial.answer.text.includes(mark), trial };
+      }
+      if (made === undefined) return undefined;
+      const { exists, trial } = await objects.reread({ ...made, owner });
+      return exists ? { changed: true, trial } : undefined;
+    },
+    async prove() {
+      mark = objects.canary();
+      const trial = await context.send("positive", objects.creation(kind, owner, parent, mark));
+      objects.adopt(kind, owner, trial, parent?.params ?? {}, mark);
+      return trial;
+    },
+  };
+}
+
+/** PATCH, PUT or DELETE on a new object. */
+function stageItem(context: ProbeContext, operation: Operation, owner: Identity, thing: Thing): Stage {
+  let mark = "";
+  const request = (as: Identity | undefined, label?: string) => {
+    mark = context.objects.canary();
+    const body = bodyFor(context, operation, owner, mark);
+    const honest = requestFor(operation, { as: owner, params: thing.params, body });
+    return asSomebody(honest, owner, as, label);
+  };
+  const before = thing.created.answer;
+  return {
+    operation,
+    owner,
+    request,
+    async changed() {
+      const { exists, trial } = await context.objects.reread(thing);
+      if (operation.method === "DELETE") return { changed: !exists, trial };
+      if (trial.answer.text.includes(mark)) return { changed: true, trial };
+      if (carriesMark(operation, mark)) return { changed: false, trial };
+      return { changed: exists && differs(before.json, trial.answer.json), trial };
+    },
+    prove: () => context.send("positive", request(owner)),
+  };
+}
+
+/** A write below an object that is no kind of its own, such as a membership: judged by what the owner reads there. */
+async function stageInside(context: ProbeContext, operation: Operation, owner: Identity, thing: Thing): Promise<Stage> {
+  const { params } = await context.objects.fill(operation, owner);
+  const all = { ...params, ...thing.params };
+  const body = () => bodyFor(context, operation, owner, context.objects.canary());
+  const put = context.target.operations.find((entry) => entry.method === "PUT" && entry.path === operation.path);
+  if (operation.method === "DELETE" && put !== undefined) {
+    // There must be something to delete before deleting it can have an effect.
+    const made = requestFor(put, { as: owner, params: all, body: bodyFor(context, put, owner, context.objects.canary()) });
+    await context.send("positive", made);
+  }
+  const view = readerOf(context, operation, thing.kind);
+  const look = async () => await context.send("reread", requestFor(view, { as: owner, params: all }));
+  const samples = [await look(), await look()];
+  const volatile = volatilePaths(samples.map((trial) => trial.answer));
+  const before = contentOf((samples[1] ?? samples[0] ?? (await look())).answer, volatile);
+  const request = (as: Identity | undefined, label?: string) =>
+    asSomebody(requestFor(operation, { as: owner, params: all, body: body() }), owner, as, label);
+  return {
+    operation,
+    owner,
+    request,
+    async changed() {
+      const trial = await look();
+      return { changed: contentOf(trial.answer, volatile) !== before, trial };
+    },
+    prove: () => context.send("positive", request(owner)),
+  };
+}
+
+/** A write to the caller's own record, which is put back to what it was. */
+async function stageSelf(context: ProbeContext, operation: Operation, owner: Identity): Promise<Stage> {
+  const view = context.target.operations.find((entry) => entry.method === "GET" && entry.path === operation.path);
+  if (view === undefined || operation.body === undefined || operation.method === "POST") {
+    return stageBlind(context, operation, owner);
+  }
+  const original = await context.send("reread", requestFor(view, { as: owner }));
+  const record = original.answer.json;
+  const restored: Record<string, unknown> = {};
+  for (const name of propertiesOf(operation.body.schema).keys()) {
+    if (isRecord(record) && record[name] !== undefined) restored[name] = record[name];
+  }
+  if (!isSuccess(original.answer) || Object.keys(restored).length === 0) return stageBlind(context, operation, owner);
+  let mark = "";
+  return {
+    operation,
+    owner,
+    request(as, label) {
+      mark = context.objects.canary();
+      return asSomebody(requestFor(operation, { as: owner, body: bodyFor(context, operation, owner, mark) }), owner, as, label);
+    },
+    async changed() {
+      const trial = await context.send("reread", requestFor(view, { as: owner }));
+      const changed = trial.answer.text.includes(mark);
+      if (changed) await context.send("positive", requestFor(operation, { as: owner, body: restored }));
+      return { changed, trial };
+    },
+    prove: () => context.send("positive", requestFor(operation, { as: owner, body: restored })),
+  };
+}
+
+/** A write whose effect can neither be read back nor undone: random ids, and nobody who may do it sends it. */
+function stageBlind(context: ProbeContext, operation: Operation, owner: Identity): Stage {
+  const params: Record<string, string> = {};
+  for (const name of pathParameters(operation.path)) {
+    const schema = operation.parameters.find((entry) => entry.in === "path" && entry.name === name)?.schema ?? {};
+    params[name] = String(validValue(schema, { random: context.random }, name));
+  }
+  return {
+    operation,
+    owner,
+    request(as, label) {
+      const body = bodyFor(context, operation, owner, context.objects.canary());
+      return asSomebody(requestFor(operation, { as: owner, params, body }), owner, as, label);
+    },
+    changed: () => Promise.resolve(undefined),
+    prove: undefined,
+  };
+}
+
+/** The nearest read that shows what a write below an object changed. */
+function readerOf(context: ProbeContext, operation: Operation, kind: Kind): Operation {
+  const reads = context.target.operations.filter((entry) => entry.method === "GET");
+  const above = operation.path.slice(0, operation.path.lastIndexOf("/"));
+  const found = reads.find((entry) => entry.path === operation.path) ?? reads.find((entry) => entry.path === above) ?? kind.read;
+  if (found === undefined) throw new Unreachable(`nothing reads back what ${operation.id} does`);
+  return found;
+}
+
+function bodyFor(context: ProbeContext, operation: Operation, owner: Identity, mark: string): unknown {
+  if (operation.body === undefined) return undefined;
+  const other = context.identities.find((identity) => identity.name !== owner.name);
+  const person = other === undefined ? undefined : context.subject(other);
+  return validValue(operation.body.schema, {
+    random: context.random,
+    canary: mark,
+    known: (name) => (/^(?:user|member)_?id$/i.test(name) ? person : undefined),
+  });
+}
+
+function asSomebody(honest: Outgoing, owner: Identity, as: Identity | undefined, label?: string): Outgoing {
+  const { as: _owner, ...rest } = honest;
+  const headers = honest.headers.filter(([name]) => name !== owner.header[0]);
+  if (as === undefined) return { ...rest, headers, label: label ?? "nobody" };
+  return { ...rest, as, headers: [as.header, ...headers], label: label ?? as.name };
+}
+
+function carriesMark(operation: Operation, mark: string): boolean {
+  return [...propertiesOf(operation.body?.schema ?? {}).values()].some((schema) => takesCanary(schema, mark));
+}
+
+function differs(before: unknown, after: unknown): boolean {
+  if (!isRecord(before) || !isRecord(after)) return false;
+  return Object.keys(before).some((key) => !/updated|modified/i.test(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+

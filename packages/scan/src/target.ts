@@ -1,0 +1,172 @@
+import type { JsonRecord } from "./json.ts";
+
+/**
+ * What the prover knows of an API before it sends anything: the operations and, where a manifest says so, the policy of
+ * each. Everything a probe decides by is read from here.
+ */
+export interface Target {
+  readonly name: string;
+  /** `manifest`: the oracle is exact. `openapi`: what the description leaves open is assumed, and said. */
+  readonly source: "manifest" | "openapi";
+  readonly operations: readonly Operation[];
+  readonly policy: Policy;
+  /** What had to be assumed because the description does not say it; shown in the report. */
+  readonly assumptions: readonly string[];
+}
+
+/** What holds for the whole API. Members the description does not speak about are undefined or empty. */
+export interface Policy {
+  /** Values of the Host header that are served. */
+  readonly hosts: readonly string[];
+  /** Browser origins that may read answers; undefined where the description does not say. */
+  readonly origins: readonly string[] | undefined;
+  readonly transport: { readonly tls?: string; readonly plainHttp?: string; readonly hsts?: string };
+  readonly proxies: { readonly trusted: readonly string[]; readonly header: string | undefined };
+  readonly credentials: readonly CredentialKind[];
+  readonly limits: {
+    readonly global?: Limit;
+    readonly address?: Limit;
+    readonly wideAddress?: Limit;
+    readonly caller?: Limit;
+    readonly failures?: Limit;
+  };
+  readonly bodyMaxBytes: number | undefined;
+  readonly json: { readonly maxDepth?: number; readonly maxKeys?: number };
+  readonly resources: Readonly<Record<string, ResourcePolicy>>;
+}
+
+/** A way to prove who calls. */
+export interface CredentialKind {
+  readonly kind: "jwt" | "api-keys" | "sessions";
+  readonly name: string;
+  readonly scheme: string | undefined;
+  /** Header that carries it where it is not Authorization. */
+  readonly header: string | undefined;
+  readonly cookies: readonly string[];
+  readonly prefix: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: readonly string[];
+  readonly algorithms: readonly string[];
+  readonly types: readonly string[];
+  readonly maxAgeSeconds: number | undefined;
+}
+
+/** At most `limit` requests inside any interval of `windowMs` milliseconds. */
+export interface Limit {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** A limit of one route and what it counts by. */
+export interface RouteLimit extends Limit {
+  readonly name: string;
+  /** `caller`, `address`, or an input field such as `body.email`. */
+  readonly by: string;
+  readonly counts: "requests" | "failures";
+}
+
+/** What a kind of object promises. */
+export interface ResourcePolicy {
+  readonly owner: boolean;
+  readonly tenant: boolean;
+  readonly grant: boolean;
+  readonly serverSet: readonly string[];
+  readonly parent: string | undefined;
+  /** Why everybody may see it; then nobody's access is a finding. */
+  readonly shared: string | undefined;
+}
+
+/** One method on one path. */
+export interface Operation {
+  /** As its author wrote it: `GET /v1/projects/:id`. */
+  readonly id: string;
+  /** Upper case. */
+  readonly method: string;
+  /** With parameters in braces: `/v1/projects/{id}`. */
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+  readonly body: RequestBody | undefined;
+  /** Schema of each answer by status; undefined where an answer has no body. */
+  readonly responses: ReadonlyMap<number, JsonRecord | undefined>;
+  readonly access: Access;
+  /** Names of the credentials it takes; empty where it is public or nothing is said. */
+  readonly credentials: readonly string[];
+  readonly objects: readonly ObjectUse[];
+  /** Fields that look like ids and are none. */
+  readonly notObjects: readonly string[];
+  readonly outputs: readonly Output[];
+  readonly limits: readonly RouteLimit[];
+  readonly page: Page | undefined;
+  readonly bodyMaxBytes: number | undefined;
+  readonly startsSession: boolean;
+  readonly deprecated: boolean;
+  /** When it stops answering; Unix milliseconds. */
+  readonly sunsetAt: number | undefined;
+}
+
+/** Who may call an operation. `unknown`: the description does not say. */
+export type Access =
+  | { readonly kind: "public"; readonly reason: string }
+  | {
+      readonly kind: "caller";
+      readonly scopes: readonly string[];
+      readonly roles: readonly string[];
+      readonly objectRole: Readonly<Record<string, readonly string[]>>;
+    }
+  | { readonly kind: "unknown" };
+
+/** A value of the path, the query or a header. */
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query" | "header" | "cookie";
+  readonly required: boolean;
+  readonly schema: JsonRecord;
+}
+
+/** What an operation wants to be sent. */
+export interface RequestBody {
+  readonly required: boolean;
+  readonly mediaType: string;
+  readonly schema: JsonRecord;
+}
+
+/** Where an operation names an object. */
+export interface ObjectUse {
+  readonly name: string;
+  readonly resource: string;
+  readonly in: "path" | "query" | "body" | "header";
+  readonly field: string;
+  readonly within: string | undefined;
+}
+
+/** What an answer of an operation shows. */
+export interface Output {
+  readonly status: number;
+  readonly kind: string;
+  readonly resource: string | undefined;
+  /** Why it shows objects of every owner, where it does. */
+  readonly everyOwner: string | undefined;
+  readonly shared: string | undefined;
+}
+
+/** How a list is cut into pages. */
+export interface Page {
+  readonly kind: "cursor" | "pages";
+  readonly size: number;
+  readonly max: number;
+}
+
+/** True where calling it changes nothing by the meaning of its method (RFC 9110 section 9.2.1). */
+export function isSafe(operation: Operation): boolean {
+  return operation.method === "GET" || operation.method === "HEAD";
+}
+
+/** True where the operation has passed its sunset and answers nothing any more. */
+export function isGone(operation: Operation, now: number): boolean {
+  return operation.sunsetAt !== undefined && operation.sunsetAt <= now;
+}
+
+/** The names in braces of a path template, in order. */
+export function pathParameters(path: string): readonly string[] {
+  return [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? "");
+}

@@ -1,0 +1,155 @@
+import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from "./json.ts";
+import { fromPattern } from "./pattern.ts";
+import type { Random } from "./random.ts";
+import { Unreachable } from "./scan-error.ts";
+import { simplified, typeOf } from "./schema.ts";
+
+/** How values are made. */
+export interface ValueOptions {
+  readonly random: Random;
+  /** Marker put into every free string that has room for it, so that it can be found again. */
+  readonly canary?: string;
+  /** A value to use for a member of this name, such as a known user's id. */
+  readonly known?: (name: string) => unknown;
+  /** Leave out members that are not required; default false. */
+  readonly requiredOnly?: boolean;
+}
+
+/**
+ * A value that the schema accepts: constants, enums, formats, bounds and patterns are kept.
+ *
+ * @param schema  JSON Schema without references
+ * @param name    the member the value is for; helps to recognise ids and addresses
+ * @throws Unreachable when the schema asks for something we cannot make; the message names the member
+ */
+export function validValue(schema: JsonRecord, options: ValueOptions, name = "value", depth = 0): unknown {
+  const plain = simplified(schema);
+  const known = options.known?.(name);
+  if (known !== undefined) return known;
+  if (plain["const"] !== undefined) return plain["const"];
+  const choices = listAt(plain, "enum").filter((entry) => entry !== null);
+  if (choices.length > 0) return choices[options.random.int(0, choices.length - 1)];
+  switch (typeOf(plain)) {
+    case "object":
+      return objectValue(plain, options, depth);
+    case "array":
+      return arrayValue(plain, options, name, depth);
+    case "integer":
+    case "number":
+      return numberValue(plain, options.random);
+    case "boolean":
+      return options.random.int(0, 1) === 1;
+    case "null":
+      return null;
+    case "string":
+      return textValue(plain, options, name);
+    default:
+      return options.canary ?? options.random.text(8);
+  }
+}
+
+/** True where a string may be anything, so that a canary fits in. */
+export function takesCanary(schema: JsonRecord, canary: string): boolean {
+  const plain = simplified(schema);
+  if (typeOf(plain) !== "string" || plain["enum"] !== undefined || plain["const"] !== undefined) return false;
+  if (textAt(plain, "format") !== undefined) return isUrl(textAt(plain, "format"));
+  return plain["pattern"] === undefined && (numberAt(plain, "maxLength") ?? Number.POSITIVE_INFINITY) >= canary.length;
+}
+
+function isUrl(format: string | undefined): boolean {
+  return format === "uri" || format === "url" || format === "uri-reference" || format === "iri";
+}
+
+function objectValue(schema: JsonRecord, options: ValueOptions, depth: number): JsonRecord {
+  const out: Record<string, unknown> = {};
+  if (depth > 6) return out;
+  const required = new Set(textsAt(schema, "required"));
+  for (const [name, member] of Object.entries(recordAt(schema, "properties") ?? {})) {
+    if (!isRecord(member)) continue;
+    if (options.requiredOnly === true && !required.has(name)) continue;
+    try {
+      out[name] = validValue(member, options, name, depth + 1);
+    } catch (error) {
+      if (required.has(name) || !(error instanceof Unreachable)) throw error;
+    }
+  }
+  return out;
+}
+
+function arrayValue(schema: JsonRecord, options: ValueOptions, name: string, depth: number): readonly unknown[] {
+  const least = numberAt(schema, "minItems") ?? 0;
+  const most = numberAt(schema, "maxItems") ?? Number.POSITIVE_INFINITY;
+  const count = Math.min(Math.max(least, 1), most);
+  const items = recordAt(schema, "items") ?? {};
+  return Array.from({ length: depth > 6 ? least : count }, () => validValue(items, options, name, depth + 1));
+}
+
+function numberValue(schema: JsonRecord, random: Random): number {
+  const step = numberAt(schema, "multipleOf") ?? 1;
+  const low = numberAt(schema, "minimum") ?? (numberAt(schema, "exclusiveMinimum") ?? 0) + step;
+  const high =
+    numberAt(schema, "maximum") ?? (numberAt(schema, "exclusiveMaximum") ?? Math.max(low, 0) + 20 * step) - step;
+  const first = Math.ceil(low / step);
+  const last = Math.floor(Math.min(high, low + 1000 * step) / step);
+  return random.int(first, Math.max(first, last)) * step;
+}
+
+function textValue(schema: JsonRecord, options: ValueOptions, name: string): string {
+  const least = numberAt(schema, "minLength") ?? 0;
+  const most = numberAt(schema, "maxLength") ?? Number.POSITIVE_INFINITY;
+  const pattern = textAt(schema, "pattern");
+  const candidates = [
+    formatted(textAt(schema, "format"), options),
+    pattern === undefined ? padded(options.canary ?? options.random.text(10), least, most) : undefined,
+    options.canary,
+    pattern === undefined ? undefined : fromPattern(pattern, options.random),
+  ];
+  for (const candidate of candidates) {
+    if (candidate === undefined || candidate.length < least || candidate.length > most) continue;
+    if (pattern === undefined || matches(pattern, candidate)) return candidate;
+  }
+  throw new Unreachable(`no value for "${name}" fits its schema (${pattern ?? textAt(schema, "format") ?? "length"})`);
+}
+
+function padded(text: string, least: number, most: number): string {
+  if (text.length > most) return text.slice(text.length - most);
+  return text.length < least ? text + "x".repeat(least - text.length) : text;
+}
+
+function matches(pattern: string, value: string): boolean {
+  try {
+    return new RegExp(pattern, "u").test(value);
+  } catch {
+    return false;
+  }
+}
+
+function formatted(format: string | undefined, options: ValueOptions): string | undefined {
+  const { random } = options;
+  const mark = options.canary ?? `pc-${random.text(10)}`;
+  switch (format) {
+    case "uuid":
+      return random.uuid();
+    case "email":
+      return `${mark}@example.com`;
+    case "date-time":
+      return new Date(Date.UTC(2026, random.int(0, 11), random.int(1, 28), 12)).toISOString();
+    case "date":
+      return new Date(Date.UTC(2026, random.int(0, 11), random.int(1, 28))).toISOString().slice(0, 10);
+    case "time":
+      return "12:00:00Z";
+    case "uri":
+    case "url":
+    case "iri":
+    case "uri-reference":
+      return `https://example.com/${mark}`;
+    case "hostname":
+      return "example.com";
+    case "ipv4":
+      return "192.0.2.1";
+    case "ipv6":
+      return "2001:db8::1";
+    default:
+      return undefined;
+  }
+}
