@@ -17,7 +17,18 @@ function lines(...texts: string[]): string[] {
 
 describe("canonical-request: header block", () => {
   it("gives one value per lower-case name", () => {
-    expect({ ...readHeaderBlock(["Host", "api.example.com", "AUTHORIZATION", "Bearer x", "x-custom", "1", "X-Other-Thing", "ü"]) }).toEqual({
+    expect({
+      ...readHeaderBlock([
+        "Host",
+        "api.example.com",
+        "AUTHORIZATION",
+        "Bearer x",
+        "x-custom",
+        "1",
+        "X-Other-Thing",
+        "ü",
+      ]),
+    }).toEqual({
       host: "api.example.com",
       authorization: "Bearer x",
       "x-custom": "1",
@@ -36,7 +47,18 @@ describe("canonical-request: header block", () => {
 
   it("joins lists with a comma, cookie lines with a semicolon, in the order they came", () => {
     const read = readHeaderBlock(
-      lines("Accept: a", "Cookie: a=1", "accept: b", "cookie: b=2", "X-Forwarded-For: 1.1.1.1", "X-Thing: 1", "x-forwarded-for: 2.2.2.2", "Forwarded: for=a", "forwarded: for=b", "X-Thing: 2"),
+      lines(
+        "Accept: a",
+        "Cookie: a=1",
+        "accept: b",
+        "cookie: b=2",
+        "X-Forwarded-For: 1.1.1.1",
+        "X-Thing: 1",
+        "x-forwarded-for: 2.2.2.2",
+        "Forwarded: for=a",
+        "forwarded: for=b",
+        "X-Thing: 2",
+      ),
     );
     expect({ ...read }).toEqual({
       accept: "a, b",
@@ -54,7 +76,10 @@ describe("canonical-request: header block", () => {
       expect(name in read).toBe(false);
     }
     expect({ ...readHeaderBlock(lines("__proto__: x", "constructor: y")) }).toEqual(
-      Object.fromEntries([["__proto__", "x"], ["constructor", "y"]]),
+      Object.fromEntries([
+        ["__proto__", "x"],
+        ["constructor", "y"],
+      ]),
     );
   });
 
@@ -93,17 +118,27 @@ describe("canonical-request: header block", () => {
 
   it("guards the headers an application names as its own", () => {
     const read = headerReader({ single: ["X-Partner-Key"] });
-    expect(read(lines("X-Partner-Key: a", "x-partner-key: b"))).toEqual(new Unreadable("header-duplicate", "x-partner-key"));
+    expect(read(lines("X-Partner-Key: a", "x-partner-key: b"))).toEqual(
+      new Unreadable("header-duplicate", "x-partner-key"),
+    );
     expect(read(lines("X_Partner_Key: a"))).toEqual(new Unreadable("header-name-alias", "x-partner-key"));
     expect(readHeaderBlock(lines("X-Partner-Key: a", "x-partner-key: b"))).not.toBeInstanceOf(Unreadable);
   });
 
-  it.each(["X_Forwarded_For", "x.forwarded.for", "X-Forwarded_For", "content_length", "Transfer_Encoding", "x_api_key", "X_Real_IP", "x+forwarded+proto", "sec_fetch_site", "idempotency.key"])(
-    "refuses %s, which some servers take for a header we read",
-    (name) => {
-      expect(readHeaderBlock([name, "x"])).toMatchObject({ reason: "header-name-alias" });
-    },
-  );
+  it.each([
+    "X_Forwarded_For",
+    "x.forwarded.for",
+    "X-Forwarded_For",
+    "content_length",
+    "Transfer_Encoding",
+    "x_api_key",
+    "X_Real_IP",
+    "x+forwarded+proto",
+    "sec_fetch_site",
+    "idempotency.key",
+  ])("refuses %s, which some servers take for a header we read", (name) => {
+    expect(readHeaderBlock([name, "x"])).toMatchObject({ reason: "header-name-alias" });
+  });
 
   it("accepts underscores and dots in names that stand for nothing we read", () => {
     expect({ ...readHeaderBlock(lines("my_header: 1", "x.y: 2")) }).toEqual({ my_header: "1", "x.y": "2" });
@@ -172,7 +207,9 @@ describe("canonical-request: header block", () => {
       expect(read([`X-Noise-${index}`, "1", "X-Forwarded-Proto", "https"])).not.toBeInstanceOf(Unreadable);
     }
     expect(read(["X_Forwarded_For", "1"])).toMatchObject({ reason: "header-name-alias" });
-    expect(read(["X-FORWARDED-PROTO", "https", "x-forwarded-proto", "http"])).toMatchObject({ reason: "header-duplicate" });
+    expect(read(["X-FORWARDED-PROTO", "https", "x-forwarded-proto", "http"])).toMatchObject({
+      reason: "header-duplicate",
+    });
   });
 
   const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,11}$/);
@@ -196,14 +233,17 @@ describe("canonical-request: header block", () => {
 
   it("never throws, and lets no control character through", () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(name, fc.string({ unit: "binary", maxLength: 8 })), { maxLength: 12 }), (flatPairs) => {
-        const read = readHeaderBlock(flatPairs);
-        if (read instanceof Unreadable) return;
-        for (const [key, text] of Object.entries(read)) {
-          expect(key).toMatch(/^[!#$%&'*+\-.^_`|~0-9a-z]+$/);
-          expect(text).toMatch(/^[\x20-\x7e\x80-\xff]*$/);
-        }
-      }),
+      fc.property(
+        fc.array(fc.oneof(name, fc.string({ unit: "binary", maxLength: 8 })), { maxLength: 12 }),
+        (flatPairs) => {
+          const read = readHeaderBlock(flatPairs);
+          if (read instanceof Unreadable) return;
+          for (const [key, text] of Object.entries(read)) {
+            expect(key).toMatch(/^[!#$%&'*+\-.^_`|~0-9a-z]+$/);
+            expect(text).toMatch(/^[\x20-\x7e\x80-\xff]*$/);
+          }
+        },
+      ),
       { seed, numRuns: 2_000 },
     );
   });
