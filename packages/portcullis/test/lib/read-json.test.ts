@@ -26,7 +26,7 @@ describe("canonical-request: JSON body", () => {
     '"\\ud83c\\udff0 🏰 \\u00e9é\\n\\t\\b\\f\\r\\/"',
     '"\ufeff\u007f\u0085"',
     '{"toString":1,"hasOwnProperty":2,"__proto":3,"proto__":4}',
-    '[9007199254740991,-9007199254740991,0.1,1e15,5e-324]',
+    "[9007199254740991,-9007199254740991,0.1,1e15,5e-324]",
     '{"a":1,"A":2}',
     '{"é":1,"e\u0301":2}',
   ])("reads %j as JSON.parse does", (text) => {
@@ -100,12 +100,21 @@ describe("canonical-request: JSON body", () => {
     [keys(1_001), "json-too-many-keys"],
     [`[${"{},".repeat(10)}${Array.from({ length: 1_001 }, () => '{"a":1}').join(",")}]`, "json-too-many-keys"],
   ];
-  it.each(refused)("refuses %.60j as %s", (text, reason) => {
-    expect(read(text)).toMatchObject({ reason });
-  });
+  for (const [text, reason] of refused) {
+    it(`refuses ${JSON.stringify(text).slice(0, 60)} as ${reason}`, () => {
+      expect(read(text)).toMatchObject({ reason });
+    });
+  }
 
   it("refuses bytes that are not UTF-8, wherever they stand", () => {
-    for (const bytes of [[0xff], [0xc0, 0xaf], [0xe0, 0x80, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xc3]]) {
+    for (const bytes of [
+      [0xff],
+      [0xc0, 0xaf],
+      [0xe0, 0x80, 0xaf],
+      [0xed, 0xa0, 0x80],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0xc3],
+    ]) {
       expect(readJson(Uint8Array.from([0x22, ...bytes, 0x22]))).toMatchObject({ reason: "json-not-utf8" });
       expect(readJson(Uint8Array.from([0x7b, 0x7d, ...bytes]))).toMatchObject({ reason: "json-not-utf8" });
     }
@@ -133,12 +142,15 @@ describe("canonical-request: JSON body", () => {
   });
 
   it("refuses everything that has keys while Object.prototype is polluted", () => {
-    Object.defineProperty(Object.prototype, "isAdmin", { value: true, enumerable: true, configurable: true });
-    try {
-      expect(read('{"a":1}')).toMatchObject({ reason: "json-prototype-polluted" });
-    } finally {
-      Reflect.deleteProperty(Object.prototype, "isAdmin");
-    }
+    Object.defineProperty(Object.prototype, "isAdmin", {
+      value: 1,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+    const polluted = read('{"a":1}');
+    Reflect.deleteProperty(Object.prototype, "isAdmin");
+    expect(polluted).toMatchObject({ reason: "json-prototype-polluted" });
     expect(read('{"a":1}')).toEqual({ a: 1 });
   });
 
@@ -160,14 +172,22 @@ describe("canonical-request: JSON body, any document", () => {
       fc.maxSafeInteger(),
       text,
       fc.array(tie("document"), { maxLength: 5 }),
-      fc.dictionary(text.filter((key) => !reserved.has(key)), tie("document"), { maxKeys: 6, noNullPrototype: true }),
+      fc.dictionary(
+        text.filter((key) => !reserved.has(key)),
+        tie("document"),
+        { maxKeys: 6, noNullPrototype: true },
+      ),
     ),
   }));
   const spelling = fc.constantFrom<(value: unknown) => string>(
     (value) => JSON.stringify(value),
     (value) => JSON.stringify(value, null, 2),
     (value) => `\n${JSON.stringify(value, null, "\t")}\r\n `,
-    (value) => JSON.stringify(value).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    (value) =>
+      JSON.stringify(value).replace(
+        /[\u007f-\uffff]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      ),
   );
 
   it("is read exactly as JSON.parse reads it", () => {
@@ -186,7 +206,13 @@ describe("canonical-request: JSON body, any document", () => {
       first: document,
       second: document,
       escaped: fc.boolean(),
-      wrap: fc.array(fc.constantFrom<(inner: string) => string>((inner) => `[${inner}]`, (inner) => `{"w":${inner}}`), { maxLength: 5 }),
+      wrap: fc.array(
+        fc.constantFrom<(inner: string) => string>(
+          (inner) => `[${inner}]`,
+          (inner) => `{"w":${inner}}`,
+        ),
+        { maxLength: 5 },
+      ),
     });
     fc.assert(
       fc.property(member, ({ name, first, second, escaped, wrap }) => {
@@ -216,8 +242,30 @@ describe("canonical-request: JSON body, any document", () => {
   });
 
   it("never throws on bytes, and reads nothing that JSON.parse refuses", () => {
-    const piece = fc.constantFrom("{", "}", "[", "]", ":", ",", '"', '"a"', '"b"', "1", "null", "\\", "\\u0000", " ", "é", "\n", "1e400", "-");
-    const bytes = fc.oneof(fc.array(piece, { maxLength: 14 }).map((pieces) => utf8(pieces.join(""))), fc.uint8Array({ maxLength: 24 }));
+    const piece = fc.constantFrom(
+      "{",
+      "}",
+      "[",
+      "]",
+      ":",
+      ",",
+      '"',
+      '"a"',
+      '"b"',
+      "1",
+      "null",
+      "\\",
+      "\\u0000",
+      " ",
+      "é",
+      "\n",
+      "1e400",
+      "-",
+    );
+    const bytes = fc.oneof(
+      fc.array(piece, { maxLength: 14 }).map((pieces) => utf8(pieces.join(""))),
+      fc.uint8Array({ maxLength: 24 }),
+    );
     fc.assert(
       fc.property(bytes, (input) => {
         const value = readJson(input);
