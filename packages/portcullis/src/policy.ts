@@ -232,7 +232,7 @@ export interface RoutePolicy<
 export type ObjectsPolicy = Readonly<Record<string, ById | ByEach | NotAnObject>>;
 
 /** The objects of a route that loads none. */
-export type NoObjects = Readonly<Record<string, never>>;
+export type NoObjects = { readonly [K in never]: never };
 
 /** Names of the `:ids` in a path. */
 export type PathNames<Path extends string> = Path extends `${string}:${infer Rest}`
