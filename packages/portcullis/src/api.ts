@@ -25,7 +25,6 @@ import type {
 } from "./policy.ts";
 import { findProblems } from "./problems.ts";
 import { Refusal } from "./refusal.ts";
-import type { RefusalCode } from "./refusal.ts";
 import type { AnyResource, Resource, ResourceRule } from "./resource.ts";
 import { runtime } from "#runtime";
 
@@ -137,8 +136,8 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     handle(arrival: Arrival): Handled | Promise<Handled> {
       return run().pipeline.handle(arrival);
     },
-    refuse(code: RefusalCode, reason: string, peer: string): Answer {
-      const handled = run().pipeline.refuse(new Refusal(code, reason), unread(peer));
+    refuse(code, reason, peer, scheme): Answer {
+      const handled = run().pipeline.refuse(new Refusal(code, reason), unread(peer, scheme));
       handled.finished(false);
       return handled.answer;
     },
@@ -154,13 +153,13 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
 }
 
 /** What stands for a request that never became one. */
-function unread(peer: string): Arrival {
+function unread(peer: string, scheme: "https" | "http"): Arrival {
   return {
     method: "",
     target: "",
     headers: [],
     peer,
-    scheme: "unknown",
+    scheme,
     hasBody: false,
     readBody: () => Promise.resolve("aborted"),
     signal: () => AbortSignal.abort(),

@@ -4,6 +4,7 @@ import { createCrowd } from "./events/crowd.ts";
 import { createRecorder } from "./events/recorder.ts";
 import { createCursors } from "./lib/cursor.ts";
 import { createDeadlines } from "./lib/deadlines.ts";
+import { createProvedBefore } from "./lib/proved-before.ts";
 import { topology } from "./lib/forwarded.ts";
 import { createMemoryLimiter } from "./limits/memory-limiter.ts";
 import { planDimensions, planTariffs } from "./limits/tariffs.ts";
@@ -54,6 +55,7 @@ export function assemblePlan(
     crowd: createCrowd(environment.emit, runtime.schedule),
     limiter,
     tariffs: planTariffs(limiter, planned, rates),
+    provedBefore: createProvedBefore(),
     topology: topology(config.proxies ?? "none"),
     verifiers: config.credentials.map((credential) => ({ credential, verifier: credential.build(environment) })),
     routes,

@@ -1,6 +1,6 @@
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { RouteGate } from "./gate.ts";
-import type { Deadlines } from "./lib/deadlines.ts";
+import { withinTime } from "./lib/within-time.ts";
 import { Answered } from "./output.ts";
 import type { RequestFacts } from "./policy.ts";
 import { Refusal } from "./refusal.ts";
@@ -30,7 +30,11 @@ export const handler: RouteGate = (api, route) => {
     x.status = status;
     const returned = run(given);
     if (!isPromise(returned)) return take(x, returned);
-    return withinTime(api.deadlines, route.timeoutMs, returned, facts).then((late) => take(x, late));
+    const late = (): unknown => {
+      facts.timedOut();
+      return new Refusal("handler-timeout", `still running after ${route.timeoutMs} ms`);
+    };
+    return withinTime(api.deadlines, route.timeoutMs, returned, late).then((value) => take(x, value));
   };
 };
 
@@ -46,29 +50,11 @@ function take(x: Exchange, returned: unknown): Outcome {
   return undefined;
 }
 
-function withinTime(deadlines: Deadlines, timeoutMs: number, work: Promise<unknown>, facts: Facts): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const deadline = deadlines.add(timeoutMs, () => {
-      facts.timedOut();
-      resolve(new Refusal("handler-timeout", `still running after ${timeoutMs} ms`));
-    });
-    work.then(
-      (value) => {
-        deadlines.remove(deadline);
-        resolve(value);
-      },
-      (error: unknown) => {
-        deadlines.remove(deadline);
-        reject(error);
-      },
-    );
-  });
-}
-
 /** Facts for the handler; the signal is made only where somebody asks for it. */
 class Facts implements RequestFacts {
   readonly #x: Exchange;
   #timeout: AbortController | undefined;
+  #signal: AbortSignal | undefined;
   #isTimedOut = false;
 
   constructor(x: Exchange) {
@@ -88,9 +74,12 @@ class Facts implements RequestFacts {
   }
 
   get signal(): AbortSignal {
-    this.#timeout ??= new AbortController();
-    if (this.#isTimedOut) this.#timeout.abort();
-    return AbortSignal.any([this.#x.arrival.signal(), this.#timeout.signal]);
+    if (this.#signal === undefined) {
+      this.#timeout = new AbortController();
+      if (this.#isTimedOut) this.#timeout.abort();
+      this.#signal = AbortSignal.any([this.#x.arrival.signal(), this.#timeout.signal]);
+    }
+    return this.#signal;
   }
 
   timedOut(): void {
@@ -99,6 +88,9 @@ class Facts implements RequestFacts {
   }
 }
 
-function isPromise(value: unknown): value is Promise<unknown> {
-  return value instanceof Promise || (typeof value === "object" && value !== null && "then" in value);
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value instanceof Promise ||
+    (typeof value === "object" && value !== null && "then" in value && typeof value.then === "function")
+  );
 }

@@ -9,7 +9,7 @@ export interface Served {
   start(facts: AdapterFacts): void;
   handle(arrival: Arrival): Handled | Promise<Handled>;
   /** An answer to what never became a request: a parse error, a flood, a tunnel. Recorded like any refusal. */
-  refuse(code: RefusalCode, reason: string, peer: string): Answer;
+  refuse(code: RefusalCode, reason: string, peer: string, scheme: "https" | "http"): Answer;
   /** Writes what is waiting and closes the sinks. */
   stop(): Promise<void>;
 }

@@ -217,6 +217,10 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     },
     refuse(refusal, arrival) {
       const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());
+      // No gate has looked at it; what the socket itself shows is all there is to record.
+      const peer = api.topology.peer(arrival.peer);
+      if (!peer.trusted && peer.address !== "unknown") x.address = peer.address;
+      x.scheme = arrival.scheme;
       return conclude(x, refusal);
     },
   };

@@ -10,6 +10,7 @@ import type { Deadlines } from "./lib/deadlines.ts";
 import type { JsonSchema } from "./lib/json-schema.ts";
 import { inputJsonSchema } from "./lib/standard-schema.ts";
 import type { AnySchema } from "./lib/standard-schema.ts";
+import type { ProvedBefore } from "./lib/proved-before.ts";
 import type { Topology } from "./lib/forwarded.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { Rate } from "./limits/rate.ts";
@@ -39,6 +40,7 @@ export interface ApiPlan {
   readonly limiter: Limiter;
   readonly tariffs: Tariffs;
   readonly topology: Topology;
+  readonly provedBefore: ProvedBefore;
   readonly verifiers: readonly PlannedVerifier[];
   readonly routes: readonly RoutePlan[];
   readonly resources: readonly AnyResource[];

@@ -10,6 +10,7 @@ import { planRates, planRoute } from "./plan.ts";
 import type { ApiConfig } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 import { routeProblems } from "./route-problems.ts";
+import { unknownKeys } from "./lib/unknown-keys.ts";
 
 /**
  * Everything that would stop the start: a missing decision, an option that makes no sense, a combination that would
@@ -52,6 +53,8 @@ function configProblems(config: ApiConfig): Problem[] {
   const add = (field: string, text: string, fix: string): void => {
     found.push(problem(at, field, text, fix));
   };
+  for (const key of unknownKeys(config, configKeys))
+    add(key, "is no option", `the options are ${configKeys.join(", ")}`);
   if (config.name === "") add("name", "is empty", "name the service, as records should show it");
   if (config.hosts.length === 0)
     add("hosts", "no host is served", 'list the names clients use: hosts: ["api.example.com"]');
@@ -126,6 +129,27 @@ function configProblems(config: ApiConfig): Problem[] {
   }
   return found;
 }
+
+const configKeys = [
+  "name",
+  "hosts",
+  "origins",
+  "proxies",
+  "credentials",
+  "roles",
+  "limits",
+  "rateLimitHeaders",
+  "body",
+  "version",
+  "handlerTimeoutMs",
+  "problem",
+  "cursors",
+  "audit",
+  "minTls",
+  "clock",
+  "randomBytes",
+  "fetch",
+] as const satisfies readonly (keyof ApiConfig)[];
 
 /** What only the adapter knows: whether anything protects the wire. */
 function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[] {

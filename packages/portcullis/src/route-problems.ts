@@ -2,11 +2,12 @@ import type { Problem } from "./environment.ts";
 import { isByRole } from "./lib/choose-output.ts";
 import { pageParameters } from "./lib/paging.ts";
 import { declaresField, fieldNames, idFields, inputProblems, outputProblems } from "./lib/schema-problems.ts";
+import { unknownKeys } from "./lib/unknown-keys.ts";
 import { outputJsonSchema } from "./lib/standard-schema.ts";
 import type { ByRoleOutput, EgressOptOut, OutputRule } from "./output.ts";
 import { isMethod } from "./plan.ts";
 import type { InputPart, RoutePlan } from "./plan.ts";
-import type { ApiConfig } from "./policy.ts";
+import type { ApiConfig, RoutePolicy } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 
 type Add = (field: string, text: string, fix: string) => void;
@@ -15,6 +16,9 @@ type Add = (field: string, text: string, fix: string) => void;
 export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Problem[] {
   const found: Problem[] = [];
   const add: Add = (field, text, fix) => found.push({ where: route.name, field, problem: text, fix });
+  for (const key of unknownKeys(route.policy, policyKeys)) {
+    add(key, "is no part of a policy, or not built yet", `a policy has ${policyKeys.join(", ")}`);
+  }
   pathProblems(config, route, add);
   accessProblems(config, route, add);
   inputPartProblems(route, add);
@@ -26,6 +30,22 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
   timeProblems(route, add);
   return found;
 }
+
+const policyKeys = [
+  "path",
+  "access",
+  "input",
+  "objects",
+  "output",
+  "limit",
+  "page",
+  "bodyMaxBytes",
+  "startsSession",
+  "deprecated",
+  "version",
+  "cache",
+  "timeoutMs",
+] as const satisfies readonly (keyof RoutePolicy)[];
 
 function pathProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
   const method = route.name.slice(0, Math.max(0, route.name.indexOf(" ")));

@@ -34,6 +34,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     unknown: [],
   });
 
+  const scheme = options.tls === undefined ? "http" : "https";
   const headersTimeout = options.headersTimeoutMs ?? defaults.headersTimeoutMs;
   const serverOptions = {
     // Our own reader bounds the block; Node's bound only keeps a client from sending without end.
@@ -139,7 +140,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   }
 
   function sendRefusal(res: ServerResponse, code: RefusalCode, reason: string): void {
-    const answer = api.refuse(code, reason, res.socket?.remoteAddress ?? "unknown");
+    const answer = api.refuse(code, reason, res.socket?.remoteAddress ?? "unknown", scheme);
     writeHead(res, answer, true);
     res.end(answer.body);
   }
@@ -154,7 +155,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     }
     const peer =
       "remoteAddress" in socket && typeof socket.remoteAddress === "string" ? socket.remoteAddress : "unknown";
-    const answer = api.refuse(code, reason, peer);
+    const answer = api.refuse(code, reason, peer, scheme);
     const body = Buffer.from(answer.body ?? "");
     const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}`];
     for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`);
@@ -212,7 +213,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   return {
     port,
     host,
-    url: `${options.tls === undefined ? "http" : "https"}://${name}:${port}`,
+    url: `${scheme}://${name}:${port}`,
     healthPort: health?.port,
     close,
   };

@@ -3,6 +3,7 @@ import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
 import type { Found } from "../lib/find-credential.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
+import { withinTime } from "../lib/within-time.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -25,12 +26,24 @@ export const authentication: RouteGate = (api, route) => {
     if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none", { headers: challenge });
     const known = found.verifier.verifier.cached(found.value);
     if (known !== undefined) return admit(x, known);
-    const proved = found.verifier.verifier.verify(found.value);
-    return proved instanceof Promise ? proved.then((late) => decide(x, found, late)) : decide(x, found, proved);
+    try {
+      const proved = found.verifier.verifier.verify(found.value);
+      if (!(proved instanceof Promise)) return decide(x, found, proved);
+      const late = (): Refusal => new Refusal("verifier-unavailable", "the verifier does not answer");
+      return withinTime(api.deadlines, route.timeoutMs, proved, late).then(
+        (verdict) => decide(x, found, verdict),
+        (error: unknown) => couldNotDecide(error),
+      );
+    } catch (error) {
+      return couldNotDecide(error);
+    }
   };
 
   function decide(x: Exchange, found: Found, proved: Caller | Refusal): Outcome | Promise<Outcome> {
-    if (!(proved instanceof Refusal)) return admit(x, proved);
+    if (!(proved instanceof Refusal)) {
+      api.provedBefore.add(found.value);
+      return admit(x, proved);
+    }
     if (found.verifier.credential.carrier.in !== "cookie" || proved.status === 503) return proved;
     x.clearedCookies = found.verifier.credential.carrier.cookies;
     return isPublic ? undefined : new Refusal("no-credential", proved.reason, { headers: challenge });
@@ -46,8 +59,11 @@ export const authentication: RouteGate = (api, route) => {
       x.caller = withRoles(caller, roles);
       return undefined;
     }
-    return roles.then((late) => {
-      x.caller = withRoles(caller, late);
+    const late = (): readonly string[] => {
+      throw new Error("the roles function does not answer");
+    };
+    return withinTime(api.deadlines, route.timeoutMs, roles, late).then((found) => {
+      x.caller = withRoles(caller, found);
       return undefined;
     });
   }
@@ -55,6 +71,11 @@ export const authentication: RouteGate = (api, route) => {
 
 /** No error code where no credential was sent. @see RFC 6750 section 3.1 */
 const challenge: readonly string[] = Object.freeze(["www-authenticate", "Bearer"]);
+/** A verifier that throws has not said no, and the gate stays closed all the same. */
+function couldNotDecide(cause: unknown): Refusal {
+  return new Refusal("verifier-unavailable", "the verifier threw", { cause });
+}
+
 function withRoles(caller: Caller, roles: readonly string[]): Caller {
   return Object.freeze({ ...caller, roles: Object.freeze([...roles]) });
 }

@@ -4,8 +4,9 @@ import { chain } from "../lib/chain.ts";
 import { chooseOutput } from "../lib/choose-output.ts";
 import type { Reached } from "../lib/reach.ts";
 import { rolesWithin } from "../lib/reach.ts";
+import { withinTime } from "../lib/within-time.ts";
 import type { EgressOptOut } from "../output.ts";
-import type { PlannedObject, RoutePlan } from "../plan.ts";
+import type { ApiPlan, PlannedObject, RoutePlan } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 import type { AnyResource } from "../resource.ts";
 
@@ -17,10 +18,11 @@ import type { AnyResource } from "../resource.ts";
  * @returns step; refuses with `object-not-found` (404), `object-role-missing` (403), `object-unavailable` (503)
  * @see OWASP API1:2023, OWASP ASVS 5.0 8.2.2
  */
-export const objectAccess: RouteGate = (_api, route) => {
+export const objectAccess: RouteGate = (api, route) => {
   const planned = route.objects;
   if (planned.length === 0) return undefined;
   const demands = [...route.access.objectRole];
+  const load = guardedLoad(api, route);
 
   return function loadObjects(x) {
     const objects: Record<string, unknown> = Object.create(null);
@@ -40,7 +42,7 @@ export const objectAccess: RouteGate = (_api, route) => {
       if (one.each) return loadEach(one, raw);
       // An optional id that was not sent names nothing; the handler gets undefined.
       if (raw === undefined && one.place !== "path") return undefined;
-      return chain(reach(x, one, raw), (found) => {
+      return chain(reach(x, one, raw, load), (found) => {
         if (found instanceof Refusal) return found;
         objects[one.name] = found.object;
         reached[one.name] = found;
@@ -55,7 +57,7 @@ export const objectAccess: RouteGate = (_api, route) => {
       objects[one.name] = list;
       const from = (index: number): Outcome | Promise<Outcome> => {
         if (index >= raw.length) return undefined;
-        return chain(reach(x, one, raw[index]), (found) => {
+        return chain(reach(x, one, raw[index], load), (found) => {
           if (found instanceof Refusal) return found;
           list.push(found.object);
           return from(index + 1);
@@ -140,9 +142,35 @@ function parentReached(x: Exchange, route: RoutePlan, resource: AnyResource): Re
 }
 
 /** Loads one object and asks the rule; a parent that the route does not name is loaded through its own rule first. */
-function reach(x: Exchange, one: PlannedObject, raw: unknown): Reached | Refusal | Promise<Reached | Refusal> {
+function reach(
+  x: Exchange,
+  one: PlannedObject,
+  raw: unknown,
+  load: Load,
+): Reached | Refusal | Promise<Reached | Refusal> {
   if (typeof raw !== "string" || raw === "") return missing(one);
-  return chain(reachById(x, one.resource, raw, within(x, one), 0), (found) => found ?? missing(one));
+  return chain(reachById(x, one.resource, raw, within(x, one), load, 0), (found) => found ?? missing(one));
+}
+
+type Load = (resource: AnyResource, id: string) => unknown;
+
+/** Loading that fails or never ends could not decide: the request is refused with 503, the cause goes to the log. */
+function guardedLoad(api: ApiPlan, route: RoutePlan): Load {
+  const unavailable = (resource: AnyResource, cause: unknown): Refusal =>
+    new Refusal("object-unavailable", `loading a ${resource.name} failed`, { cause });
+
+  return function loadGuarded(resource, id) {
+    try {
+      const loading = resource.rule.load(id);
+      if (!(loading instanceof Promise)) return loading;
+      const late = (): unknown => unavailable(resource, new Error(`no answer after ${route.timeoutMs} ms`));
+      return withinTime(api.deadlines, route.timeoutMs, loading, late).catch((error: unknown) =>
+        unavailable(resource, error),
+      );
+    } catch (error) {
+      return unavailable(resource, error);
+    }
+  };
 }
 
 function within(x: Exchange, one: PlannedObject): Reached | undefined {
@@ -157,12 +185,15 @@ function reachById(
   resource: AnyResource,
   id: string,
   parent: Reached | undefined,
+  load: Load,
   depth: number,
-): Reached | undefined | Promise<Reached | undefined> {
+): Reached | Refusal | undefined | Promise<Reached | Refusal | undefined> {
   if (depth > maxParents) return undefined;
-  return chain(resource.rule.load(id), (object) => {
+  return chain(load(resource, id), (object) => {
+    if (object instanceof Refusal) return object;
     if (object === null || object === undefined) return undefined;
-    return chain(parent ?? loadParent(x, resource, object, depth), (above) => {
+    return chain(parent ?? loadParent(x, resource, object, load, depth), (above) => {
+      if (above instanceof Refusal) return above;
       const roles = rolesWithin(resource, object, x.caller, above);
       return roles === undefined ? undefined : { resource, id, object, roles };
     });
@@ -173,12 +204,13 @@ function loadParent(
   x: Exchange,
   resource: AnyResource,
   object: unknown,
+  load: Load,
   depth: number,
-): Reached | undefined | Promise<Reached | undefined> {
+): Reached | Refusal | undefined | Promise<Reached | Refusal | undefined> {
   const up = resource.rule.parent;
   if (up === undefined) return undefined;
   const id = up.id(object);
-  return typeof id === "string" && id !== "" ? reachById(x, up.resource, id, undefined, depth + 1) : undefined;
+  return typeof id === "string" && id !== "" ? reachById(x, up.resource, id, undefined, load, depth + 1) : undefined;
 }
 
 function idIn(x: Exchange, one: PlannedObject): unknown {

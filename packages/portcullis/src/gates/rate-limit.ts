@@ -39,7 +39,7 @@ export const reserve: ArrivalGate = (api) => {
   function isProvedAlready(x: Exchange): boolean {
     const found = find(x);
     if (found === undefined || found instanceof Refusal) return false;
-    return found.verifier.verifier.cached(found.value) !== undefined;
+    return api.provedBefore.has(found.value);
   }
 };
 

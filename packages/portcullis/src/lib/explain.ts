@@ -104,6 +104,7 @@ function reasonAgainst(shape: Shape, value: unknown, isComplainedAbout: boolean)
     return isComplainedAbout && shape.formats.length + shape.patterns.length > 0 ? "format" : undefined;
   }
   if (typeof value === "number") {
+    if (!Number.isFinite(value)) return "type";
     if (value < shape.minimum || (shape.minimumExcluded && value === shape.minimum)) return "range";
     if (value > shape.maximum || (shape.maximumExcluded && value === shape.maximum)) return "range";
     return isComplainedAbout && shape.multiples.length > 0 ? "range" : undefined;

@@ -19,7 +19,7 @@ export interface Place {
  *
  * A recursive schema is followed until a place repeats on its own path.
  *
- * @returns false when the walk stopped at `maxPlaces`, so that what it did not see cannot be vouched for
+ * @returns false when the walk stopped at `maxPlaces` or 500 levels of nesting, so that what it did not see cannot be vouched for
  */
 export function walkPlaces(root: JsonSchema, visit: (place: Place) => void): boolean {
   const reader = shapeReader(root);
@@ -30,6 +30,9 @@ export function walkPlaces(root: JsonSchema, visit: (place: Place) => void): boo
 
 /** Most places one walk visits. Real schemas have hundreds. */
 export const maxPlaces = 20_000;
+
+/** Deepest nesting one walk follows. */
+const maxNesting = 500;
 
 interface Walk {
   readonly reader: ShapeReader;
@@ -42,7 +45,7 @@ interface Walk {
 function follow(walk: Walk, place: Place): void {
   const { shape, pointer, name, fieldPointer } = place;
   if (walk.left === 0 || walk.path.has(shape)) return;
-  walk.left--;
+  walk.left = walk.path.size > maxNesting ? 0 : walk.left - 1;
   walk.visit(place);
   walk.path.add(shape);
 

@@ -60,12 +60,13 @@ export function shapeReader(root: JsonSchema): ShapeReader {
   const shapes = new WeakMap<JsonSchema, Shape>();
   let count = 0;
   function readShape(schema: JsonSchema | boolean): Shape {
-    if (typeof schema === "boolean") return schema ? anything : never;
-    const found = shapes.get(schema);
+    const target = behindReferences(schema, root);
+    if (typeof target === "boolean") return target ? anything : never;
+    const found = shapes.get(target);
     if (found !== undefined) return found;
     if (++count > maxShapes) return unending;
-    const shape = shapeOf(schema, root);
-    shapes.set(schema, shape);
+    const shape = shapeOf(target, root);
+    shapes.set(target, shape);
     return shape;
   }
   readers.set(root, readShape);
@@ -77,25 +78,50 @@ export const maxShapes = 20_000;
 
 const readers = new WeakMap<JsonSchema, ShapeReader>();
 
-/** References and `allOf` followed in a row; more is a circle. */
-const maxHops = 100;
+/** References and `allOf` followed in a row for one place; more is a circle. */
+const maxHops = 50;
+
+/** Members of `allOf` and targets of references taken together for one place. */
+const maxParts = 1_000;
 
 interface Parts {
   readonly constraints: JsonSchema[];
   readonly unions: (readonly (JsonSchema | boolean)[])[];
   readonly unclear: string[];
   never: boolean;
-  hops: number;
+  circular: boolean;
+  count: number;
+}
+
+/** Where a reference leads that says nothing else, so that all who refer to a place see the same one. */
+function behindReferences(schema: JsonSchema | boolean, root: JsonSchema): JsonSchema | boolean {
+  let place = schema;
+  for (let hops = 0; hops < maxHops && typeof place === "object" && place.$ref !== undefined; hops++) {
+    if (Object.keys(place).some((keyword) => deciding.has(keyword))) return place;
+    const target = resolveRef(root, place.$ref);
+    if (target === undefined) return place;
+    place = target;
+  }
+  return place;
 }
 
 function shapeOf(schema: JsonSchema, root: JsonSchema): Shape {
-  const parts: Parts = { constraints: [], unions: [], unclear: [], never: false, hops: 0 };
-  collect(schema, root, parts);
+  const parts: Parts = {
+    constraints: [],
+    unions: [],
+    unclear: [],
+    never: false,
+    circular: false,
+    count: 0,
+  };
+  collect(schema, root, parts, 0);
+  if (parts.circular) return { ...never, unclear: ["its references lead back to themselves"] };
   if (parts.never) return never;
 
   const [union, ...furtherUnions] = parts.unions;
   const joined = joinConstraints(parts.constraints, parts.unclear);
   if (union === undefined) {
+    if (parts.unclear.length > 0) return joined;
     if (parts.constraints.length === 0) joined.unclear.push("nothing is said about the value");
     else if (joined.types.size === jsonTypes.length) joined.unclear.push("no type is said");
     return joined;
@@ -108,14 +134,14 @@ function shapeOf(schema: JsonSchema, root: JsonSchema): Shape {
 }
 
 /** Takes a place apart until only plain constraints and unions are left. */
-function collect(schema: JsonSchema | boolean, root: JsonSchema, parts: Parts): void {
+function collect(schema: JsonSchema | boolean, root: JsonSchema, parts: Parts, hops: number): void {
   if (schema === true) return;
   if (schema === false) {
     parts.never = true;
     return;
   }
-  if (++parts.hops > maxHops) {
-    if (parts.hops === maxHops + 1) parts.unclear.push("its references lead back to themselves");
+  if (hops > maxHops || ++parts.count > maxParts) {
+    parts.circular = true;
     return;
   }
   for (const keyword of Object.keys(schema)) {
@@ -132,9 +158,9 @@ function collect(schema: JsonSchema | boolean, root: JsonSchema, parts: Parts): 
   if ($ref !== undefined) {
     const target = resolveRef(root, $ref);
     if (target === undefined) parts.unclear.push(`the reference ${$ref} leads to no schema in this document`);
-    else collect(target, root, parts);
+    else collect(target, root, parts, hops + 1);
   }
-  for (const member of allOf ?? []) collect(member, root, parts);
+  for (const member of allOf ?? []) collect(member, root, parts, hops + 1);
 }
 
 /** Keywords that say something about the value; the rest are annotations. */
@@ -159,6 +185,16 @@ const constraining: ReadonlySet<string> = new Set([
   "exclusiveMinimum",
   "exclusiveMaximum",
   "multipleOf",
+]);
+
+/** Keywords beside a reference that make it more than a reference. */
+const deciding: ReadonlySet<string> = new Set([
+  ...constraining,
+  ...unsupportedKeywords,
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "not",
 ]);
 
 interface MutableShape extends Shape {

@@ -84,11 +84,6 @@ class ExactLog implements WindowCounters {
     this.#counts[entry] = count - (end - start);
   }
 
-  clear(entry: number): void {
-    this.#counts[entry] = 0;
-    this.#oldest[entry] = 0;
-  }
-
   copy(from: number, to: number): void {
     const limit = this.#limit;
     this.#times.copyWithin(to * limit, from * limit, (from + 1) * limit);

@@ -55,6 +55,8 @@ class PreparedTariff implements MemoryTariff {
   readonly #hash: KeyHash;
   /** Where the keys of the call being decided count; nothing else runs in between. */
   readonly #entries: Int32Array;
+  /** Whether one of them is shared by strangers. */
+  #crowded = false;
 
   constructor(parts: readonly Part[], ticks: () => number, hash: KeyHash) {
     this.#parts = parts;
@@ -91,7 +93,7 @@ class PreparedTariff implements MemoryTariff {
     let least = Infinity;
     let refusing = -1;
     let latest = tick;
-    let crowded = false;
+    this.#crowded = false;
     for (let i = 0; i < this.#parts.length; i++) {
       const part = this.#parts[i];
       const key = keys[i];
@@ -99,7 +101,7 @@ class PreparedTariff implements MemoryTariff {
       const { table, cost } = part;
       const entry = table.find(key.low ^ part.salt, key.high, tick);
       this.#entries[i] = entry;
-      crowded ||= table.isShared(entry);
+      if (table.isShared(entry)) this.#crowded = true;
       const left = part.limit - cost - (entry === nowhere ? 0 : table.counters.used(entry, tick));
       if (left < 0) {
         // Go on looking: the call passes when the last of its dimensions has room.
@@ -114,16 +116,16 @@ class PreparedTariff implements MemoryTariff {
       }
     }
     const refused = this.#parts[refusing];
-    if (refused !== undefined) return this.#refused(refusing, refused, tick, latest, crowded);
+    if (refused !== undefined) return this.#refused(refusing, refused, tick, latest);
     const charged = charges ? this.#commit(keys, tick) : undefined;
     const part = this.#parts[binding];
-    if (part === undefined) return new Admission(this.#parts, charged, tick, -1, 0, 0, 0, crowded);
+    if (part === undefined) return new Admission(this.#parts, charged, tick, -1, 0, 0, 0, this.#crowded);
     const remaining = charges ? least : least + part.cost;
     const resetMs = this.#resetMs(binding, part, remaining, tick);
-    return new Admission(this.#parts, charged, tick, part.dimension, part.limit, remaining, resetMs, crowded);
+    return new Admission(this.#parts, charged, tick, part.dimension, part.limit, remaining, resetMs, this.#crowded);
   }
 
-  #refused(index: number, part: Part, tick: number, fitsAt: number, crowded: boolean): Refused {
+  #refused(index: number, part: Part, tick: number, fitsAt: number): Refused {
     const entry = this.#entries[index] ?? nowhere;
     const remaining = Math.max(0, part.limit - part.table.counters.used(entry, tick));
     return {
@@ -132,7 +134,7 @@ class PreparedTariff implements MemoryTariff {
       limit: part.limit,
       remaining,
       resetMs: this.#resetMs(index, part, remaining, tick),
-      crowded,
+      crowded: this.#crowded,
       retryAfterMs: wholeMs(fitsAt - tick),
     };
   }
@@ -157,6 +159,7 @@ class PreparedTariff implements MemoryTariff {
       if (entry === nowhere || table.isShared(entry)) {
         entry = table.claim(key.low ^ part.salt, key.high, tick);
         this.#entries[i] = entry;
+        if (table.isShared(entry)) this.#crowded = true;
       }
       table.counters.add(entry, tick, part.cost);
       charged[i] = entry;

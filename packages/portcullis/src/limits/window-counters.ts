@@ -7,7 +7,10 @@ export interface WindowCounters {
   /** Bytes set aside. */
   readonly bytes: number;
 
-  /** What counts against the entry's limit at this time. Never less than what was added in the last window. */
+  /**
+   * What counts against the entry's limit at this time; never less than what was added in the last window. At 0 the
+   * entry is as good as new and may be handed to another key.
+   */
   used(entry: number, tick: number): number;
 
   /** The first tick, this one or later, at which `cost` more would fit; Infinity where the limit itself is smaller. */
@@ -18,9 +21,6 @@ export interface WindowCounters {
 
   /** Takes back what was added at `addedAt`, as far as it has not left the window. */
   remove(entry: number, addedAt: number, cost: number): void;
-
-  /** Forgets everything in an entry. */
-  clear(entry: number, tick: number): void;
 
   /** Makes one entry count what another counts. */
   copy(from: number, to: number): void;
