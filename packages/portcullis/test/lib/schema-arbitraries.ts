@@ -185,14 +185,18 @@ function wrongOf(fields: readonly FieldSpec[]): fc.Arbitrary<unknown> {
     const without = optional ? [] : [sampleOf(fields).map(({ clean }) => omit(clean, name))];
     const replaced = fc
       .tuple(sampleOf(fields), spec.wrong)
-      .map(([{ clean }, bad]) => ({ ...Object(clean), [name]: bad }));
+      .map(([{ clean }, bad]) => ({ ...recordOf(clean), [name]: bad }));
     return [...without, replaced];
   });
   return fc.oneof(whole, ...broken);
 }
 
 function omit(value: unknown, name: string): unknown {
-  return Object.fromEntries(Object.entries(Object(value)).filter(([key]) => key !== name));
+  return Object.fromEntries(Object.entries(recordOf(value)).filter(([key]) => key !== name));
+}
+
+function recordOf(value: unknown): object {
+  return typeof value === "object" && value !== null ? value : {};
 }
 
 /** Columns no schema declares. */
