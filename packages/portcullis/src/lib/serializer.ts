@@ -10,6 +10,19 @@ import { UnserializableError } from "./unserializable-error.ts";
 /** Writes one answer as JSON text. Throws UnserializableError when the value does not fit. */
 export type Serializer = (value: unknown) => string;
 
+/** What may be passed where the schema gives `T`: a Date for a text of a date format, a bigint for an integer. */
+export type Serializable<T> = T extends string
+  ? string extends T
+    ? T | Date
+    : T
+  : T extends number
+    ? number extends T
+      ? T | bigint
+      : T
+    : T extends object
+      ? { readonly [K in keyof T]: Serializable<T[K]> }
+      : T;
+
 /**
  * Compiles the only way out for a route's answers: the declared properties leave, nothing else does.
  *

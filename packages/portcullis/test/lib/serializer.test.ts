@@ -1,8 +1,9 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
 import type { JsonSchema } from "../../src/lib/json-schema.ts";
 import { compileSerializer } from "../../src/lib/serializer.ts";
+import type { Serializable } from "../../src/lib/serializer.ts";
 import { outputJsonSchema } from "../../src/lib/standard-schema.ts";
 import { UnserializableError } from "../../src/lib/unserializable-error.ts";
 import { anySpec, inheritedNames, plainNames } from "./schema-arbitraries.ts";
@@ -114,6 +115,18 @@ describe("what leaves", () => {
     expect(serializerOf(z.object({ text: z.string() }))({ text })).toBe(JSON.stringify({ text }));
   });
 
+  it("has a type for what a handler may hold", () => {
+    expectTypeOf<
+      Serializable<{ at: string; n?: number; on: "x"; list: string[]; pair: [1, boolean | null] }>
+    >().toEqualTypeOf<{
+      readonly at: string | Date;
+      readonly n?: number | bigint;
+      readonly on: "x";
+      readonly list: readonly (string | Date)[];
+      readonly pair: readonly [1, boolean | null];
+    }>();
+  });
+
   it("writes values that are no objects at the top", () => {
     expect(serializerOf(z.string().nullable())(null)).toBe("null");
     expect(serializerOf(z.array(z.int()).max(3))([1, 2])).toBe("[1,2]");
@@ -138,7 +151,7 @@ describe("what is refused", () => {
     ["too many items", z.object({ a: z.array(z.int()).max(1) }), { a: [1, 2] }, "/a", "at most 1 items"],
     ["too few items", z.array(z.int()).min(2).max(3), [1], "", "at least 2 items"],
     ["an item of another type", z.object({ a: z.array(z.int()).max(2) }), { a: [1, "2"] }, "/a/1", "integer"],
-    ["a hole in an array", z.array(z.int()).max(2), [, 1], "/0", "integer"],
+    ["a hole in an array", z.array(z.int()).max(2), Object.assign([], { 1: 1 }), "/0", "integer"],
     ["an item beyond a tuple", z.tuple([z.int()]), [1, 2], "", "at most 1 items"],
     ["a Date where a plain text is declared", z.object({ a: z.string() }), { a: new Date(0) }, "/a", "string"],
     ["an invalid Date", z.object({ a: z.iso.datetime() }), { a: new Date(Number.NaN) }, "/a", "string"],
