@@ -4,7 +4,7 @@ import { parseRate } from "./rate.ts";
 
 /** Keys per dimension with a counter of their own, where none is named. */
 export const defaultCapacity = 16_384;
-/** Largest capacity of a dimension: 1.1 GiB of counters. */
+/** Largest capacity of a dimension: 1.2 GiB of counters, or 2 GiB for a limit of exactly 60. */
 export const maxCapacity = 4_194_304;
 
 /**

@@ -148,23 +148,18 @@ class PreparedTariff implements MemoryTariff {
 
   /** Charges every demand; returns where, in the order of the demands. */
   #commit(keys: readonly LimitKey[], tick: number): readonly Entry[] {
-    // As long as it will be from the start: an array that grows by pushing takes several times the room.
-    const charged = new Array<Entry>(this.#parts.length);
-    for (let i = 0; i < this.#parts.length; i++) {
-      const part = this.#parts[i];
-      const key = keys[i];
-      if (part === undefined || key === undefined) continue;
+    return this.#parts.map((part, i) => {
       const { table } = part;
+      const key = keys[i];
       let entry = this.#entries[i] ?? nowhere;
-      if (entry === nowhere || table.isShared(entry)) {
+      if (key !== undefined && (entry === nowhere || table.isShared(entry))) {
         entry = table.claim(key.low ^ part.salt, key.high, tick);
         this.#entries[i] = entry;
         if (table.isShared(entry)) this.#crowded = true;
       }
       table.counters.add(entry, tick, part.cost);
-      charged[i] = entry;
-    }
-    return charged;
+      return entry;
+    });
   }
 
   /** Throws before anything is charged when a key is missing; otherwise every key is hashed afterwards. */

@@ -135,6 +135,6 @@ function isWhole(value: unknown, smallest: number, largest: number): boolean {
   return typeof value === "number" && Number.isInteger(value) && value >= smallest && value <= largest;
 }
 
-function show(rate: RateText | RateOptions | string): string {
+function show(rate: RateOptions | string): string {
   return typeof rate === "string" ? JSON.stringify(rate) : `{ limit: ${rate.limit}, windowMs: ${rate.windowMs} }`;
 }

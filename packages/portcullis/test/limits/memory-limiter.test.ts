@@ -135,14 +135,14 @@ describe("rate-limit: memory limiter, fixed memory", () => {
     expect([1, 2, 3].map((number) => tariff.settle([key(number)]).admitted)).toEqual([true, true, false]);
   });
 
-  it("says what it set aside, which is what the page about it says", () => {
+  it("says what it set aside, which is what its description says", () => {
     const bytes = (limit: number, capacity?: number) =>
       create(
         [{ name: "caller", rate: { limit, windowMs: 1000 }, ...(capacity && { capacity }) }],
         () => 0,
       ).memoryBytes();
-    expect(bytes(600) / 2 ** 20).toBeCloseTo(4.79, 1);
-    expect(bytes(60) / 2 ** 20).toBeCloseTo(8.2, 1);
+    expect(bytes(600) / 2 ** 20).toBeCloseTo(4.7, 1);
+    expect(bytes(60) / 2 ** 20).toBeCloseTo(8.1, 1);
     expect(bytes(600, 1)).toBeLessThan(300);
     expect(bytes(600, 17)).toBe(bytes(600, 32));
   });
