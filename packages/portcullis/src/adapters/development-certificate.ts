@@ -1,11 +1,4 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  X509Certificate,
-} from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
@@ -154,10 +147,8 @@ function newAuthority(folder: string, wanted: Wanted): Authority {
   });
   const path = authorityPath(folder);
   const text = pkcs8(pair.privateKey) + cert;
-  if (readPrivate(path) !== undefined) {
-    publish(path, text, 0o600);
-  } else if (!publishFirst(path, text)) {
-    // Another process was faster; its authority is the one clients will trust.
+  if (!publishFirst(path, text)) {
+    // Another process may have been faster; its authority is the one clients will trust.
     const theirs = keptAuthority(folder, wanted);
     if (theirs !== undefined) return theirs;
     publish(path, text, 0o600);
@@ -296,7 +287,7 @@ function publish(path: string, text: string, mode: number): void {
   renameSync(draft, path);
 }
 
-/** Puts a whole file in its place if nothing is there, else false. */
+/** Puts a whole file in its place if nothing is there, else false. Where a disk knows no links, the last one wins. */
 function publishFirst(path: string, text: string): boolean {
   const draft = writeDraft(path, text, 0o600);
   try {
@@ -304,7 +295,8 @@ function publishFirst(path: string, text: string): boolean {
     return true;
   } catch (error) {
     if (isCode(error, "EEXIST")) return false;
-    throw error;
+    renameSync(draft, path);
+    return true;
   } finally {
     rmSync(draft, { force: true });
   }
