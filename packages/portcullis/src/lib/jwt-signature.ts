@@ -12,7 +12,7 @@ export interface SigningKey {
  *
  * Keys named by the token's `kid` come first, then those without an id; without `kid`, all of the algorithm. At most
  * four of a source are tried, because each try costs a signature check. Where no key has the token's `kid`, every source
- * is asked once more, within its budget: so a new key is picked up with the first token that names it.
+ * that answered is asked once more, within its budget: so a new key is picked up with the first token that names it.
  *
  * @param algorithm  the token's `alg`; only keys pinned to it are tried
  * @returns the key; `unavailable` where a source could not say; undefined where no key verifies it
@@ -24,6 +24,7 @@ export async function findSigningKey(
   kid: string | undefined,
 ): Promise<SigningKey | "unavailable" | undefined> {
   const tried = new Set<JwtKey>();
+  const answering = new Set<KeySource>();
   let unavailable = false;
   let kidKnown = false;
 
@@ -31,6 +32,7 @@ export async function findSigningKey(
     for (const source of sources) {
       const keys = await source.keys();
       if (keys === undefined) unavailable = true;
+      else answering.add(source);
       if (kid !== undefined && keys?.some((key) => key.kid === kid)) kidKnown = true;
       for (const key of candidates(keys ?? [], tried, algorithm, kid)) {
         tried.add(key);
@@ -45,7 +47,7 @@ export async function findSigningKey(
   const found = await tryKeys();
   // A wrong signature under a known key id is simply forged; only an unknown id is a reason to look again.
   if (found !== undefined || kidKnown) return found ?? verdict();
-  const looks = await Promise.all(sources.map(async (source) => source.lookAgain(kid)));
+  const looks = await Promise.all([...answering].map(async (source) => source.lookAgain(kid)));
   if (looks.includes("unavailable")) unavailable = true;
   return (looks.includes("changed") ? await tryKeys() : undefined) ?? verdict();
 
