@@ -167,13 +167,23 @@ type ResultValue<O> = O extends NothingOutput
       : O extends { readonly kind: "by-role"; readonly roles: infer R }
         ? ResultValue<R[keyof R]>
         : O extends AnySchema
-          ? InferOutput<O>
+          ? Readable<InferOutput<O>>
           : O extends { readonly [status: number]: infer V }
             ? ResultValue<V>
             : never;
 
-/** The whole object, so that its owner can be read, and what the schema declares besides. */
-type RowFor<S extends AnySchema, T> = T & Omit<InferOutput<S>, keyof T>;
+/**
+ * The whole object, so that its owner can be read, and what the schema declares. Where the two disagree about a field
+ * nothing fits, so that a column of another type is a mistake at compile time and not a 500.
+ */
+type RowFor<S extends AnySchema, T> = T & Readable<InferOutput<S>>;
+
+/** A value is only read on its way out, so lists and fields may be readonly. */
+type Readable<V> = V extends readonly (infer Item)[]
+  ? readonly Readable<Item>[]
+  : V extends object
+    ? { readonly [K in keyof V]: Readable<V[K]> }
+    : V;
 
 /** What a handler returns for {@link list}. */
 export interface Page<V> {

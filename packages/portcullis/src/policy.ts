@@ -275,11 +275,37 @@ export type Given<Path extends string, Access, Input, Objects, Paging extends Pa
   readonly body: Input extends { readonly body: infer S extends AnySchema } ? InferOutput<S> : undefined;
   readonly page: Paging extends PagePolicy ? AskedPage<Paging> : undefined;
   readonly request: RequestFacts;
-} & { readonly [K in keyof Objects as Objects[K] extends NotAnObject ? never : K]: Loaded<Objects[K]> };
+} & { readonly [K in keyof Objects as Objects[K] extends NotAnObject ? never : K]: Loaded<Objects[K], Input> };
 
 type NoInput = Readonly<Record<string, never>>;
 
-type Loaded<O> = O extends ById<string, infer T> ? T : O extends ByEach<string, infer T> ? readonly T[] : never;
+type Loaded<O, Input> =
+  O extends ById<infer Field, infer T>
+    ? T | IfNotSent<Input, Field>
+    : O extends ByEach<infer Field, infer T>
+      ? readonly T[] | IfNotSent<Input, Field>
+      : never;
+
+/** An optional id that was not sent names nothing: `undefined`, unless its schema says that it always stands there. */
+type IfNotSent<Input, Field> = Field extends `${infer Place}.${infer Path}`
+  ? undefined extends ValueAt<SchemaAt<Input, Place>, Path>
+    ? undefined
+    : never
+  : never;
+
+type SchemaAt<Input, Place> = Input extends {
+  readonly [P in Place extends "header" ? "headers" : Place & string]: infer S extends AnySchema;
+}
+  ? InferOutput<S>
+  : unknown;
+
+type ValueAt<V, Path> = Path extends keyof V
+  ? V[Path]
+  : Path extends `${infer Name}.${infer Rest}`
+    ? Name extends keyof V
+      ? ValueAt<V[Name], Rest>
+      : unknown
+    : unknown;
 
 /** The page a caller asked for, inside the route's bounds. */
 export type AskedPage<P> = P extends { readonly kind: "cursor" }
