@@ -8,9 +8,9 @@ import type { Shape } from "./schema-shape.ts";
 export interface SchemaProblem {
   /** JSON Pointer into the data the schema describes; any item of an array is `*`. The whole value is "". */
   readonly pointer: string;
-  /** What is wrong, one sentence without the field's name. */
+  /** What is wrong, a phrase whose subject is the place: "is open: a caller may add fields". */
   readonly problem: string;
-  /** What to write instead, one sentence. */
+  /** What to write instead, a phrase. */
   readonly fix: string;
 }
 
@@ -98,17 +98,13 @@ function problemsOf(schema: JsonSchema, judge: (shape: Shape, report: Report) =>
   }
   const complete = walkPlaces(schema, ({ pointer, shape }: Place) => {
     for (const reason of shape.unclear) {
-      report(
-        pointer,
-        `The schema is not clear: ${reason}.`,
-        "Say the exact type, with the keywords that are supported.",
-      );
+      report(pointer, `is not clear: ${reason}`, "say the exact type, with the keywords that are supported");
     }
     if (shape.alternatives !== undefined || shape.unclear.length > 0) return;
     judge(shape, ({ problem, fix }) => report(pointer, problem, fix));
   });
   if (!complete) {
-    report("", `The schema has more than ${maxPlaces} places.`, "Split it, or reach fewer definitions from it.");
+    report("", `has more than ${maxPlaces} places`, "split it, or reach fewer definitions from it");
   }
   return [...found.values()];
 }
@@ -172,31 +168,31 @@ const idName = /(?:^|[_-])(?:id|Id|ID)[sS]?$|[a-z0-9](?:Id|ID)s?$/;
 
 const problems = {
   openInput: {
-    problem: "The object is open: a caller may add fields.",
-    fix: "Close it: z.strictObject({ … }), which says additionalProperties: false.",
+    problem: "is open: a caller may add fields",
+    fix: "close it: z.strictObject({ … }), which says additionalProperties: false",
   },
   openOutput: {
-    problem: "The object is open: it does not say which fields may leave.",
-    fix: "Close it: z.object({ … }) or z.strictObject({ … }), which says additionalProperties: false.",
+    problem: "is open: it does not say which fields may leave",
+    fix: "close it: z.object({ … }) or z.strictObject({ … }), which says additionalProperties: false",
   },
   record: {
-    problem: "The object is a record: its names are not declared.",
-    fix: "Name each field in a closed object, or take a bounded array of { key, value } objects.",
+    problem: "is a record: its names are not declared",
+    fix: "name each field in a closed object, or take a bounded array of { key, value } objects",
   },
   text: {
-    problem: "The text has no greatest length.",
-    fix: "Add .max(n), or an enum, or a format or anchored pattern that cannot grow.",
+    problem: "is a text without a greatest length",
+    fix: "add .max(n), or an enum, or a format or anchored pattern that cannot grow",
   },
   endlessFormat: {
-    problem: "The text has no greatest length; its format does not set one.",
-    fix: "Add .max(n): 254 for an e-mail address, 2000 for a URL.",
+    problem: "is a text without a greatest length, and its format does not set one",
+    fix: "add .max(n): 254 for an e-mail address, 2000 for a URL",
   },
   array: {
-    problem: "The array has no greatest number of items.",
-    fix: "Add .max(n).",
+    problem: "is an array without a greatest number of items",
+    fix: "add .max(n)",
   },
   number: {
-    problem: "The number is not bounded on both sides.",
-    fix: "Add .min(a) and .max(b), or take z.int().",
+    problem: "is a number that is not bounded on both sides",
+    fix: "add .min(a) and .max(b), or take z.int()",
   },
 } as const;
