@@ -487,7 +487,8 @@ function signedRaw(
   header: Record<string, unknown>,
   key: CryptoKey | Uint8Array = issuerOf(alg).key,
 ): Promise<string> {
-  const { crit, b64, zip, enc, ...plain } = header;
+  // jose refuses to write these; resigned() covers them with the issuer's own signature.
+  const { crit: _crit, b64: _b64, zip: _zip, enc: _enc, ...plain } = header;
   return new CompactSign(encoder.encode(payload)).setProtectedHeader({ ...plain, alg }).sign(key);
 }
 
