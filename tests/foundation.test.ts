@@ -69,8 +69,8 @@ describe("./start and ./test on a machine", () => {
     expect(args("manifest", "a b.ts")).toBe(
       "v24.0.0 --conditions=source packages/cli/src/portcullis.ts manifest a b.ts",
     );
-    expect(args("--check")).toBe("v24.0.0 --conditions=source packages/cli/src/start.ts --check");
-    expect(args()).toBe("v24.0.0 --conditions=source packages/cli/src/start.ts");
+    expect(args("--check")).toBe("v24.0.0 --conditions=source scripts/start.ts --check");
+    expect(args()).toBe("v24.0.0 --conditions=source scripts/start.ts");
   });
 
   it("closes ./test with one failure when the set-up fails", () => {
