@@ -1,0 +1,282 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Listening } from "portcullis";
+import { publicAccess } from "portcullis";
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { noteIds, testApi, token } from "../front-door.ts";
+import type { TestApi } from "../front-door.ts";
+import { raw } from "./raw.ts";
+
+let open: Listening | undefined;
+afterEach(async () => {
+  await open?.close();
+  open = undefined;
+});
+
+async function serve(
+  test: TestApi,
+  options: Parameters<TestApi["api"]["listen"]>[0] = { port: 0 },
+): Promise<Listening> {
+  open = await test.api.listen({ handleSignals: false, ...options });
+  return open;
+}
+
+const securityHeaders = [
+  "x-content-type-options",
+  "x-frame-options",
+  "content-security-policy",
+  "referrer-policy",
+  "cross-origin-resource-policy",
+  "cache-control",
+  "x-request-id",
+] as const;
+
+describe("the node adapter answers what never became a request", () => {
+  const host = "Host: localhost\r\n";
+  const cases: readonly (readonly [string, string, number])[] = [
+    ["a request line that is none", "HELLO\r\n\r\n", 400],
+    ["TRACE", `TRACE / HTTP/1.1\r\n${host}\r\n`, 501],
+    ["TRACK", `TRACK / HTTP/1.1\r\n${host}\r\n`, 400],
+    ["CONNECT", `CONNECT example.com:443 HTTP/1.1\r\n${host}\r\n`, 501],
+    ["an upgrade", `GET /v1/open HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 400],
+    ["an expectation nobody knows", `GET /v1/open HTTP/1.1\r\n${host}Expect: tea\r\n\r\n`, 417],
+    ["a header block without end", `GET /v1/open HTTP/1.1\r\n${host}X-A: ${"a".repeat(40_000)}\r\n\r\n`, 431],
+    ["a header block over 16 KiB", `GET /v1/open HTTP/1.1\r\n${host}X-A: ${"a".repeat(17_000)}\r\n\r\n`, 431],
+    ["no Host", "GET /v1/open HTTP/1.1\r\n\r\n", 421],
+    ["an unknown Host", "GET /v1/open HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421],
+    ["two Hosts", `GET /v1/open HTTP/1.1\r\n${host}${host}\r\n`, 400],
+    [
+      "Content-Length beside Transfer-Encoding",
+      `POST /v1/notes HTTP/1.1\r\n${host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      400,
+    ],
+    ["absolute-form", `GET http://localhost/v1/open HTTP/1.1\r\n${host}\r\n`, 400],
+    ["a target over 8 KiB", `GET /${"a".repeat(9_000)} HTTP/1.1\r\n${host}\r\n`, 414],
+    ["a path that is not there", `GET /v1/none HTTP/1.1\r\n${host}\r\n`, 404],
+    ["a method the path does not have", `PUT /v1/open HTTP/1.1\r\n${host}\r\n`, 405],
+    ["OPTIONS *", `OPTIONS * HTTP/1.1\r\n${host}\r\n`, 400],
+  ];
+  it.each(cases)("%s, with our own headers and a request id", async (_name, bytes, status) => {
+    const { port } = await serve(testApi());
+    const answer = await raw(port, bytes);
+    expect(answer.status).toBe(status);
+    for (const name of securityHeaders) expect(answer.headers.has(name), name).toBe(true);
+    expect(answer.headers.has("server")).toBe(false);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(JSON.parse(answer.body)).toMatchObject({ status, requestId: answer.headers.get("x-request-id") });
+  });
+
+  it("names Allow on 405 and never a stack", async () => {
+    const { port } = await serve(testApi());
+    const answer = await raw(port, `PUT /v1/open HTTP/1.1\r\n${host}\r\n`);
+    expect(answer.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+    expect(answer.body).not.toMatch(/at .*\.ts|node:/);
+  });
+
+  it("goes on serving after all of them", async () => {
+    const { port, url } = await serve(testApi());
+    for (const [, bytes] of cases) await raw(port, bytes, 20);
+    expect((await fetch(`${url}/v1/open`)).status).toBe(200);
+  });
+});
+
+describe("the node adapter and bodies", () => {
+  it("closes the connection and reads at most a little of a body nobody wants", async () => {
+    const { port } = await serve(testApi());
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += chunk.toString();
+    });
+    socket.write(
+      "POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    const chunk = `10000\r\n${"a".repeat(65_536)}\r\n`;
+    let closed = false;
+    socket.once("close", () => {
+      closed = true;
+    });
+    for (let i = 0; i < 200 && !closed; i++) {
+      socket.write(chunk);
+      await wait(5);
+    }
+    if (!closed) await once(socket, "close");
+    expect(answer).toContain("HTTP/1.1 401");
+    expect(answer.toLowerCase()).toContain("connection: close");
+    // What the server has read is bounded; the rest waits in the kernel's buffers.
+    expect(socket.bytesWritten).toBeLessThan(10_000_000);
+  });
+
+  it("says 100 Continue only to a body it will read", async () => {
+    const { port } = await serve(testApi());
+    const head = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 12\r\nExpect: 100-continue\r\n";
+    const refused = await raw(port, `POST /v1/notes HTTP/1.1\r\n${head}\r\n`);
+    expect(refused.status).toBe(401);
+    const admitted = await raw(
+      port,
+      `POST /v1/notes HTTP/1.1\r\n${head}Authorization: Bearer ${await token("alice")}\r\n\r\n`,
+    );
+    expect(admitted.status).toBe(100);
+  });
+
+  it("refuses a body over the limit by its announced length, by its bytes, and in chunks", async () => {
+    const { port } = await serve(testApi({ body: { maxBytes: 100 } }));
+    const head = `POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer ${await token("alice")}\r\n`;
+    const body = `{"text":"${"a".repeat(150)}"}`;
+    const announced = await raw(port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+    const chunked = await raw(
+      port,
+      `${head}Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    );
+    expect([announced.status, chunked.status]).toEqual([413, 413]);
+    expect(announced.headers.get("connection")).toBe("close");
+  });
+
+  it("answers 408 to a body that never ends", async () => {
+    const test = testApi({ body: { timeoutMs: 200 } });
+    const { port } = await serve(test);
+    const head = `POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer ${await token("alice")}\r\n`;
+    const answer = await raw(port, `${head}Content-Length: 50\r\n\r\n{"te`, 1_500);
+    expect(answer.status).toBe(408);
+  });
+
+  it("answers 408 to a header block that comes a byte at a time", async () => {
+    const { port } = await serve(testApi(), { port: 0, headersTimeoutMs: 300 });
+    const answer = await raw(port, "GET /v1/open HTTP/1.1\r\nHo", 4_000);
+    expect(answer.status).toBe(408);
+    for (const name of securityHeaders) expect(answer.headers.has(name), name).toBe(true);
+  });
+
+  it("records a client that went away as aborted, once", async () => {
+    const test = testApi();
+    test.api.route(
+      { path: "GET /v1/slow", access: publicAccess("slow on purpose"), output: z.strictObject({ ok: z.boolean() }) },
+      async () => {
+        await wait(200);
+        return { ok: true };
+      },
+    );
+    const { port } = await serve(test);
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.write("GET /v1/slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await wait(50);
+    socket.destroy();
+    await wait(400);
+    await open?.close();
+    const calls = test.entries.filter((entry) => entry.kind === "call");
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toMatchObject({ aborted: true, route: "GET /v1/slow" });
+  });
+});
+
+describe("the node adapter stops gracefully", () => {
+  it("lets a request under way end, refuses new ones, and hands out the last records", async () => {
+    const test = testApi();
+    test.api.route(
+      { path: "GET /v1/slow", access: publicAccess("slow on purpose"), output: z.strictObject({ ok: z.boolean() }) },
+      async () => {
+        await wait(300);
+        return { ok: true };
+      },
+    );
+    const { url, close } = await serve(test);
+    const slow = fetch(`${url}/v1/slow`);
+    await wait(100);
+    const closing = close();
+    expect((await slow).status).toBe(200);
+    await closing;
+    await expect(fetch(`${url}/v1/open`)).rejects.toThrow();
+    expect(test.entries.filter((entry) => entry.kind === "call")).toHaveLength(1);
+    expect(test.events().map((event) => event.type)).toEqual(["started", "stopped"]);
+  });
+
+  it("answers health on its own port only", async () => {
+    const { url, healthPort } = await serve(testApi(), { port: 0, healthPort: 0 });
+    expect((await fetch(`http://127.0.0.1:${healthPort}/live`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${healthPort}/ready`)).status).toBe(200);
+    expect((await fetch(`${url}/live`)).status).toBe(404);
+  });
+});
+
+describe("the node adapter refuses to start with a hole", () => {
+  it("names the route, the field and the fix before anything listens", async () => {
+    const test = testApi();
+    // @ts-expect-error the id has no rule, which is a type error too
+    test.api.route({ path: "GET /v1/holes/:id", access: {}, output: z.object({}).loose() }, () => ({}));
+    await expect(serve(test)).rejects.toThrow(/GET \/v1\/holes\/:id[\s\S]*access[\s\S]*fix:/);
+  });
+
+  it("refuses plain http where others than this machine can connect", async () => {
+    await expect(serve(testApi({ hosts: ["api.example.com"] }))).rejects.toThrow(/neither TLS nor a proxy/);
+    await expect(serve(testApi(), { port: 0, host: "0.0.0.0" })).rejects.toThrow(/neither TLS nor a proxy/);
+  });
+});
+
+describe("what a handler and a store may do wrong", () => {
+  it("answers a throwing handler with a bland 500 and tells onError", async () => {
+    const test = testApi();
+    test.api.route(
+      { path: "GET /v1/throws", access: publicAccess("throws"), output: z.strictObject({ ok: z.boolean() }) },
+      () => {
+        throw new Error("SELECT password FROM users");
+      },
+    );
+    const { url } = await serve(test);
+    const response = await fetch(`${url}/v1/throws`);
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain("SELECT");
+    expect(test.errors).toHaveLength(1);
+  });
+
+  it("answers 503 when the handler takes longer than its time, and aborts its signal", async () => {
+    const test = testApi({ handlerTimeoutMs: 200 });
+    let aborted = false;
+    test.api.route(
+      { path: "GET /v1/hangs", access: publicAccess("hangs"), output: z.strictObject({ ok: z.boolean() }) },
+      async ({ request }) => {
+        request.signal.addEventListener("abort", () => {
+          aborted = true;
+        });
+        await wait(2_000, undefined, { ref: false });
+        return { ok: true };
+      },
+    );
+    const { url } = await serve(test);
+    expect((await fetch(`${url}/v1/hangs`)).status).toBe(503);
+    expect(aborted).toBe(true);
+  });
+
+  it("never lets an undeclared field leave, and answers an answer of the wrong type with 500", async () => {
+    const test = testApi();
+    test.api.route(
+      { path: "GET /v1/more", access: publicAccess("more"), output: z.strictObject({ ok: z.boolean() }) },
+      () => {
+        const row = { ok: true, passwordHash: "x" };
+        return row;
+      },
+    );
+    test.api.route(
+      { path: "GET /v1/wrong", access: publicAccess("wrong"), output: z.strictObject({ ok: z.boolean() }) },
+      () => JSON.parse('{"ok":"yes"}'),
+    );
+    const { url } = await serve(test);
+    expect(await (await fetch(`${url}/v1/more`)).json()).toEqual({ ok: true });
+    expect((await fetch(`${url}/v1/wrong`)).status).toBe(500);
+  });
+
+  it("makes a foreign object and a missing one look the same but for the request id", async () => {
+    const { url } = await serve(testApi());
+    const headers = { authorization: `Bearer ${await token("alice")}` };
+    const foreign = await fetch(`${url}/v1/notes/${noteIds[1]}`, { headers });
+    const missing = await fetch(`${url}/v1/notes/33333333-3333-4333-8333-333333333333`, { headers });
+    const text = async (response: Response): Promise<string> =>
+      `${response.status} ${(await response.text()).replace(/"requestId":"[^"]+"/, "")}`;
+    expect(await text(foreign)).toBe(await text(missing));
+    expect(foreign.status).toBe(404);
+  });
+});
