@@ -10,6 +10,8 @@ import { accounts, seed, type SeededAccount } from "./seeds.ts";
 export interface StartOptions extends Pick<ProjectsOptions, "audit" | "create" | "jwtSecret"> {
   /** 0 .. 65535; default 0, any free port. */
   readonly port?: number;
+  /** Address to listen on; default 127.0.0.1, because the accounts and their passwords are made up and public. */
+  readonly host?: string;
   /** Certificate and key in PEM. Default: plain http, which Portcullis serves to this machine only. */
   readonly tls?: NonNullable<ListenOptions["tls"]>;
   /** Folder that keeps projects and keys. Default: in memory, gone when the process ends. */
@@ -25,13 +27,13 @@ export interface Protected {
   readonly url: string;
   readonly port: number;
   /** Id, e-mail address, password, tenant and role of each. */
-  readonly accounts: typeof accounts;
+  readonly accounts: ForEveryone<Omit<SeededAccount, "role"> & { readonly role: string }>;
   /** The secret of the tokens, for whoever wants to forge them well rather than badly. */
   readonly jwtSecret: string;
   /** Bearer tokens. */
-  readonly tokens: ForEveryone;
+  readonly tokens: ForEveryone<string>;
   /** API keys that may read projects. */
-  readonly keys: ForEveryone;
+  readonly keys: ForEveryone<string>;
   /** What the prover reads. */
   readonly manifest: Manifest;
   /** Lets requests under way end, writes the last records and closes the database. */
@@ -41,6 +43,7 @@ export interface Protected {
 /** Starts the API with its seeded accounts. @throws StartRefused where a policy leaves something undecided */
 export async function startProtected({
   port = 0,
+  host = "127.0.0.1",
   tls,
   folder,
   healthPort,
@@ -52,7 +55,13 @@ export async function startProtected({
   const data = openData(folder === undefined ? undefined : join(folder, "projects.sqlite"));
   await seed(data);
   const { api, keys, tokens } = buildProjectsApi({ ...parts, data, jwtSecret, ...(stored && { keyStore: stored }) });
-  const listening = await api.listen({ port, handleSignals, ...(tls && { tls }), ...(healthPort && { healthPort }) });
+  const listening = await api.listen({
+    port,
+    host,
+    handleSignals,
+    ...(tls && { tls }),
+    ...(healthPort && { healthPort }),
+  });
   let closed: Promise<void> | undefined;
 
   return {
@@ -82,9 +91,9 @@ export async function startProtected({
 
 const KEY_LIFETIME_MS = 24 * 3_600_000;
 
-type ForEveryone = Readonly<Record<keyof typeof accounts, string>>;
+type ForEveryone<T> = Readonly<Record<keyof typeof accounts, T>>;
 
-async function forEveryone(make: (account: SeededAccount) => Promise<string>): Promise<ForEveryone> {
+async function forEveryone(make: (account: SeededAccount) => Promise<string>): Promise<ForEveryone<string>> {
   const { alice, bob, carol, admin } = accounts;
   return { alice: await make(alice), bob: await make(bob), carol: await make(carol), admin: await make(admin) };
 }
