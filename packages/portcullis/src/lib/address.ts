@@ -31,7 +31,8 @@ export function parseNode(text: string): IpAddress | Unreadable<AddressProblem> 
     const close = text.indexOf("]");
     const address = close < 0 ? MALFORMED : parseRange(text, 1, close);
     if (address instanceof Unreadable) return address;
-    if (text.indexOf(":") > close) return MALFORMED; // "[1.2.3.4]": brackets are for IPv6
+    const colon = text.indexOf(":");
+    if (colon < 0 || colon > close) return MALFORMED; // "[1.2.3.4]": brackets are for IPv6
     return close + 1 === text.length || isPort(text, close + 1) ? address : BAD_PORT;
   }
   const colon = text.indexOf(":");
@@ -51,7 +52,7 @@ export function isLoopback(address: IpAddress): boolean {
  *
  * The bits are four unsigned 32-bit words, most significant first; an IPv4 address has its bits in the last one.
  */
-class IpAddressValue {
+export class IpAddress {
   readonly family: 4 | 6;
   readonly word0: number;
   readonly word1: number;
@@ -125,7 +126,7 @@ class IpAddressValue {
     if (this.word0 >>> 16 === 0x2002) host = ((this.word0 << 16) | (this.word1 >>> 16)) >>> 0;
     else if (this.word0 === 0x20010000) host = ~this.word3 >>> 0;
     else return undefined;
-    return isGlobalIpv4(host) ? new IpAddressValue(4, 0, 0, 0, host, "") : undefined;
+    return isGlobalIpv4(host) ? new IpAddress(4, 0, 0, 0, host, "") : undefined;
   }
 
   toString(): string {
@@ -138,9 +139,6 @@ class IpAddressValue {
   }
 }
 
-export type { IpAddressValue as IpAddress };
-type IpAddress = IpAddressValue;
-
 function parseRange(text: string, start: number, end: number): IpAddress | Unreadable<AddressProblem> {
   if (end - start > 80) return MALFORMED;
   const zone = text.indexOf("%", start);
@@ -148,7 +146,7 @@ function parseRange(text: string, start: number, end: number): IpAddress | Unrea
   const ipv4 = readIpv4(text, start, stop);
   if (ipv4 >= 0) {
     if (stop !== end) return BAD_ZONE;
-    return new IpAddressValue(4, 0, 0, 0, ipv4, text.slice(start, end));
+    return new IpAddress(4, 0, 0, 0, ipv4, text.slice(start, end));
   }
   if (!readIpv6(text, start, stop)) return MALFORMED;
   const word0 = groupPair(0);
@@ -156,11 +154,11 @@ function parseRange(text: string, start: number, end: number): IpAddress | Unrea
   const word2 = groupPair(4);
   const word3 = groupPair(6);
   if (stop !== end && (word0 >>> 22 !== 0x3fa || !ZONE.test(text.slice(stop + 1, end)))) return BAD_ZONE;
-  if (word0 === 0 && word1 === 0 && word2 === 0xffff) return new IpAddressValue(4, 0, 0, 0, word3, "");
+  if (word0 === 0 && word1 === 0 && word2 === 0xffff) return new IpAddress(4, 0, 0, 0, word3, "");
   if (word0 === 0x0064ff9b && word1 === 0 && word2 === 0 && isGlobalIpv4(word3)) {
-    return new IpAddressValue(4, 0, 0, 0, word3, "");
+    return new IpAddress(4, 0, 0, 0, word3, "");
   }
-  return new IpAddressValue(6, word0, word1, word2, word3, "");
+  return new IpAddress(6, word0, word1, word2, word3, "");
 }
 
 /** Four decimal numbers without leading zeros, as an unsigned 32-bit number, or -1. */

@@ -62,7 +62,7 @@ export function cidrSet(networks: readonly (string | Cidr)[]): CidrSet {
   for (const item of networks) {
     const network = typeof item === "string" ? parseCidr(item) : item;
     if (network instanceof Unreadable)
-      throw new OptionsError(`"${String(item)}" is not a network.`, "Ask cidrProblems first.");
+      throw new OptionsError(`A network is ${network.reason}.`, "Ask cidrProblems first.");
     const { base, bits } = network;
     if (base.family === 4) ipv4.push(base.word3, maskOf(bits, 0));
     else {
