@@ -1,5 +1,4 @@
-import type { IpAddress } from "./address.ts";
-import { parseAddress, parseNode } from "./address.ts";
+import { IpAddress, parseAddress, parseNode } from "./address.ts";
 import type { CidrSet, Mistake } from "./cidr.ts";
 import { cidrProblems, cidrSet } from "./cidr.ts";
 import type { HeaderBlock } from "./header-block.ts";
@@ -35,22 +34,26 @@ export interface Topology {
 
 /** The other end of a socket. */
 export interface Peer {
-  readonly address: IpAddress | "unknown";
+  readonly address: ClientAddressValue | "unknown";
   /** Whether it is one of the proxies, so that its forwarded headers count. */
   readonly trusted: boolean;
 }
 
 /**
- * An address that `resolveClient` established. Text cannot become one, and neither can an address somebody merely
- * parsed: what is counted or trusted per client asks for this type.
+ * An address that `topology` or `resolveClient` established. Text cannot become one, and neither can an address somebody
+ * merely parsed: whatever is counted or trusted per client asks for this type.
  */
-export type ClientAddress = IpAddress & { readonly [established]: true };
-declare const established: unique symbol;
+class ClientAddressValue extends IpAddress {
+  /** Makes the type one of its own; nothing exists at run time. */
+  declare private readonly established: never;
+}
+
+export type { ClientAddressValue as ClientAddress };
 
 /** The client as far as it is known. */
 export interface ResolvedClient {
   /** "unknown" where no address could be established. It is no wildcard: what needs an address refuses. */
-  readonly address: ClientAddress | "unknown";
+  readonly address: ClientAddressValue | "unknown";
   /**
    * How the client reached the outermost trusted proxy, as that proxy says it. "unknown" when nobody trusted said so;
    * what our own socket shows is a fact of the adapter and not repeated here.
@@ -97,20 +100,27 @@ export function resolveClient(peer: string, headers: HeaderBlock, topology: Topo
   const host = topology.forwardedHost ? readHost(headers["x-forwarded-host"]) : undefined;
   if (value === undefined) return client(socket, socket.address, scheme, host, "socket");
   const address = name === "x-forwarded-for" ? walkAddresses(value, topology.trusted) : readNode(value);
-  return client(socket, address, scheme, host, "forwarded");
+  return client(socket, establish(address), scheme, host, "forwarded");
 }
 
-/** The one place where an address becomes a client's. */
 function client(
   socket: Peer,
-  address: IpAddress | "unknown",
+  address: ClientAddressValue | "unknown",
   scheme: ResolvedClient["scheme"],
   host: string | undefined,
   how: ResolvedClient["how"],
   ignoredForwarded = false,
 ): ResolvedClient {
-  const viaProxy = socket.trusted;
-  return { address: address as ClientAddress | "unknown", scheme, host, how, viaProxy, ignoredForwarded };
+  return { address, scheme, host, how, viaProxy: socket.trusted, ignoredForwarded };
+}
+
+/** The one place where an address becomes a client's. */
+function establish(address: IpAddress): ClientAddressValue;
+function establish(address: IpAddress | "unknown"): ClientAddressValue | "unknown";
+function establish(address: IpAddress | "unknown"): ClientAddressValue | "unknown" {
+  if (address === "unknown") return address;
+  const { family, word0, word1, word2, word3 } = address;
+  return new ClientAddressValue(family, word0, word1, word2, word3, family === 4 ? address.text : "");
 }
 
 /**
@@ -155,7 +165,9 @@ function peerReader(trusted: CidrSet): (text: string) => Peer {
     if (before !== undefined) return before;
     const address = parseAddress(text);
     const peer =
-      address instanceof Unreadable ? UNKNOWN_PEER : Object.freeze({ address, trusted: trusted.contains(address) });
+      address instanceof Unreadable
+        ? UNKNOWN_PEER
+        : Object.freeze({ address: establish(address), trusted: trusted.contains(address) });
     // Clearing all at once is enough: without proxies there is one look-up per connection's request, not a hot set.
     if (known.size >= 1_024) known.clear();
     known.set(text, peer);
@@ -184,7 +196,7 @@ function fromForwarded(value: string | undefined, socket: Peer, topology: Topolo
     const address = element?.for === undefined ? "unknown" : readNode(element.for);
     if (address === "unknown" || comma < 0 || !topology.trusted.contains(address)) {
       const host = topology.forwardedHost ? readHost(element?.host) : undefined;
-      return client(socket, address, readScheme(element?.proto), host, "forwarded");
+      return client(socket, establish(address), readScheme(element?.proto), host, "forwarded");
     }
     if (comma === 0) return client(socket, "unknown", "unknown", undefined, "forwarded");
     end = comma;
