@@ -90,6 +90,7 @@ function countKeys(bytes: Uint8Array, maxDepth: number, maxKeys: number): number
       case CLOSE:
         depth--;
         break;
+      default:
     }
   }
   return keys;
