@@ -1,5 +1,6 @@
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { RouteGate } from "./gate.ts";
+import { isPromise } from "./lib/maybe-promise.ts";
 import { withinTime } from "./lib/within-time.ts";
 import { Answered } from "./output.ts";
 import type { RequestFacts } from "./policy.ts";
@@ -86,11 +87,4 @@ class Facts implements RequestFacts {
     this.#isTimedOut = true;
     this.#timeout?.abort();
   }
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value instanceof Promise ||
-    (typeof value === "object" && value !== null && "then" in value && typeof value.then === "function")
-  );
 }

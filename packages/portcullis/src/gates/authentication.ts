@@ -3,6 +3,7 @@ import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
 import type { Found } from "../lib/find-credential.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
+import { isPromise } from "../lib/maybe-promise.ts";
 import { withinTime } from "../lib/within-time.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -55,7 +56,7 @@ export const authentication: RouteGate = (api, route) => {
       return undefined;
     }
     const roles = rolesOf(caller);
-    if (!(roles instanceof Promise)) {
+    if (!isPromise(roles)) {
       x.caller = withRoles(caller, roles);
       return undefined;
     }

@@ -4,6 +4,7 @@ import { chain } from "../lib/chain.ts";
 import { chooseOutput } from "../lib/choose-output.ts";
 import type { Reached } from "../lib/reach.ts";
 import { rolesWithin } from "../lib/reach.ts";
+import { isPromise } from "../lib/maybe-promise.ts";
 import { withinTime } from "../lib/within-time.ts";
 import type { EgressOptOut } from "../output.ts";
 import type { ApiPlan, PlannedObject, RoutePlan } from "../plan.ts";
@@ -162,7 +163,8 @@ function guardedLoad(api: ApiPlan, route: RoutePlan): Load {
   return function loadGuarded(resource, id) {
     try {
       const loading = resource.rule.load(id);
-      if (!(loading instanceof Promise)) return loading;
+      // Query builders answer with promises of their own making.
+      if (!isPromise(loading)) return loading;
       const late = (): unknown => unavailable(resource, new Error(`no answer after ${route.timeoutMs} ms`));
       return withinTime(api.deadlines, route.timeoutMs, loading, late).catch((error: unknown) =>
         unavailable(resource, error),
