@@ -12,12 +12,16 @@ export function memoryKeyStore(): ApiKeyStore {
 
   return {
     insert,
-    find: (id) => records.get(id),
+    find(id) {
+      const record = records.get(id);
+      return record && copyOf(record);
+    },
     listBySubject(subject, limit) {
       const own = [...records.values()].filter((record) => record.subject === subject);
       return own
         .sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? -1 : 1))
-        .slice(0, limit);
+        .slice(0, limit)
+        .map(copyOf);
     },
     revoke(id, at) {
       const record = records.get(id);
