@@ -3,7 +3,7 @@ import type { LimitKey } from "./limits/key.ts";
 import type { Admitted, Decision } from "./limits/limiter.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AnswerOptions } from "./output.ts";
-import type { IpAddress } from "./lib/address.ts";
+import type { ClientAddress } from "./lib/forwarded.ts";
 import type { Reached } from "./lib/reach.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -91,7 +91,7 @@ export class Exchange {
   headers: Readonly<Record<string, string>> = noHeaders;
 
   // host, transport
-  address: IpAddress | undefined = undefined;
+  address: ClientAddress | undefined = undefined;
   /** The socket's own other end is this machine; whatever a header says. */
   peerIsLoopback = false;
   /** How the client reached us: the socket's own https, or what a trusted proxy says. */

@@ -19,6 +19,7 @@ import { securityHeaders } from "./gates/security-headers.ts";
 import { transport } from "./gates/transport.ts";
 import { versioning } from "./gates/versioning.ts";
 import { handler } from "./handler.ts";
+import { resolveClient } from "./lib/forwarded.ts";
 import type { Handled } from "./listen.ts";
 import type { ApiPlan } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
@@ -218,8 +219,8 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     refuse(refusal, arrival) {
       const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());
       // No gate has looked at it; what the socket itself shows is all there is to record.
-      const peer = api.topology.peer(arrival.peer);
-      if (!peer.trusted && peer.address !== "unknown") x.address = peer.address;
+      const { address } = resolveClient(arrival.peer, {}, api.topology);
+      if (address !== "unknown") x.address = address;
       x.scheme = arrival.scheme;
       return conclude(x, refusal);
     },

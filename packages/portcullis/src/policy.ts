@@ -76,6 +76,8 @@ export interface ProxyOptions {
     | "cf-connecting-ip"
     | "fly-client-ip"
     | "true-client-ip";
+  /** Whether the host is read from the proxy too (X-Forwarded-Host, or `host=` in Forwarded). Default false: Host is passed on. */
+  readonly forwardedHost?: boolean;
 }
 
 /** Limits of the whole API; each also bounds what one route's own limit leaves open. */

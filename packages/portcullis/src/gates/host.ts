@@ -27,7 +27,8 @@ export const host: ArrivalGate = (api) => {
   return function knowHostAndAddress(x) {
     const client = resolveClient(x.arrival.peer, x.headers, api.topology);
     x.address = client.address === "unknown" ? undefined : client.address;
-    x.scheme = x.arrival.scheme === "https" ? "https" : client.scheme === "unknown" ? x.arrival.scheme : client.scheme;
+    // Behind a proxy that encrypts anew, our own socket is https whatever the client spoke: the proxy's word wins.
+    x.scheme = client.viaProxy && client.scheme !== "unknown" ? client.scheme : x.arrival.scheme;
     const peer = api.topology.peer(x.arrival.peer).address;
     x.peerIsLoopback = peer !== "unknown" && isLoopback(peer);
     x.forwardedScheme = client.scheme;
@@ -44,7 +45,7 @@ export const host: ArrivalGate = (api) => {
       });
     }
 
-    const sent = x.headers["host"]?.toLowerCase();
+    const sent = (client.host ?? x.headers["host"])?.toLowerCase();
     if (sent === undefined || sent === "") return new Refusal("unknown-host", "no Host");
     x.host = sent;
     if (exact.has(sent)) return undefined;

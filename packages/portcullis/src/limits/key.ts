@@ -1,5 +1,6 @@
 import type { Caller } from "../caller.ts";
 import type { IpAddress } from "../lib/address.ts";
+import type { ClientAddress } from "../lib/forwarded.ts";
 import type { KeyHash } from "./key-hash.ts";
 
 /**
@@ -15,12 +16,12 @@ export class LimitKey {
    * The address as one host or household has it: IPv4 whole, IPv6 by its /64. An address that tunnels IPv4 (6to4,
    * Teredo) counts as the IPv4 host that owns it, because that host has a whole prefix of them.
    */
-  static ofAddress(address: IpAddress): LimitKey {
+  static ofAddress(address: ClientAddress): LimitKey {
     return LimitKey.#ofNetwork(address, 64);
   }
 
   /** The address as one site has it: IPv4 whole, IPv6 by its /48. */
-  static ofWideAddress(address: IpAddress): LimitKey {
+  static ofWideAddress(address: ClientAddress): LimitKey {
     return LimitKey.#ofNetwork(address, 48);
   }
 

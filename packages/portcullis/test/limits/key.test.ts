@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Caller } from "../../src/caller.ts";
-import { parseAddress, type IpAddress } from "../../src/lib/address.ts";
+import { type ClientAddress, resolveClient, topology } from "../../src/lib/forwarded.ts";
 import { LimitKey } from "../../src/limits/key.ts";
 import { createKeyHash, type KeyHash } from "../../src/limits/key-hash.ts";
 import { seed } from "./schedules.ts";
@@ -22,10 +22,10 @@ function identity(key: LimitKey): string {
   return witness.said;
 }
 
-function address(text: string): IpAddress {
-  const parsed = parseAddress(text);
-  if (!("family" in parsed)) throw new Error(`${text} is no address`);
-  return parsed;
+function address(text: string): ClientAddress {
+  const { address: established } = resolveClient(text, {}, topology("none"));
+  if (established === "unknown") throw new Error(`${text} is no address`);
+  return established;
 }
 
 function caller(subject: string, tenant?: string): Caller {
