@@ -3,9 +3,9 @@ import type { Demand, Dimension, EnforcedDimension } from "./limiter.ts";
 import { parseRate } from "./rate.ts";
 
 /** Keys per dimension with a counter of their own, where none is named. */
-export const defaultCapacity = 16_384;
+const defaultCapacity = 16_384;
 /** Largest capacity of a dimension: 1.2 GiB of counters, or 2 GiB for a limit of exactly 60. */
-export const maxCapacity = 4_194_304;
+const maxCapacity = 4_194_304;
 
 /**
  * Fills in what dimensions leave open and gives one instance its part of each limit.

@@ -2,7 +2,7 @@ import { ticksPerMs } from "./ticks.ts";
 import type { Rate } from "./rate.ts";
 import type { WindowCounters } from "./window-counters.ts";
 
-/** Largest limit for which the exact log is used: 60 times cost 8 bytes each, about as much as 64 buckets. */
+/** Largest limit for which the exact log is used: its 60 times take 480 bytes per key, where buckets take 276. */
 export const exactLogLimit = 60;
 
 /**

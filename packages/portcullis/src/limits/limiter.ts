@@ -103,7 +103,8 @@ export interface Tariff {
 
   /**
    * Charges after the fact, without asking: the counter may go over its limit, and stays closed until what was charged
-   * has left the window. For failures that have already happened. Cannot be given back.
+   * has left the window. For failures that have already happened. Cannot be given back. Use a dimension either for this
+   * and {@link peek} or for reserving: what goes over the limit may push out what somebody could still give back.
    */
   charge(keys: readonly LimitKey[]): void;
 }

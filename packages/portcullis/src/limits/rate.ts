@@ -24,11 +24,11 @@ export interface RateOptions {
 }
 
 /** Largest limit a rate may have. Counters of this size stay exact, and nobody serves more than this. */
-export const maxLimit = 1_000_000_000;
+const maxLimit = 1_000_000_000;
 /** Longest window, 24 h: a process rarely lives longer, and memory does not outlive the process. */
-export const maxWindowMs = 86_400_000;
+const maxWindowMs = 86_400_000;
 /** Shortest window: below it a number of seconds was meant far more often than one of milliseconds. */
-export const minWindowMs = 100;
+const minWindowMs = 100;
 
 /**
  * Reads a rate, or refuses it: what comes out can be enforced exactly as it was written.
