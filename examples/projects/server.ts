@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { ListenOptions, Manifest } from "portcullis";
+import { type ListenOptions, type Manifest, memoryKeyStore } from "portcullis";
 import { embeddedKeyStore } from "portcullis/node";
 import { buildProjectsApi, type ProjectsOptions } from "./api.ts";
 import { openData } from "./data/data.ts";
@@ -51,16 +52,13 @@ export async function startProtected({
   jwtSecret = randomBytes(48).toString("base64url"),
   ...parts
 }: StartOptions = {}): Promise<Protected> {
-  const stored = folder === undefined ? undefined : embeddedKeyStore({ folder });
-  const data = openData(folder === undefined ? undefined : join(folder, "projects.sqlite"));
+  const { data, keyStore, closeStores } = openStores(folder);
   await seed(data);
-  const { api, keys, tokens } = buildProjectsApi({ ...parts, data, jwtSecret, ...(stored && { keyStore: stored }) });
-  const listening = await api.listen({
-    port,
-    host,
-    handleSignals,
-    ...(tls && { tls }),
-    ...(healthPort && { healthPort }),
+  const { api, keys, tokens } = buildProjectsApi({ ...parts, data, keyStore, jwtSecret });
+  const options = { port, host, handleSignals, ...(tls && { tls }), ...(healthPort && { healthPort }) };
+  const listening = await api.listen(options).catch((error: unknown) => {
+    closeStores();
+    throw error;
   });
   let closed: Promise<void> | undefined;
 
@@ -81,12 +79,23 @@ export async function startProtected({
       return issued.key;
     }),
     manifest: api.manifest(),
-    close: () =>
-      (closed ??= listening.close().finally(() => {
-        data.close();
-        stored?.close();
-      })),
+    close: () => (closed ??= listening.close().finally(closeStores)),
   };
+}
+
+function openStores(folder: string | undefined) {
+  if (folder === undefined) {
+    const data = openData();
+    return { data, keyStore: memoryKeyStore(), closeStores: data.close };
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const data = openData(join(folder, "projects.sqlite"));
+  const keyStore = embeddedKeyStore({ folder });
+  function closeStores(): void {
+    data.close();
+    keyStore.close();
+  }
+  return { data, keyStore, closeStores };
 }
 
 const KEY_LIFETIME_MS = 24 * 3_600_000;
