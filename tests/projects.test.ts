@@ -10,6 +10,7 @@ import { memorySink } from "portcullis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildProjectsApi } from "../examples/projects/api.ts";
 import { openData } from "../examples/projects/data/data.ts";
+import { hashOfNobody, hashPassword, isPassword } from "../examples/projects/passwords.ts";
 import { accounts, seed } from "../examples/projects/seeds.ts";
 import { type Protected, startProtected } from "../examples/projects/server.ts";
 import { absoluteMs, createSessions, idleMs, sessionCookie } from "../examples/projects/sessions.ts";
@@ -186,7 +187,9 @@ describe.each(["http", "https"] as const)("honest use over %s", (scheme) => {
     const users = await call("GET", "/v1/admin/users", as("admin"));
     expect(users.status).toBe(200);
     expect(items(users)).toEqual(
-      [alice, bob, admin].map(({ password: _, ...user }) => ({ ...user, disabledAt: null })),
+      [alice, bob, admin].map(({ id, email, name, tenantId, role }) => {
+        return { id, email, name, tenantId, role, disabledAt: null };
+      }),
     );
     const paged = await call("GET", "/v1/admin/users?limit=1", as("admin"));
     const next = await call("GET", `/v1/admin/users?limit=2&cursor=${field(paged, "next")}`, as("admin"));
@@ -311,6 +314,15 @@ describe("sessions", () => {
       expect(new Set(texts).size).toBe(1);
     }
     await own.close();
+  });
+
+  test("a password is checked against nobody's hash with the same work as against somebody's", async () => {
+    const [nobodys, somebodys] = [hashOfNobody(), await hashPassword("correct horse")];
+    expect(nobodys.split("$").slice(0, 4)).toEqual(somebodys.split("$").slice(0, 4));
+    expect(nobodys).toHaveLength(somebodys.length);
+    expect(await isPassword("correct horse", nobodys)).toBe(false);
+    expect(await isPassword("correct horse", somebodys)).toBe(true);
+    expect(await isPassword("wrong horse", somebodys)).toBe(false);
   });
 
   test("the cookie has every attribute that browsers enforce", async () => {
