@@ -2,6 +2,7 @@ import { crc32 as zlibCrc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeBase62, encodeBase62Number, randomBase62 } from "../../src/lib/base62.ts";
+import { decodeBase64url, isCanonicalBase64url } from "../../src/lib/base64url.ts";
 import { equalConstantTime } from "../../src/lib/constant-time.ts";
 import { crc32 } from "../../src/lib/crc32.ts";
 import { createVerifiedCache } from "../../src/lib/verified-cache.ts";
@@ -102,6 +103,29 @@ describe("base 62", () => {
     for (const char of text) counts.set(char, (counts.get(char) ?? 0) + 1);
     expect(counts.size).toBe(62);
     expect(new Set(counts.values())).toEqual(new Set([400]));
+  });
+});
+
+describe("base64url", () => {
+  it("has one spelling for any bytes, and reads it back", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
+        const text = Buffer.from(bytes).toString("base64url");
+        expect(isCanonicalBase64url(text)).toBe(true);
+        expect([...decodeBase64url(text)]).toEqual([...bytes]);
+      }),
+      { seed: 64 },
+    );
+  });
+
+  it("agrees with writing the decoded bytes again, for any text", () => {
+    const text = fc.string({ minLength: 1, unit: fc.constantFrom(..."ABCQgwxyz0189-_+/= .\n") });
+    fc.assert(
+      fc.property(text, (any) => {
+        expect(isCanonicalBase64url(any)).toBe(Buffer.from(any, "base64url").toString("base64url") === any);
+      }),
+      { seed: 65, numRuns: 2_000 },
+    );
   });
 });
 
