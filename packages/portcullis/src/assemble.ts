@@ -43,6 +43,7 @@ export function assemblePlan(
   const planned = planDimensions(rates, routes);
   const limiterOptions = {
     dimensions: planned.dimensions,
+    instances: config.limits?.instances ?? 1,
     now: () => clock.monotonic(),
     randomBytes,
   };

@@ -13,7 +13,6 @@ import type { AnySchema } from "./lib/standard-schema.ts";
 import type { ProvedBefore } from "./lib/proved-before.ts";
 import type { Topology } from "./lib/forwarded.ts";
 import type { Limiter } from "./limits/limiter.ts";
-import type { Rate } from "./limits/rate.ts";
 import type { ApiRates, PlannedLimit, Tariffs } from "./limits/tariffs.ts";
 import { parseRate } from "./limits/rate.ts";
 import { read, write } from "./limits/presets.ts";
@@ -24,7 +23,6 @@ import type {
   InputPolicy,
   Method,
   PagePolicy,
-  RateOption,
   RouteLimit,
   RoutePolicy,
 } from "./policy.ts";
@@ -192,16 +190,11 @@ export function isMethod(text: string): text is Method {
   return text === "GET" || text === "POST" || text === "PUT" || text === "PATCH" || text === "DELETE";
 }
 
-/** The limits of the whole API, defaults filled in. */
+/** The limits of the whole API over all instances together, defaults filled in. */
 export function planRates(config: ApiConfig): ApiRates {
   const limits = config.limits ?? {};
-  const instances = limits.instances ?? 1;
-  const share = (option: RateOption): Rate => {
-    const rate = parseRate(option);
-    return instances === 1 ? rate : { limit: Math.floor(rate.limit / instances), windowMs: rate.windowMs };
-  };
-  const global = share(limits.global ?? defaults.limits.global);
-  const address = share(limits.address ?? defaults.limits.address);
+  const global = parseRate(limits.global ?? defaults.limits.global);
+  const address = parseRate(limits.address ?? defaults.limits.address);
   const unprovedShare = limits.unprovedShare ?? defaults.limits.unprovedShare;
   return {
     global,
@@ -210,10 +203,10 @@ export function planRates(config: ApiConfig): ApiRates {
     wideAddress:
       limits.wideAddress === undefined
         ? { limit: address.limit * 4, windowMs: address.windowMs }
-        : share(limits.wideAddress),
-    caller: share(limits.caller ?? defaults.limits.caller),
-    tenant: limits.tenant === undefined ? undefined : share(limits.tenant),
-    failures: share(limits.failures ?? defaults.limits.failures),
+        : parseRate(limits.wideAddress),
+    caller: parseRate(limits.caller ?? defaults.limits.caller),
+    tenant: limits.tenant === undefined ? undefined : parseRate(limits.tenant),
+    failures: parseRate(limits.failures ?? defaults.limits.failures),
   };
 }
 

@@ -9,7 +9,7 @@ import type { DeclaredRoute, RoutePlan } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
 import type { ApiConfig } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
-import { routeProblems } from "./route-problems.ts";
+import { missingDecisions, routeProblems } from "./route-problems.ts";
 import { unknownKeys } from "./lib/unknown-keys.ts";
 
 /**
@@ -27,6 +27,9 @@ export function findProblems(
   const routes: RoutePlan[] = [];
   for (const [index, route] of declared.entries()) {
     const where = route.policy.path;
+    const undecided = missingDecisions(route.policy);
+    problems.push(...undecided);
+    if (undecided.length > 0) continue;
     try {
       const plan = planRoute(config, route, index);
       routes.push(plan);
@@ -40,7 +43,7 @@ export function findProblems(
   }
   try {
     const rates = planRates(config);
-    enforceDimensions(planDimensions(rates, routes).dimensions, 1);
+    enforceDimensions(planDimensions(rates, routes).dimensions, config.limits?.instances ?? 1);
   } catch (error) {
     problems.push(asProblem("createApi", "limits", error));
   }

@@ -31,6 +31,22 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
   return found;
 }
 
+/** What a program without types can leave out; nothing else of a policy can be looked at before these are there. */
+export function missingDecisions(policy: RoutePolicy): readonly Problem[] {
+  const where = policy.path;
+  const isThere = (value: unknown): boolean => typeof value === "object" && value !== null;
+  const found: Problem[] = [];
+  if (!isThere(policy.access)) {
+    const fix = 'say { scopes }, { roles }, { objectRole }, anyCaller or publicAccess("reason")';
+    found.push({ where, field: "access", problem: "nobody decided who may call it", fix });
+  }
+  if (!isThere(policy.output)) {
+    const fix = "say view(Schema, resource), list(Schema, resource), a schema, or nothing";
+    found.push({ where, field: "output", problem: "nobody decided what leaves", fix });
+  }
+  return found;
+}
+
 const policyKeys = [
   "path",
   "access",
@@ -83,22 +99,13 @@ function firstVersion(route: RoutePlan): string {
 }
 
 function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
-  const access: unknown = route.policy.access;
-  if (typeof access !== "object" || access === null) {
-    add(
-      "access",
-      "nobody decided who may call it",
-      'say { scopes }, { roles }, { objectRole }, anyCaller or publicAccess("reason")',
-    );
-    return;
-  }
   const { access: plan } = route;
   if (plan.public) {
     if (plan.reason === undefined || plan.reason === "")
       add("access", "is public without a reason", "say why: publicAccess(reason)");
   } else {
     const demands = plan.scopes.length + plan.roles.length + plan.objectRole.size;
-    if (demands === 0 && !("any" in access))
+    if (demands === 0 && !("any" in route.policy.access))
       add("access", "demands nothing", "say anyCaller if every caller may call it");
     if (config.credentials.length === 0) {
       add(
@@ -240,15 +247,7 @@ function resourcesOf(rule: OutputRule | ByRoleOutput): readonly AnyResource[] {
 }
 
 function outputRuleProblems(route: RoutePlan, add: Add): void {
-  const output: unknown = route.policy.output;
-  if (typeof output !== "object" || output === null || route.outputs.length === 0) {
-    add(
-      "output",
-      "nobody decided what leaves",
-      "say view(Schema, resource), list(Schema, resource), a schema, or nothing",
-    );
-    return;
-  }
+  if (route.outputs.length === 0) add("output", "declares no answer", "declare at least one 2xx status");
   for (const { status, rule } of route.outputs) {
     if (!Number.isInteger(status) || status < 200 || status > 299) {
       add("output", `${status} is no success`, "declare 2xx statuses; refusals have their own shape");

@@ -11,6 +11,7 @@ export type EventType =
   | "jwks-unknown-key"
   | "issuer-clock-skew"
   | "api-key-last-use-failed"
+  | "limiter-crowded"
   | "started"
   | "stopped";
 

@@ -132,7 +132,20 @@ export const settleAfterwards: HeaderGate = (api) => {
   const { addressFailures, callerFailures } = api.tariffs;
   const write = limitHeaders(api.limiter.dimensions, api.config.rateLimitHeaders ?? "draft");
 
+  let toldMs = Number.NEGATIVE_INFINITY;
+
   return function tellLimits(x, headers) {
+    if (x.decision?.crowded === true && x.startedMs - toldMs > crowdedEveryMs) {
+      toldMs = x.startedMs;
+      api.environment.emit({
+        kind: "event",
+        type: "limiter-crowded",
+        time: x.timeMs,
+        service: api.config.name,
+        protection: "rate-limit",
+        reason: "more keys are active than have a counter of their own; the bound holds, strangers count together",
+      });
+    }
     if (failing.has(x.status)) {
       if (x.callerKey !== undefined) callerFailures.charge([x.callerKey]);
       else if (x.addressKey !== undefined) addressFailures.charge([x.addressKey]);
@@ -141,6 +154,8 @@ export const settleAfterwards: HeaderGate = (api) => {
     if (x.decision !== undefined) write(x.decision, headers);
   };
 };
+
+const crowdedEveryMs = 60_000;
 
 /** Answers that look like somebody trying doors. */
 const failing: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);

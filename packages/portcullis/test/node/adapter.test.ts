@@ -96,15 +96,12 @@ describe("the node adapter and bodies", () => {
       "POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     const chunk = `10000\r\n${"a".repeat(65_536)}\r\n`;
-    let closed = false;
-    socket.once("close", () => {
-      closed = true;
-    });
-    for (let i = 0; i < 200 && !closed; i++) {
+    const closed = once(socket, "close");
+    for (let i = 0; i < 200 && !socket.destroyed; i++) {
       socket.write(chunk);
       await wait(5);
     }
-    if (!closed) await once(socket, "close");
+    await closed;
     expect(answer).toContain("HTTP/1.1 401");
     expect(answer.toLowerCase()).toContain("connection: close");
     // What the server has read is bounded; the rest waits in the kernel's buffers.
