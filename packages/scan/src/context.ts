@@ -55,7 +55,17 @@ export interface Witness {
 /** What a context is made of. */
 export type ContextParts = Pick<
   ProbeContext,
-  "target" | "fetcher" | "redactor" | "objects" | "sessions" | "identities" | "random" | "jwtKey" | "ca" | "now" | "send"
+  | "target"
+  | "fetcher"
+  | "redactor"
+  | "objects"
+  | "sessions"
+  | "identities"
+  | "random"
+  | "jwtKey"
+  | "ca"
+  | "now"
+  | "send"
 > & {
   /** Accounts learned by reading each identity's own record. */
   readonly subjects: ReadonlyMap<string, string>;
@@ -103,7 +113,11 @@ export function createContext(parts: ContextParts): ProbeContext {
     const owner = identity ?? parts.identities[0];
     const params = owner === undefined ? {} : (await objects.fill(operation, owner)).params;
     const query = requiredQuery(operation, parts.random);
-    const outgoing = requestFor(operation, { as: operation.access.kind === "public" ? undefined : identity, params, query });
+    const outgoing = requestFor(operation, {
+      as: operation.access.kind === "public" ? undefined : identity,
+      params,
+      query,
+    });
     return await send("positive", outgoing);
   }
 }
@@ -155,7 +169,10 @@ export function takes(operation: Operation, identity: Identity, target: Target):
 /** True where an identity has a role that some operation demands. */
 export function isPrivileged(identity: Identity, target: Target): boolean {
   return target.operations.some(
-    (operation) => operation.access.kind === "caller" && operation.access.roles.length > 0 && hasRole(identity, operation.access.roles),
+    (operation) =>
+      operation.access.kind === "caller" &&
+      operation.access.roles.length > 0 &&
+      hasRole(identity, operation.access.roles),
   );
 }
 
@@ -164,10 +181,17 @@ async function findWitness(context: ProbeContext): Promise<Witness> {
   const { target, objects } = context;
   const now = context.now();
   const reads = target.operations.filter(
-    (operation) => isSafe(operation) && operation.access.kind === "caller" && !isGone(operation, now) && operation.limits.length === 0,
+    (operation) =>
+      isSafe(operation) &&
+      operation.access.kind === "caller" &&
+      !isGone(operation, now) &&
+      operation.limits.length === 0,
   );
   const items = new Set(objects.kinds.map((kind) => kind.read));
-  const ranked = [...reads.filter((operation) => items.has(operation)), ...reads.filter((operation) => !items.has(operation))];
+  const ranked = [
+    ...reads.filter((operation) => items.has(operation)),
+    ...reads.filter((operation) => !items.has(operation)),
+  ];
   const reasons: string[] = [];
   for (const operation of ranked) {
     try {
@@ -206,7 +230,12 @@ async function objects(context: ProbeContext, operation: Operation, identity: Id
 /** The request with a credential nobody was ever given. */
 export function madeUpCredential(context: ProbeContext, outgoing: Outgoing, identity: Identity): Outgoing {
   const made = context.random.fork("made up").text(40);
-  const value = identity.cookie !== undefined ? `${identity.cookie}=${made}` : identity.scheme === "" ? made : `${identity.scheme} ${made}`;
+  const value =
+    identity.cookie !== undefined
+      ? `${identity.cookie}=${made}`
+      : identity.scheme === ""
+        ? made
+        : `${identity.scheme} ${made}`;
   return withCredential(outgoing, [identity.header[0], value], "nobody, made-up credential");
 }
 

@@ -33,7 +33,8 @@ export interface Exchange {
 export function exchangeOf(trial: Trial, redactor: Redactor): Exchange {
   const { outgoing, answer } = trial;
   const clean = (text: string) => redactor.apply(text);
-  const headers = (list: readonly Header[]): readonly Header[] => list.map(([name, value]) => [name, clean(cut(value, 400))]);
+  const headers = (list: readonly Header[]): readonly Header[] =>
+    list.map(([name, value]) => [name, clean(cut(value, 400))]);
   const body = outgoing.body === undefined ? undefined : clean(cut(bodyText(outgoing.body)));
   return {
     leg: trial.leg,
@@ -41,13 +42,21 @@ export function exchangeOf(trial: Trial, redactor: Redactor): Exchange {
     request: {
       method: outgoing.method,
       target: clean(outgoing.target),
-      headers: headers([...(outgoing.host === undefined ? [] : [["host", outgoing.host] as const]), ...outgoing.headers]),
+      headers: headers([
+        ...(outgoing.host === undefined ? [] : [["host", outgoing.host] as const]),
+        ...outgoing.headers,
+      ]),
       ...(body === undefined ? {} : { body }),
     },
     answer:
       answer.status === 0
         ? { failed: answer.failure ?? "the connection was closed" }
-        : { status: answer.status, headers: headers(answer.headers), body: clean(cut(answer.text)), ms: Math.round(answer.ms) },
+        : {
+            status: answer.status,
+            headers: headers(answer.headers),
+            body: clean(cut(answer.text)),
+            ms: Math.round(answer.ms),
+          },
   };
 }
 

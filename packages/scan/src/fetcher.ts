@@ -68,7 +68,11 @@ const failures: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
 export function createFetcher(options: FetcherOptions): Fetcher {
   const { url, pacer, policy } = options;
   const secure = url.protocol === "https:";
-  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 48, ...(options.ca === undefined ? {} : { ca: options.ca }) });
+  const agent = new (secure ? https : http).Agent({
+    keepAlive: true,
+    maxSockets: 48,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  });
   const timeoutMs = options.timeoutMs ?? 10_000;
   const maxAnswerBytes = options.maxAnswerBytes ?? 2 * 1024 * 1024;
   const maxRequests = options.maxRequests ?? 20_000;
@@ -223,7 +227,8 @@ function wireHeaders(url: URL, outgoing: Outgoing): string[] {
   for (const [name, value] of outgoing.headers) out.push(name, value);
   if (outgoing.chunked === true) out.push("Transfer-Encoding", "chunked");
   else if (outgoing.body !== undefined) out.push("Content-Length", String(Buffer.byteLength(outgoing.body)));
-  else if (outgoing.method !== "GET" && outgoing.method !== "HEAD" && outgoing.method !== "TRACE") out.push("Content-Length", "0");
+  else if (outgoing.method !== "GET" && outgoing.method !== "HEAD" && outgoing.method !== "TRACE")
+    out.push("Content-Length", "0");
   return out;
 }
 
@@ -262,6 +267,7 @@ function certificateProblem(error: NodeJS.ErrnoException): string | undefined {
     return `the target's certificate is not trusted (${code}); pass its authority with --ca <file>`;
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the target's certificate is for another name: ${error.message}`;
-  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) return `the target does not speak TLS on this port (${code}); is the URL http:// ?`;
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_"))
+    return `the target does not speak TLS on this port (${code}); is the URL http:// ?`;
   return undefined;
 }

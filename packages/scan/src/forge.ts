@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createPrivateKey } from "node:crypto";
 import { base64url, CompactSign, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { Token } from "./identities.ts";
 import { isRecord, type JsonRecord, parseJson, textAt } from "./json.ts";
@@ -7,7 +7,10 @@ import { ScanError } from "./scan-error.ts";
 /** Makes JSON Web Tokens that an issuer would never make. */
 
 /** A token with the parts of another one and any of them replaced; nothing is signed. */
-export function reassembled(token: Token, change: { header?: JsonRecord; claims?: JsonRecord; signature?: string }): string {
+export function reassembled(
+  token: Token,
+  change: { header?: JsonRecord; claims?: JsonRecord; signature?: string },
+): string {
   const header = change.header === undefined ? token.parts[0] : encoded(change.header);
   const claims = change.claims === undefined ? token.parts[1] : encoded(change.claims);
   return `${header}.${claims}.${change.signature ?? token.parts[2]}`;
@@ -46,7 +49,7 @@ export async function signerOf(key: string, algorithm: string): Promise<Signer> 
   };
 }
 
-async function keyOf(key: string, algorithm: string): Promise<CryptoKey | KeyObject | Uint8Array> {
+async function keyOf(key: string, algorithm: string): Promise<Parameters<CompactSign["sign"]>[0]> {
   try {
     if (key.includes("-----BEGIN")) return createPrivateKey(key);
     const jwk = parseJson(key);

@@ -30,7 +30,9 @@ export function parseIdentity(text: string, roles: readonly string[] = []): Iden
   const name = text.slice(0, cut).trim();
   const credential = text.slice(cut + 1).trim();
   if (cut < 1 || !/^[\w.-]+$/.test(name) || credential === "") {
-    throw new ScanError(`"${name === "" ? text.slice(0, 20) : name}": an identity is written name=credential, as in alice="Bearer …"`);
+    throw new ScanError(
+      `"${name === "" ? text.slice(0, 20) : name}": an identity is written name=credential, as in alice="Bearer …"`,
+    );
   }
   return identityOf(name, credential, roles);
 }
@@ -54,11 +56,21 @@ export function identityOf(name: string, credential: string, roles: readonly str
     const field = header[1].toLowerCase();
     if (field === "cookie") return identityOf(name, `cookie:${header[2]}`, roles);
     if (field === "authorization") return identityOf(name, header[2], roles);
-    return { name, kind: "header", header: [field, header[2]], scheme: "", secret: header[2], cookie: undefined, roles };
+    return {
+      name,
+      kind: "header",
+      header: [field, header[2]],
+      scheme: "",
+      secret: header[2],
+      cookie: undefined,
+      roles,
+    };
   }
   const scheme = /^([A-Za-z]+) +(\S+)$/.exec(credential);
   if (scheme?.[1] === undefined || scheme[2] === undefined) {
-    throw new ScanError(`${name}: write the credential as "Bearer <token>", "<Header-Name>: <value>" or "cookie:<name>=<value>"`);
+    throw new ScanError(
+      `${name}: write the credential as "Bearer <token>", "<Header-Name>: <value>" or "cookie:<name>=<value>"`,
+    );
   }
   const value: Header = ["authorization", `${scheme[1]} ${scheme[2]}`];
   return { name, kind: "bearer", header: value, scheme: scheme[1], secret: scheme[2], cookie: undefined, roles };

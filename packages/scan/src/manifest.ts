@@ -20,20 +20,16 @@ export type Description = string | JsonRecord;
 export async function readTarget(description: Description, wants: Target["source"]): Promise<Target> {
   const source = typeof description === "string" ? description : "the document";
   const document = await dereferenced(description, source);
-  const version = textAt(document, "openapi");
-  if (version === undefined || !version.startsWith("3.")) {
-    const found = textAt(document, "swagger");
-    throw new ScanError(
-      `${source} is not an OpenAPI 3.x document${found === undefined ? "" : ` (it says swagger ${found}; convert it to OpenAPI 3 first)`}`,
-    );
-  }
   const extension = recordAt(document, "x-portcullis");
   if (wants === "manifest") {
     if (extension === undefined) {
-      throw new ScanError(`${source} has no x-portcullis: write it with "portcullis manifest", or pass it as --openapi`);
+      throw new ScanError(
+        `${source} has no x-portcullis: write it with "portcullis manifest", or pass it as --openapi`,
+      );
     }
     const format = numberAt(extension, "format");
-    if (format !== 1) throw new ScanError(`${source} is a manifest of format ${String(format)}; this prover reads format 1`);
+    if (format !== 1)
+      throw new ScanError(`${source} is a manifest of format ${String(format)}; this prover reads format 1`);
   }
   const policy = readPolicy(wants === "manifest" ? extension : undefined);
   const { operations, assumptions } = readOperations(document, wants);
@@ -55,23 +51,35 @@ const openapiAssumptions: readonly string[] = [
   "Only an object schema with `additionalProperties: false` is taken as closed.",
 ];
 
+/** An OpenAPI document as the parser types it. */
+type ApiDocument = Awaited<ReturnType<typeof SwaggerParser.dereference>>;
+
 async function dereferenced(description: Description, source: string): Promise<JsonRecord> {
   // The parser resolves in place, so it gets a copy of its own.
   const document = typeof description === "string" ? await readDocument(description) : structuredClone(description);
   if (!isRecord(document)) throw new ScanError(`${source} is not a JSON or YAML object`);
+  if (!isApiDocument(document)) {
+    const found = textAt(document, "swagger");
+    const hint = found === undefined ? "" : ` (it says swagger ${found}; convert it to OpenAPI 3 first)`;
+    throw new ScanError(`${source} is not an OpenAPI 3.x document with info and paths${hint}`);
+  }
   try {
-    const copy: Record<string, unknown> = { ...document };
-    const resolved: unknown = await SwaggerParser.dereference(
-      // The parser's own type for "an OpenAPI document" lists every member; what is in ours is found out below.
-      copy as Parameters<typeof SwaggerParser.dereference>[0],
-      { resolve: { external: false }, dereference: { circular: "ignore" } },
-    );
+    const options = { resolve: { external: false }, dereference: { circular: "ignore" as const } };
+    const resolved: unknown = await SwaggerParser.dereference(document, options);
     return isRecord(resolved) ? resolved : {};
   } catch (cause) {
-    throw new ScanError(`${source} could not be resolved: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new ScanError(`${source} could not be resolved: ${message}`, { cause });
   }
+}
+
+function isApiDocument(document: unknown): document is ApiDocument {
+  const version = textAt(document, "openapi");
+  return (
+    version?.startsWith("3.") === true &&
+    recordAt(document, "info") !== undefined &&
+    recordAt(document, "paths") !== undefined
+  );
 }
 
 async function readDocument(path: string): Promise<unknown> {

@@ -2,7 +2,7 @@ import { type Answer, headerOf, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
-import { isRecord, recordAt } from "./json.ts";
+import { isRecord } from "./json.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
@@ -31,11 +31,20 @@ export interface Objects {
   /** A new object, to be changed or deleted by one check only; inside `within` or the owner's shared parent. */
   fresh(kind: Kind, owner: Identity, within?: Thing): Promise<Thing>;
   /** Remembers an object that an attack created, so that it is deleted at the end; undefined where the answer names none. */
-  adopt(kind: Kind, owner: Identity, trial: Trial, params: Readonly<Record<string, string>>, canary: string): Thing | undefined;
+  adopt(
+    kind: Kind,
+    owner: Identity,
+    trial: Trial,
+    params: Readonly<Record<string, string>>,
+    canary: string,
+  ): Thing | undefined;
   /** A creation request for a kind. */
   creation(kind: Kind, owner: Identity, within: Thing | undefined, canary: string): Outgoing;
   /** Values for the path parameters of an operation out of the owner's shared objects, and those objects. */
-  fill(operation: Operation, owner: Identity): Promise<{ params: Readonly<Record<string, string>>; things: readonly Thing[] }>;
+  fill(
+    operation: Operation,
+    owner: Identity,
+  ): Promise<{ params: Readonly<Record<string, string>>; things: readonly Thing[] }>;
   /** What the owner sees of it now. */
   reread(thing: Thing): Promise<{ exists: boolean; trial: Trial }>;
   /** An id that looks like that of the kind and belongs to nothing. */
@@ -128,6 +137,15 @@ export function createObjects(options: ObjectsOptions): Objects {
         Object.assign(params, thing.params);
         used.push(thing);
       }
+      // A list shows most when it holds something of the owner.
+      const listed = kinds.find((kind) => kind.list === operation);
+      if (listed !== undefined) {
+        const member = await objects.shared(listed, owner).catch((error: unknown) => {
+          if (error instanceof Unreachable) return undefined;
+          throw error;
+        });
+        if (member !== undefined) used.push(member);
+      }
       return { params, things: used };
     },
     async reread(thing) {
@@ -197,9 +215,8 @@ export function outcome(answer: Answer): string {
 /** The id of what an answer speaks about: a member of the answer, one level inside an envelope, or the Location. */
 export function idIn(answer: Answer, kind: Kind): string | undefined {
   const names = [kind.parameter, "id", `${kind.name}Id`, "_id", "uuid"];
-  const levels = isRecord(answer.json)
-    ? [answer.json, ...Object.keys(answer.json).flatMap((key) => recordAt(answer.json, key) ?? [])]
-    : [];
+  const { json } = answer;
+  const levels = isRecord(json) ? [json, ...Object.values(json).filter(isRecord)] : [];
   for (const level of levels) {
     for (const name of names) {
       const value = level[name];

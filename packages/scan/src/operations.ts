@@ -40,7 +40,9 @@ export function readOperations(
   }
   const undecided = operations.filter((operation) => operation.access.kind === "unknown").length;
   if (undecided > 0) {
-    assumptions.push(`${undecided} operations do not say whether they need a caller; for them nothing is called broken.`);
+    assumptions.push(
+      `${undecided} operations do not say whether they need a caller; for them nothing is called broken.`,
+    );
   }
   return { operations, assumptions };
 }
@@ -157,7 +159,9 @@ function accessOfPolicy(policy: JsonRecord): Access {
 }
 
 function credentialsOf(document: JsonRecord, described: JsonRecord): readonly string[] {
-  const names = (requirements(document, described) ?? []).flatMap((entry) => (isRecord(entry) ? Object.keys(entry) : []));
+  const names = (requirements(document, described) ?? []).flatMap((entry) =>
+    isRecord(entry) ? Object.keys(entry) : [],
+  );
   return [...new Set(names)];
 }
 

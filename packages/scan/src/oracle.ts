@@ -59,7 +59,11 @@ function jsonSignature(json: unknown): string {
   const parts = new Set<string>();
   walk(json, (path, name, value) => {
     if (typeof value === "string") {
-      parts.add(/^(?:code|error|message|title|type|detail|status|reason)$/i.test(name) ? `${path}=${blank(value)}` : `${path}:text`);
+      parts.add(
+        /^(?:code|error|message|title|type|detail|status|reason)$/i.test(name)
+          ? `${path}=${blank(value)}`
+          : `${path}:text`,
+      );
     } else if (typeof value === "boolean") parts.add(`${path}=${String(value)}`);
     else parts.add(`${path}:${value === null ? "null" : Array.isArray(value) ? "list" : typeof value}`);
   });

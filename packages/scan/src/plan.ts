@@ -70,6 +70,8 @@ function cellOf(
   const decided = own.some((verdict) => verdict.verdict !== "not-applicable");
   return {
     verdict: "not-applicable",
-    why: decided ? "Tried elsewhere: this one holds for the API as a whole." : (own[0]?.why ?? "Nothing to attack here."),
+    why: decided
+      ? "Tried elsewhere: this one holds for the API as a whole."
+      : (own[0]?.why ?? "Nothing to attack here."),
   };
 }

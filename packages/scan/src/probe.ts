@@ -120,7 +120,8 @@ export async function mustRefuse(legs: Legs): Promise<Outcome> {
   const found = await threeLegs(legs);
   const last = found.trials.at(-1);
   if (found.verdict !== "inconclusive" || last === undefined || last.leg !== "attack") return found;
-  if (last.answer.status >= 400 && last.answer.status < 500 && !isLimited(last.answer)) return held(legs.held, found.trials);
+  if (last.answer.status >= 400 && last.answer.status < 500 && !isLimited(last.answer))
+    return held(legs.held, found.trials);
   return found;
 }
 

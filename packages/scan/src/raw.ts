@@ -29,6 +29,11 @@ export interface Conversation {
   readonly failure: string | undefined;
 }
 
+/** A request as bytes, exactly as given: nothing is added, checked or escaped. Header lines may be anything. */
+export function wireText(line: string, headers: readonly string[], body = ""): string {
+  return [line, ...headers, "", body].join("\r\n");
+}
+
 /** Opens a connection, writes the parts and reads answers until the peer closes, goes quiet or time runs out. */
 export function converse(wire: Wire): Promise<Conversation> {
   return new Promise((resolve) => {

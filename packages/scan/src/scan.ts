@@ -4,7 +4,7 @@ import { isSuccess } from "./answer.ts";
 import { createContext, type ProbeContext, subjectIn, takes } from "./context.ts";
 import { exchangeOf, type Leg, type Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
-import { type Identity, identityOf, subjectOf } from "./identities.ts";
+import { type Identity, subjectOf } from "./identities.ts";
 import { kindsOf } from "./kinds.ts";
 import { type Description, readTarget } from "./manifest.ts";
 import { createObjects } from "./objects.ts";
@@ -63,7 +63,12 @@ export interface Progress {
 
 /** What a scan found. It holds no secret. */
 export interface ScanResult {
-  readonly target: { readonly url: string; readonly name: string; readonly source: Target["source"]; readonly operations: number };
+  readonly target: {
+    readonly url: string;
+    readonly name: string;
+    readonly source: Target["source"];
+    readonly operations: number;
+  };
   /** ISO 8601. */
   readonly startedAt: string;
   readonly durationMs: number;
@@ -138,10 +143,13 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
 function targetUrl(text: string): URL {
   if (!URL.canParse(text)) throw new ScanError(`"${text}" is not a URL; write it as http://localhost:3000`);
   const url = new URL(text);
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw new ScanError(`${url.protocol}// cannot be scanned; http and https can`);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw new ScanError(`${url.protocol}// cannot be scanned; http and https can`);
   if (url.username !== "" || url.password !== "") throw new ScanError("credentials do not belong in the URL; use --as");
   if (!isLoopbackName(hostOf(url))) {
-    throw new ScanError(`${url.hostname} is not this machine: this version scans loopback addresses only (localhost, 127.0.0.0/8, ::1)`);
+    throw new ScanError(
+      `${url.hostname} is not this machine: this version scans loopback addresses only (localhost, 127.0.0.0/8, ::1)`,
+    );
   }
   return url;
 }
@@ -156,7 +164,7 @@ function assertSelection(options: ScanOptions): void {
 async function describedTarget(options: ScanOptions): Promise<Target> {
   if (options.manifest !== undefined) return await readTarget(options.manifest, "manifest");
   if (options.openapi !== undefined) return await readTarget(options.openapi, "openapi");
-  throw new ScanError("nothing says what the API offers: pass --manifest (from \"portcullis manifest\") or --openapi");
+  throw new ScanError('nothing says what the API offers: pass --manifest (from "portcullis manifest") or --openapi');
 }
 
 async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, seed: number): Promise<ProbeContext> {
@@ -167,7 +175,11 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
   const redactor = createRedactor();
   for (const identity of options.identities) redactor.add(identity.secret, identity.name);
   if (options.jwtKey !== undefined) redactor.add(options.jwtKey, "jwt-key");
-  const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => ({ leg, outgoing, answer: await fetcher.send(outgoing) });
+  const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => ({
+    leg,
+    outgoing,
+    answer: await fetcher.send(outgoing),
+  });
   const now = Date.now();
   const subjects = await recogniseIdentities(target, options.identities, send, now);
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
@@ -227,7 +239,9 @@ async function recogniseIdentities(
   );
   const own = reads.filter((operation) => /\/(?:me|self|profile|account|user|whoami|session)$/i.test(operation.path));
   for (const identity of identities) {
-    const candidates = [...own, ...reads.filter((operation) => !own.includes(operation))].filter((operation) => takes(operation, identity, target));
+    const candidates = [...own, ...reads.filter((operation) => !own.includes(operation))].filter((operation) =>
+      takes(operation, identity, target),
+    );
     let refusal: Trial | undefined;
     let accepted = candidates.length === 0;
     for (const operation of candidates.slice(0, 6)) {
@@ -358,4 +372,3 @@ function resultOf(id: ProtectionId, verdicts: readonly Verdict[], selection: Sel
   const why = withoutProbe(id) ?? (isSelected(id, selection) ? undefined : "Left out by --only or --skip.");
   return why === undefined ? fold(id, own) : { ...fold(id, []), why };
 }
-

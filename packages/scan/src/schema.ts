@@ -64,16 +64,18 @@ export function undeclaredMembers(value: unknown, schema: JsonRecord, strict: bo
     if (depth > 16) return;
     const plain = schemas.flatMap((entry) => branchesOf(entry));
     if (Array.isArray(part)) {
-      const items = plain.flatMap((entry) => recordAt(entry, "items") ?? []);
+      const items = plain.map((entry) => recordAt(entry, "items")).filter(isRecord);
       if (items.length > 0) for (const entry of part) collect(entry, items, `${path}[]`, depth + 1);
       return;
     }
     if (!isRecord(part)) return;
-    const objects = plain.filter((entry) => isRecord(entry["properties"]) || entry["additionalProperties"] !== undefined);
+    const objects = plain.filter(
+      (entry) => isRecord(entry["properties"]) || entry["additionalProperties"] !== undefined,
+    );
     if (objects.length === 0) return;
     for (const [name, member] of Object.entries(part)) {
       const place = path === "" ? name : `${path}.${name}`;
-      const declared = objects.flatMap((entry) => recordAt(recordAt(entry, "properties"), name) ?? []);
+      const declared = objects.map((entry) => recordAt(recordAt(entry, "properties"), name)).filter(isRecord);
       if (declared.length > 0) collect(member, declared, place, depth + 1);
       else if (objects.every((entry) => forbids(entry, strict))) found.add(place);
     }

@@ -50,7 +50,9 @@ export function createSessions(options: {
   const { target, accounts, redactor, random } = options;
   const live = target.operations.filter((operation) => !isGone(operation, options.now));
   const signIns = live.filter((operation) => operation.method === "POST" && credentialFields(operation) !== undefined);
-  const start = live.find((operation) => operation.startsSession) ?? signIns.find((operation) => /session|cookie/i.test(operation.path));
+  const start =
+    live.find((operation) => operation.startsSession) ??
+    signIns.find((operation) => /session|cookie/i.test(operation.path));
   const end =
     live.find((operation) => operation.method === "DELETE" && operation.path === start?.path) ??
     live.find((operation) => operation.method === "POST" && /log-?out|sign-?out/i.test(operation.path));
@@ -63,7 +65,8 @@ export function createSessions(options: {
     accounts,
     attempt(operation, user, password, headers) {
       const fields = credentialFields(operation);
-      if (fields === undefined || operation.body === undefined) throw new Unreachable(`${operation.id} takes no password`);
+      if (fields === undefined || operation.body === undefined)
+        throw new Unreachable(`${operation.id} takes no password`);
       const known = (name: string) => (name === fields.user ? user : name === fields.password ? password : undefined);
       const body = validValue(operation.body.schema, { random, known, requiredOnly: true });
       return requestFor(operation, { body, label: "nobody", ...(headers === undefined ? {} : { headers }) });
@@ -76,9 +79,11 @@ export function createSessions(options: {
     async another(headers) {
       const account = accounts[0];
       if (start === undefined) throw new Unreachable("no operation starts a cookie session");
-      if (account === undefined) throw new Unreachable("no account was given to sign in with (--account email:password)");
+      if (account === undefined)
+        throw new Unreachable("no account was given to sign in with (--account email:password)");
       const trial = await options.send("positive", sessions.attempt(start, account.user, account.password, headers));
-      if (!isSuccess(trial.answer)) throw new Unreachable(`signing in as ${account.user} answered ${trial.answer.status}`);
+      if (!isSuccess(trial.answer))
+        throw new Unreachable(`signing in as ${account.user} answered ${trial.answer.status}`);
       const cookie = sessionCookie(trial.answer, target);
       if (cookie === undefined) throw new Unreachable(`${start.id} sets no cookie`);
       redactor.add(cookie.value, "session");
@@ -100,7 +105,9 @@ export interface Cookie {
 
 /** The cookie that carries the session: the one the manifest names, else the first that is set. */
 export function sessionCookie(answer: Answer, target: Target): Cookie | undefined {
-  const cookies = headersOf(answer, "set-cookie").map(readCookie).filter((cookie) => cookie.value !== "");
+  const cookies = headersOf(answer, "set-cookie")
+    .map(readCookie)
+    .filter((cookie) => cookie.value !== "");
   const named = target.policy.credentials.flatMap((entry) => entry.cookies);
   return cookies.find((cookie) => named.includes(cookie.name)) ?? cookies[0];
 }
@@ -132,4 +139,3 @@ export function tokenIn(json: unknown): string | undefined {
   });
   return found;
 }
-

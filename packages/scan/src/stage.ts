@@ -40,7 +40,8 @@ export async function stageWrite(context: ProbeContext, operation: Operation, ow
   const creates = context.objects.kinds.find((kind) => kind.create === operation);
   if (creates !== undefined) return await stageCreate(context, operation, owner, creates);
   const last = kinds.at(-1);
-  if (last === undefined) return names.length === 0 ? await stageSelf(context, operation, owner) : stageBlind(context, operation, owner);
+  if (last === undefined)
+    return names.length === 0 ? await stageSelf(context, operation, owner) : stageBlind(context, operation, owner);
   const thing = await context.objects.fresh(last, owner);
   return last.item === operation.path
     ? stageItem(context, operation, owner, thing)
@@ -111,7 +112,11 @@ async function stageInside(context: ProbeContext, operation: Operation, owner: I
   const put = context.target.operations.find((entry) => entry.method === "PUT" && entry.path === operation.path);
   if (operation.method === "DELETE" && put !== undefined) {
     // There must be something to delete before deleting it can have an effect.
-    const made = requestFor(put, { as: owner, params: all, body: bodyFor(context, put, owner, context.objects.canary()) });
+    const made = requestFor(put, {
+      as: owner,
+      params: all,
+      body: bodyFor(context, put, owner, context.objects.canary()),
+    });
     await context.send("positive", made);
   }
   const view = readerOf(context, operation, thing.kind);
@@ -152,7 +157,12 @@ async function stageSelf(context: ProbeContext, operation: Operation, owner: Ide
     owner,
     request(as, label) {
       mark = context.objects.canary();
-      return asSomebody(requestFor(operation, { as: owner, body: bodyFor(context, operation, owner, mark) }), owner, as, label);
+      return asSomebody(
+        requestFor(operation, { as: owner, body: bodyFor(context, operation, owner, mark) }),
+        owner,
+        as,
+        label,
+      );
     },
     async changed() {
       const trial = await context.send("reread", requestFor(view, { as: owner }));
@@ -187,7 +197,8 @@ function stageBlind(context: ProbeContext, operation: Operation, owner: Identity
 function readerOf(context: ProbeContext, operation: Operation, kind: Kind): Operation {
   const reads = context.target.operations.filter((entry) => entry.method === "GET");
   const above = operation.path.slice(0, operation.path.lastIndexOf("/"));
-  const found = reads.find((entry) => entry.path === operation.path) ?? reads.find((entry) => entry.path === above) ?? kind.read;
+  const found =
+    reads.find((entry) => entry.path === operation.path) ?? reads.find((entry) => entry.path === above) ?? kind.read;
   if (found === undefined) throw new Unreachable(`nothing reads back what ${operation.id} does`);
   return found;
 }
@@ -216,6 +227,7 @@ function carriesMark(operation: Operation, mark: string): boolean {
 
 function differs(before: unknown, after: unknown): boolean {
   if (!isRecord(before) || !isRecord(after)) return false;
-  return Object.keys(before).some((key) => !/updated|modified/i.test(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  return Object.keys(before).some(
+    (key) => !/updated|modified/i.test(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
 }
-

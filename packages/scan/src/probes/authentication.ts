@@ -5,7 +5,18 @@ import type { Outgoing } from "../fetcher.ts";
 import type { Header, Identity } from "../identities.ts";
 import { outcome } from "../objects.ts";
 import { isLimited, judge } from "../oracle.ts";
-import { broken, type Check, held, inconclusive, limitedWhy, type NamedOutcome, type Outcome, type Probe, threeLegs, twice } from "../probe.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  limitedWhy,
+  type NamedOutcome,
+  type Outcome,
+  type Probe,
+  threeLegs,
+  twice,
+} from "../probe.ts";
 import { withCredential } from "../requests.ts";
 import { stageWrite } from "../stage.ts";
 import { isGone, isSafe, type Operation } from "../target.ts";
@@ -62,7 +73,11 @@ async function strangersRead(context: ProbeContext, operation: Operation): Promi
 /** Where the description does not say who may call, an open door may be meant. */
 function undecided(found: NamedOutcome): NamedOutcome {
   if (found.verdict !== "broken") return found;
-  return { ...found, verdict: "inconclusive", why: `${found.why}, and the description does not say whether it is public` };
+  return {
+    ...found,
+    verdict: "inconclusive",
+    why: `${found.why}, and the description does not say whether it is public`,
+  };
 }
 
 async function canaryIn(context: ProbeContext, operation: Operation, identity: Identity, positive: Trial) {
@@ -93,9 +108,13 @@ async function strangersWrite(context: ProbeContext, operation: Operation): Prom
     }
   }
   if (stage.prove === undefined) {
-    const refused = trials.every((trial) => trial.answer.status === 0 || (trial.answer.status >= 300 && trial.answer.status < 500));
+    const refused = trials.every(
+      (trial) => trial.answer.status === 0 || (trial.answer.status >= 300 && trial.answer.status < 500),
+    );
     const why = "strangers are refused; its honest use was not tried because it could not be undone";
-    return refused ? held(why, trials) : inconclusive(`strangers got ${trials.map((trial) => trial.answer.status).join(" and ")}`, trials);
+    return refused
+      ? held(why, trials)
+      : inconclusive(`strangers got ${trials.map((trial) => trial.answer.status).join(" and ")}`, trials);
   }
   const proof = await stage.prove();
   if (!isSuccess(proof.answer)) {
@@ -142,4 +161,3 @@ async function wrongPlaces(context: ProbeContext): Promise<readonly NamedOutcome
   const about = (entry: NamedOutcome): NamedOutcome => ({ ...entry, why: `${entry.why} on ${witness.operation.id}` });
   return found.map(about);
 }
-

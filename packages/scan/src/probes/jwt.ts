@@ -20,7 +20,15 @@ function planJwt(context: ProbeContext): readonly Check[] {
   if (holder === undefined) {
     const promised = context.target.policy.credentials.some((entry) => entry.kind === "jwt");
     if (!promised) return [{ check: "tokens", notApplicable: "Nobody's credential is a JSON Web Token." }];
-    return [{ check: "tokens", run: () => Promise.resolve(inconclusive("the API takes JSON Web Tokens, but no identity has one (--as name=\"Bearer …\")")) }];
+    return [
+      {
+        check: "tokens",
+        run: () =>
+          Promise.resolve(
+            inconclusive('the API takes JSON Web Tokens, but no identity has one (--as name="Bearer …")'),
+          ),
+      },
+    ];
   }
   const attacks: Attack[] = [
     { check: "unsigned", run: () => unsignedTokens(context) },
@@ -67,7 +75,11 @@ async function unsignedTokens(context: ProbeContext): Promise<readonly NamedOutc
     ["alg-None", none("None"), "with alg None"],
     ["alg-NONE", none("NONE"), "with alg NONE"],
     ["alg-nOnE", none("nOnE"), "with alg nOnE"],
-    ["alg-none-signed", reassembled(token, { header: { ...token.header, alg: "none" } }), "with alg none and an old signature"],
+    [
+      "alg-none-signed",
+      reassembled(token, { header: { ...token.header, alg: "none" } }),
+      "with alg none and an old signature",
+    ],
     ["alg-empty", none(""), "with an empty alg"],
   ];
   return await tryAll(context, witness, forgeries);
@@ -85,8 +97,16 @@ async function ownKeys(context: ProbeContext): Promise<readonly NamedOutcome[]> 
   const forgeries: readonly (readonly [string, string, string])[] = [
     ["embedded-key", await signer.sign({ ...header, jwk }, token.claims), "signed by a key it brings along (jwk)"],
     ["own-signature", await signer.sign({ ...header, ...kidOf(token) }, token.claims), "signed by a stranger's key"],
-    ["kid-path", await empty.sign({ ...header, alg: "HS256", kid: "../../../../dev/null" }, token.claims), "whose kid is a path"],
-    ["kid-sql", await empty.sign({ ...header, alg: "HS256", kid: "x' UNION SELECT '\0" }, token.claims), "whose kid is SQL"],
+    [
+      "kid-path",
+      await empty.sign({ ...header, alg: "HS256", kid: "../../../../dev/null" }, token.claims),
+      "whose kid is a path",
+    ],
+    [
+      "kid-sql",
+      await empty.sign({ ...header, alg: "HS256", kid: "x' UNION SELECT '\0" }, token.claims),
+      "whose kid is SQL",
+    ],
   ];
   return await tryAll(context, witness, forgeries);
 }
@@ -112,9 +132,21 @@ async function wrongClaims(context: ProbeContext, key: string): Promise<readonly
     ...(token.claims["jti"] === undefined ? {} : { jti: randomUUID() }),
   };
   const control = await attempt(context, witness, await signer.sign(token.header, right), "rightly forged token");
-  const known = { positive: witness.positive.answer, negatives: witness.negatives.map((trial) => trial.answer), canary: witness.canary };
+  const known = {
+    positive: witness.positive.answer,
+    negatives: witness.negatives.map((trial) => trial.answer),
+    canary: witness.canary,
+  };
   if (judge(control.answer, known) !== "granted") {
-    return [{ check: "claims", ...inconclusive("a right token signed with --jwt-key is refused too, so the key is not the API's", [witness.positive, control]) }];
+    return [
+      {
+        check: "claims",
+        ...inconclusive("a right token signed with --jwt-key is refused too, so the key is not the API's", [
+          witness.positive,
+          control,
+        ]),
+      },
+    ];
   }
   const forgeries = await claimForgeries(context, witness.token, signer, right, now, key, algorithm);
   return await tryAll(context, witness, forgeries);
@@ -130,7 +162,8 @@ async function claimForgeries(
   algorithm: string,
 ): Promise<readonly (readonly [string, string, string])[]> {
   const policy = context.target.policy.credentials.find((entry) => entry.kind === "jwt");
-  const without = (name: string): JsonRecord => Object.fromEntries(Object.entries(right).filter(([claim]) => claim !== name));
+  const without = (name: string): JsonRecord =>
+    Object.fromEntries(Object.entries(right).filter(([claim]) => claim !== name));
   const sign = (claims: JsonRecord, header: JsonRecord = token.header) => signer.sign(header, claims);
   const maxAge = policy?.maxAgeSeconds;
   const wrongType = policy?.types.length === 0 ? undefined : await sign(right, { ...token.header, typ: "logout+jwt" });
@@ -139,27 +172,43 @@ async function claimForgeries(
     ["not-yet-valid", await sign({ ...right, nbf: now + 3600 }), "that is not valid for another hour (nbf)"],
     ["no-exp", await sign(without("exp")), "that never expires (no exp)"],
     ["exp-text", await sign({ ...right, exp: String(now + 300) }), "whose exp is a text"],
-    token.claims["iss"] === undefined ? undefined : ["wrong-issuer", await sign({ ...right, iss: "https://issuer.example" }), "of another issuer"],
+    token.claims["iss"] === undefined
+      ? undefined
+      : ["wrong-issuer", await sign({ ...right, iss: "https://issuer.example" }), "of another issuer"],
     token.claims["iss"] === undefined ? undefined : ["no-issuer", await sign(without("iss")), "without an issuer"],
-    token.claims["aud"] === undefined ? undefined : ["wrong-audience", await sign({ ...right, aud: "https://other.example" }), "for another audience"],
+    token.claims["aud"] === undefined
+      ? undefined
+      : ["wrong-audience", await sign({ ...right, aud: "https://other.example" }), "for another audience"],
     token.claims["aud"] === undefined ? undefined : ["no-audience", await sign(without("aud")), "without an audience"],
     ["no-subject", await sign(without("sub")), "without a subject"],
     wrongType === undefined ? undefined : ["wrong-type", wrongType, "of another type (typ)"],
-    maxAge === undefined ? undefined : ["too-old", await sign({ ...right, iat: now - maxAge - 3600 }), `issued ${Math.round(maxAge / 3600) + 1} h ago (iat)`],
+    maxAge === undefined
+      ? undefined
+      : [
+          "too-old",
+          await sign({ ...right, iat: now - maxAge - 3600 }),
+          `issued ${Math.round(maxAge / 3600) + 1} h ago (iat)`,
+        ],
     ["issued-in-future", await sign({ ...right, iat: now + 3600 }), "issued in an hour (iat)"],
     ["critical-extension", await criticalToken(signer, token, right), "with a critical extension nobody knows"],
   ];
   if (algorithm.startsWith("HS")) {
     const other = algorithm === "HS512" ? "HS256" : "HS512";
     const swapped = await signerOf(key, other);
-    list.push(["other-algorithm", await swapped.sign({ ...token.header, alg: other }, right), `signed with ${other} in place of ${algorithm}`]);
+    list.push([
+      "other-algorithm",
+      await swapped.sign({ ...token.header, alg: other }, right),
+      `signed with ${other} in place of ${algorithm}`,
+    ]);
   }
   return list.filter((entry) => entry !== undefined);
 }
 
 /** A `crit` header (RFC 7515 section 4.1.11); the signing library would refuse to make it. */
 async function criticalToken(signer: Signer, token: Token, claims: JsonRecord): Promise<string> {
-  return await signer.sign({ ...token.header, crit: ["b64"], b64: true, "x-pc": 1 }, claims).catch(() => `${token.parts[0]}.${token.parts[1]}.AA`);
+  return await signer
+    .sign({ ...token.header, crit: ["b64"], b64: true, "x-pc": 1 }, claims)
+    .catch(() => `${token.parts[0]}.${token.parts[1]}.AA`);
 }
 
 async function tryAll(
@@ -184,7 +233,10 @@ async function tryAll(
 
 function attempt(context: ProbeContext, witness: Witness, token: string, what: string): Promise<Trial> {
   const { positive, identity } = witness;
-  return context.send("attack", withCredential(positive.outgoing, headerWith(identity, token), `${identity.name}, ${what}`));
+  return context.send(
+    "attack",
+    withCredential(positive.outgoing, headerWith(identity, token), `${identity.name}, ${what}`),
+  );
 }
 
 /** One changed token on every protected read: one route that only decodes is enough. */
@@ -192,7 +244,8 @@ async function tampered(context: ProbeContext, operation: Parameters<ProbeContex
   const positive = await context.baseline(operation);
   const identity = positive.outgoing.as;
   const token = identity === undefined ? undefined : readToken(identity.secret);
-  if (identity === undefined || token === undefined) return { ...noToken, verdict: "not-applicable" as const, why: "Its caller is not proved by a token." };
+  if (identity === undefined || token === undefined)
+    return { ...noToken, verdict: "not-applicable" as const, why: "Its caller is not proved by a token." };
   const forged = reassembled(token, { claims: { ...token.claims, pc: "tampered" } });
   const outgoing = withCredential(positive.outgoing, headerWith(identity, forged), `${identity.name}, claims changed`);
   return await threeLegs({

@@ -6,7 +6,19 @@ import { textAt } from "../json.ts";
 import { type Kind, kindAt } from "../kinds.ts";
 import { outcome, type Thing } from "../objects.ts";
 import { isLimited, sameSignature } from "../oracle.ts";
-import { broken, type Check, held, inconclusive, limitedWhy, type NamedOutcome, notApplicable, type Outcome, type Probe, threeLegs, twice } from "../probe.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  limitedWhy,
+  type NamedOutcome,
+  notApplicable,
+  type Outcome,
+  type Probe,
+  threeLegs,
+  twice,
+} from "../probe.ts";
 import { requestFor } from "../requests.ts";
 import { stageWrite } from "../stage.ts";
 import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
@@ -27,7 +39,15 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
   const { target, objects } = context;
   const pairs = pairsOf(context);
   if (pairs.length === 0) {
-    return [{ check: "pairs", run: () => Promise.resolve(inconclusive("it takes two callers to attack each other's objects (--as alice=… --as bob=…)")) }];
+    return [
+      {
+        check: "pairs",
+        run: () =>
+          Promise.resolve(
+            inconclusive("it takes two callers to attack each other's objects (--as alice=… --as bob=…)"),
+          ),
+      },
+    ];
   }
   const now = context.now();
   const checks: Check[] = [];
@@ -47,12 +67,16 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
     if (read === undefined || parent === undefined || pair === undefined) continue;
     checks.push({ check: "parent-swap", operation: read, run: () => parentSwap(context, kind, read, pair) });
   }
-  return checks.length > 0 ? checks : [{ check: "objects", notApplicable: "No operation names an object the API can create." }];
+  return checks.length > 0
+    ? checks
+    : [{ check: "objects", notApplicable: "No operation names an object the API can create." }];
 }
 
 /** Callers without roles against each other, everybody in both directions where there are two, at most four pairs. */
 function pairsOf(context: ProbeContext): readonly Pair[] {
-  const plain = context.identities.filter((identity) => identity.kind !== "cookie" && !isPrivileged(identity, context.target));
+  const plain = context.identities.filter(
+    (identity) => identity.kind !== "cookie" && !isPrivileged(identity, context.target),
+  );
   const first = plain[0];
   const second = plain[1];
   if (first === undefined || second === undefined) return [];
@@ -64,14 +88,21 @@ function kindsIn(context: ProbeContext, operation: Operation): readonly Kind[] {
   return pathParameters(operation.path).flatMap((name) => kindAt(context.objects.kinds, operation.path, name) ?? []);
 }
 
-function foreignChecks(context: ProbeContext, operation: Operation, kinds: readonly Kind[], pairs: readonly Pair[]): readonly Check[] {
+function foreignChecks(
+  context: ProbeContext,
+  operation: Operation,
+  kinds: readonly Kind[],
+  pairs: readonly Pair[],
+): readonly Check[] {
   const shared = kinds.map((kind) => kind.policy?.shared).find((reason) => reason !== undefined);
   if (shared !== undefined) return [{ check: "foreign", operation, notApplicable: `Shared by policy: ${shared}` }];
   if (operation.access.kind === "caller" && operation.access.roles.length > 0) {
     return [{ check: "foreign", operation, notApplicable: "It belongs to a role; function-access attacks it." }];
   }
   return pairs
-    .filter(({ owner, attacker }) => takes(operation, owner, context.target) && takes(operation, attacker, context.target))
+    .filter(
+      ({ owner, attacker }) => takes(operation, owner, context.target) && takes(operation, attacker, context.target),
+    )
     .map((pair) => ({
       check: `foreign-${operation.method === "DELETE" ? "delete" : isSafe(operation) ? "read" : "write"}`,
       operation,
@@ -80,11 +111,18 @@ function foreignChecks(context: ProbeContext, operation: Operation, kinds: reado
 }
 
 /** bob reads what alice made. */
-async function foreignRead(context: ProbeContext, operation: Operation, { owner, attacker }: Pair): Promise<readonly NamedOutcome[]> {
+async function foreignRead(
+  context: ProbeContext,
+  operation: Operation,
+  { owner, attacker }: Pair,
+): Promise<readonly NamedOutcome[]> {
   const { params, things } = await context.objects.fill(operation, owner);
   const query = requiredQuery(operation, context.random);
   const positive = await context.send("positive", requestFor(operation, { as: owner, params, query }));
-  const missing = await context.send("negative", requestFor(operation, { as: attacker, params: withMissing(context, operation, params), query }));
+  const missing = await context.send(
+    "negative",
+    requestFor(operation, { as: attacker, params: withMissing(context, operation, params), query }),
+  );
   const canary = things.map((thing) => thing.canary).find((mark) => positive.answer.text.includes(mark));
   const foreign = await threeLegs({
     positive,
@@ -105,7 +143,8 @@ function enumeration(found: Outcome, missing: Trial, attacker: Identity): NamedO
     return { check, ...notApplicable("The foreign object was not refused in the first place.") };
   }
   const trials = [missing, attack];
-  if (sameSignature(attack.answer, missing.answer)) return { check, ...held("a foreign object looks like a missing one", trials) };
+  if (sameSignature(attack.answer, missing.answer))
+    return { check, ...held("a foreign object looks like a missing one", trials) };
   return {
     check,
     ...broken(
@@ -126,7 +165,11 @@ function withMissing(context: ProbeContext, operation: Operation, params: Readon
 }
 
 /** bob writes to or deletes what alice made; only alice's re-read decides. */
-async function foreignWrite(context: ProbeContext, operation: Operation, { owner, attacker }: Pair): Promise<readonly NamedOutcome[]> {
+async function foreignWrite(
+  context: ProbeContext,
+  operation: Operation,
+  { owner, attacker }: Pair,
+): Promise<readonly NamedOutcome[]> {
   const written = await twice(async () => {
     const stage = await stageWrite(context, operation, owner);
     const attack = await context.send("attack", stage.request(attacker));
@@ -134,18 +177,28 @@ async function foreignWrite(context: ProbeContext, operation: Operation, { owner
     const seen = await stage.changed(attack);
     if (seen === undefined) return inconclusive("its effect cannot be read back", [attack]);
     if (seen.changed) {
-      return broken(`${attacker.name} ${operation.method === "DELETE" ? "deletes" : "changes"} what belongs to ${owner.name}`, [attack, seen.trial]);
+      return broken(
+        `${attacker.name} ${operation.method === "DELETE" ? "deletes" : "changes"} what belongs to ${owner.name}`,
+        [attack, seen.trial],
+      );
     }
     const proof = await stage.prove?.();
     if (proof === undefined || !isSuccess(proof.answer)) {
-      return inconclusive(`nothing changed, but ${owner.name} could not do it either`, [...(proof === undefined ? [] : [proof]), attack, seen.trial]);
+      return inconclusive(`nothing changed, but ${owner.name} could not do it either`, [
+        ...(proof === undefined ? [] : [proof]),
+        attack,
+        seen.trial,
+      ]);
     }
     return held(`${attacker.name} cannot change what belongs to ${owner.name}`, [proof, attack, seen.trial]);
   });
   const attack = written.trials.find((trial) => trial.leg === "attack");
   const check = operation.method === "DELETE" ? "foreign-delete" : "foreign-write";
   if (written.verdict !== "held" || attack === undefined) return [{ check, ...written }];
-  const missing = await context.send("negative", { ...attack.outgoing, target: missingTarget(context, operation, attack) });
+  const missing = await context.send("negative", {
+    ...attack.outgoing,
+    target: missingTarget(context, operation, attack),
+  });
   return [{ check, ...written }, enumeration(written, missing, attacker)];
 }
 
@@ -180,11 +233,20 @@ function listedKind(context: ProbeContext, operation: Operation): Kind | undefin
 function listChecks(context: ProbeContext, operation: Operation, pairs: readonly Pair[]): readonly Check[] {
   const kind = listedKind(context, operation);
   if (kind === undefined) return [];
-  return pairs.map((pair) => ({ check: "foreign-list", operation, run: () => foreignList(context, operation, kind, pair) }));
+  return pairs.map((pair) => ({
+    check: "foreign-list",
+    operation,
+    run: () => foreignList(context, operation, kind, pair),
+  }));
 }
 
 /** bob's list must not hold what alice made, while alice's does. */
-async function foreignList(context: ProbeContext, operation: Operation, kind: Kind, { owner, attacker }: Pair): Promise<Outcome> {
+async function foreignList(
+  context: ProbeContext,
+  operation: Operation,
+  kind: Kind,
+  { owner, attacker }: Pair,
+): Promise<Outcome> {
   const thing = await context.objects.fresh(kind, owner);
   const own = await pagesOf(context, operation, owner, thing, "positive");
   const trials = own.trials.slice(-1);
@@ -193,7 +255,8 @@ async function foreignList(context: ProbeContext, operation: Operation, kind: Ki
   }
   const other = await pagesOf(context, operation, attacker, thing, "attack");
   const last = other.trials.at(-1);
-  if (last === undefined || isLimited(last.answer)) return inconclusive("the list could not be read", [...trials, ...other.trials]);
+  if (last === undefined || isLimited(last.answer))
+    return inconclusive("the list could not be read", [...trials, ...other.trials]);
   if (!other.found) return held(`${attacker.name}'s list shows nothing of ${owner.name}`, [...trials, last]);
   const again = await pagesOf(context, operation, attacker, thing, "attack");
   if (!again.found) return inconclusive("it leaked once and not again", [...trials, last]);
@@ -201,15 +264,27 @@ async function foreignList(context: ProbeContext, operation: Operation, kind: Ki
 }
 
 /** Reads a list page by page, at most eight, until the object is seen. */
-async function pagesOf(context: ProbeContext, operation: Operation, as: Identity, thing: Thing, leg: "positive" | "attack") {
+async function pagesOf(
+  context: ProbeContext,
+  operation: Operation,
+  as: Identity,
+  thing: Thing,
+  leg: "positive" | "attack",
+) {
   const trials: Trial[] = [];
   const base: Record<string, string> = { ...requiredQuery(operation, context.random) };
-  const search = operation.parameters.find((entry) => entry.in === "query" && /^(?:q|query|search|term|filter|name)$/i.test(entry.name));
+  const search = operation.parameters.find(
+    (entry) => entry.in === "query" && /^(?:q|query|search|term|filter|name)$/i.test(entry.name),
+  );
   if (search !== undefined) base[search.name] = thing.canary;
   if (operation.page !== undefined) base["limit"] = String(operation.page.max);
   let cursor: string | undefined;
   for (let page = 1; page <= 8; page += 1) {
-    const query = { ...base, ...(cursor === undefined ? {} : { cursor }), ...(operation.page?.kind === "pages" ? { page: String(page) } : {}) };
+    const query = {
+      ...base,
+      ...(cursor === undefined ? {} : { cursor }),
+      ...(operation.page?.kind === "pages" ? { page: String(page) } : {}),
+    };
     const trial = await context.send(leg, requestFor(operation, { as, query }));
     trials.push(trial);
     // The search term may be echoed; the object's id is not what was asked for.
@@ -223,14 +298,22 @@ async function pagesOf(context: ProbeContext, operation: Operation, as: Identity
 }
 
 /** A child reached through a parent it does not belong to, both ways round. */
-async function parentSwap(context: ProbeContext, kind: Kind, read: Operation, { owner, attacker }: Pair): Promise<readonly NamedOutcome[]> {
+async function parentSwap(
+  context: ProbeContext,
+  kind: Kind,
+  read: Operation,
+  { owner, attacker }: Pair,
+): Promise<readonly NamedOutcome[]> {
   const victim = await context.objects.shared(kind, owner);
   const mine = await context.objects.shared(kind, attacker);
   const ask = (leg: Trial["leg"], as: Identity, params: Readonly<Record<string, string>>) =>
     context.send(leg, requestFor(read, { as, params }));
   const positive = await ask("positive", owner, victim.params);
   const ownPositive = await ask("positive", attacker, mine.params);
-  const missing = await ask("negative", attacker, { ...mine.params, [kind.parameter]: context.objects.missingId(kind) });
+  const missing = await ask("negative", attacker, {
+    ...mine.params,
+    [kind.parameter]: context.objects.missingId(kind),
+  });
   const theirChild = await threeLegs({
     positive,
     negatives: [missing],

@@ -1,0 +1,182 @@
+import { isSuccess } from "../answer.ts";
+import { sameOrigin } from "../browser.ts";
+import { type ProbeContext, takes } from "../context.ts";
+import type { Trial } from "../exchange.ts";
+import type { Header, Identity } from "../identities.ts";
+import { outcome } from "../objects.ts";
+import { isLimited } from "../oracle.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  limitedWhy,
+  type NamedOutcome,
+  notApplicable,
+  type Outcome,
+  type Probe,
+} from "../probe.ts";
+import { withHeaders } from "../requests.ts";
+import { type Stage, stageWrite } from "../stage.ts";
+import { isGone, isSafe, type Operation } from "../target.ts";
+
+/**
+ * Writes with a cookie as a foreign page would send them. Judged by what the owner reads afterwards, whatever the answer
+ * says; and signing in from a foreign page.
+ */
+export const csrf: Probe = { id: "csrf", plan: planCsrf };
+
+/** What a browser sends from somebody else's page. */
+const foreign: readonly (readonly [check: string, headers: readonly Header[], what: string])[] = [
+  [
+    "cross-site",
+    [
+      ["sec-fetch-site", "cross-site"],
+      ["sec-fetch-mode", "no-cors"],
+      ["origin", "https://evil.example"],
+    ],
+    "a foreign page",
+  ],
+  ["foreign-origin", [["origin", "https://evil.example"]], "a foreign page in an old browser (Origin only)"],
+  ["null-origin", [["origin", "null"]], "a sandboxed frame (Origin: null)"],
+  [
+    "same-site",
+    [
+      ["sec-fetch-site", "same-site"],
+      ["origin", "https://other.localhost"],
+    ],
+    "a sibling site",
+  ],
+  [
+    "text-plain",
+    [
+      ["sec-fetch-site", "cross-site"],
+      ["origin", "https://evil.example"],
+      ["content-type", "text/plain"],
+    ],
+    "a foreign form with JSON in it (text/plain)",
+  ],
+];
+
+function planCsrf(context: ProbeContext): readonly Check[] {
+  const { sessions, target } = context;
+  const cookies =
+    target.policy.credentials.some((entry) => entry.kind === "sessions") ||
+    sessions.start !== undefined ||
+    context.identities.some((identity) => identity.kind === "cookie");
+  if (!cookies)
+    return [{ check: "csrf", notApplicable: "No cookie proves a caller here; headers do not travel by themselves." }];
+  const checks: Check[] = [];
+  const write = writeFor(context);
+  if (write === undefined) checks.push({ check: "writes", notApplicable: "No write takes the cookie." });
+  else checks.push({ check: "writes", operation: write, run: () => foreignWrites(context, write) });
+  const { start } = sessions;
+  if (start !== undefined)
+    checks.push({ check: "sign-in", operation: start, run: () => foreignSignIn(context, start) });
+  return checks;
+}
+
+/** A write on something the scan makes that a cookie may do; creating comes last, it leaves most behind. */
+function writeFor(context: ProbeContext): Operation | undefined {
+  const now = context.now();
+  const cookie: Identity = {
+    name: "session",
+    kind: "cookie",
+    header: ["cookie", ""],
+    scheme: "",
+    secret: "",
+    cookie: "session",
+    roles: [],
+  };
+  const writes = context.target.operations.filter(
+    (operation) =>
+      !isSafe(operation) &&
+      !isGone(operation, now) &&
+      operation.access.kind === "caller" &&
+      operation.access.roles.length === 0 &&
+      operation.body !== undefined &&
+      takes(operation, cookie, context.target),
+  );
+  const kinds = context.objects.kinds;
+  return (
+    writes.find((operation) => kinds.some((kind) => kind.update === operation && kind.parent === undefined)) ??
+    writes.find((operation) => kinds.some((kind) => kind.create === operation))
+  );
+}
+
+async function foreignWrites(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const identity = await context.sessions.identity();
+  const control = await stageWrite(browserContext(context, identity), operation, identity);
+  const honest = await context.send(
+    "positive",
+    withHeaders(control.request(identity), sameOrigin(context), "session, own page"),
+  );
+  if (!isSuccess(honest.answer)) {
+    return [
+      {
+        check: "writes",
+        ...inconclusive(`the same write from the API's own page ${outcome(honest.answer)}`, [honest]),
+      },
+    ];
+  }
+  const found: NamedOutcome[] = [];
+  for (const [check, headers, what] of foreign) {
+    found.push({ check, ...(await foreignWrite(context, operation, identity, honest, headers, what)) });
+  }
+  return found;
+}
+
+async function foreignWrite(
+  context: ProbeContext,
+  operation: Operation,
+  identity: Identity,
+  honest: Trial,
+  headers: readonly Header[],
+  what: string,
+): Promise<Outcome> {
+  const stage: Stage = await stageWrite(browserContext(context, identity), operation, identity);
+  const trials: Trial[] = [honest];
+  for (let round = 1; round <= 2; round += 1) {
+    const attack = await context.send("attack", withHeaders(stage.request(identity), headers, `session, ${what}`));
+    trials.push(attack);
+    if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
+    const seen = await stage.changed(attack);
+    if (seen !== undefined) trials.push(seen.trial);
+    if (seen?.changed !== true && !(seen === undefined && isSuccess(attack.answer)))
+      return held(`a write from ${what} changes nothing`, trials);
+  }
+  return broken(`a write from ${what} takes effect`, trials);
+}
+
+/** Preparing a write sends requests too; they come from the API's own page. */
+function browserContext(context: ProbeContext, identity: Identity): ProbeContext {
+  const own = (outgoing: Parameters<ProbeContext["send"]>[1]) =>
+    outgoing.as?.name === identity.name ? withHeaders(outgoing, sameOrigin(context)) : outgoing;
+  return { ...context, send: (leg, outgoing) => context.send(leg, own(outgoing)) };
+}
+
+/** Signing somebody in from a foreign page makes him use the attacker's account. */
+async function foreignSignIn(context: ProbeContext, start: Operation): Promise<Outcome> {
+  const account = context.sessions.accounts[0];
+  if (account === undefined) return inconclusive("it needs an account (--account email:password)");
+  const control = await context.sessions.identity().catch(() => undefined);
+  if (control === undefined) return notApplicable("The account given cannot sign in.");
+  const headers: readonly Header[] = [
+    ["sec-fetch-site", "cross-site"],
+    ["origin", "https://evil.example"],
+  ];
+  const attempt = () =>
+    context.send("attack", {
+      ...context.sessions.attempt(start, account.user, account.password, headers),
+      label: "a foreign page",
+    });
+  const first = await attempt();
+  if (isLimited(first.answer)) return inconclusive(limitedWhy(first.answer), [first]);
+  const setsCookie = (trial: Trial) =>
+    isSuccess(trial.answer) && trial.answer.headers.some(([name]) => name === "set-cookie");
+  if (!setsCookie(first)) return held("a foreign page cannot sign anybody in", [first]);
+  const second = await attempt();
+  return setsCookie(second)
+    ? broken("a foreign page can start a session", [first, second])
+    : inconclusive("it worked once and not again", [first, second]);
+}

@@ -1,0 +1,134 @@
+import { isSuccess } from "../answer.ts";
+import type { ProbeContext, Witness } from "../context.ts";
+import type { Trial } from "../exchange.ts";
+import type { Header } from "../identities.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  limitedWhy,
+  type NamedOutcome,
+  type Outcome,
+  type Probe,
+  mustRefuse,
+} from "../probe.ts";
+import { isLimited, judge } from "../oracle.ts";
+import { withHeaders } from "../requests.ts";
+
+/**
+ * Requests for host names nobody configured, and forwarded headers from somebody who is no proxy: neither may be served
+ * nor stand in an answer.
+ */
+export const host: Probe = { id: "host", plan: planHost };
+
+function planHost(context: ProbeContext): readonly Check[] {
+  return [
+    { check: "unknown-host", run: () => unknownHosts(context) },
+    { check: "forwarded-host", run: () => forwardedHosts(context) },
+  ];
+}
+
+async function unknownHosts(context: ProbeContext): Promise<readonly NamedOutcome[]> {
+  const witness = await context.witness();
+  const { url } = context.fetcher;
+  const exact = context.target.source === "manifest";
+  const names: readonly (readonly [string, string])[] = [
+    ["foreign", `pc-${context.random.text(6)}.example`],
+    ["foreign-port", `evil.example:${url.port === "" ? "443" : url.port}`],
+    ["suffix", `${url.hostname}.evil.example`],
+    ["prefix", `evil${url.hostname}`],
+    ["userinfo", `evil.example@${url.host}`],
+    ["two-names", `${url.host}, evil.example`],
+  ];
+  const found: NamedOutcome[] = [];
+  for (const [check, name] of names) {
+    const result = await mustRefuse({
+      positive: witness.positive,
+      negatives: witness.negatives,
+      canary: witness.canary,
+      attack: () => context.send("attack", anonymousPace(witness, name)),
+      broken: `a request for the host "${name}" is served`,
+      held: `a request for the host "${name}" is refused`,
+    });
+    // Without a manifest nobody says which names are right; answering to a strange one is then no proof of a hole.
+    found.push({
+      check: `host-${check}`,
+      ...(exact || result.verdict !== "broken"
+        ? result
+        : inconclusive(`${result.why}, and the description names no hosts`, result.trials)),
+    });
+  }
+  return found;
+}
+
+function anonymousPace(witness: Witness, name: string) {
+  const { as: _as, operation: _operation, ...rest } = witness.positive.outgoing;
+  return { ...rest, host: name, label: `${witness.identity.name}, Host: ${name}` };
+}
+
+/** A name that only we know, in every header that might carry it; it must not come back. */
+async function forwardedHosts(context: ProbeContext): Promise<readonly NamedOutcome[]> {
+  const witness = await context.witness();
+  const trusted = context.target.policy.proxies.trusted.some((range) => /^(?:127\.|::1)/.test(range));
+  const name = `pc-${context.random.text(10)}.example`;
+  const headers: readonly Header[] = [
+    ["x-forwarded-host", name],
+    ["x-forwarded-server", name],
+    ["x-host", name],
+    ["x-original-host", name],
+    ["forwarded", `host=${name};proto=https`],
+  ];
+  const found: NamedOutcome[] = [];
+  for (const header of headers) {
+    if (trusted && context.target.policy.proxies.header === header[0]) continue;
+    const trial = await context.send(
+      "attack",
+      withHeaders(witness.positive.outgoing, [header], `${witness.identity.name}, ${header[0]}`),
+    );
+    found.push({ check: `reflects-${header[0]}`, ...reflection(trial, name, header[0]) });
+  }
+  found.push({ check: "reflects-in-created", ...(await createdLinks(context, name)) });
+  return found.map((entry) => decidedByWitness(entry, witness));
+}
+
+function reflection(trial: Trial, name: string, header: string): Outcome {
+  if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [trial]);
+  const place =
+    trial.answer.headers.find(([, value]) => value.includes(name))?.[0] ??
+    (trial.answer.text.includes(name) ? "the body" : undefined);
+  return place === undefined
+    ? held(`${header} does not come back`, [trial])
+    : broken(`${header} comes back in ${place}`, [trial]);
+}
+
+function decidedByWitness(entry: NamedOutcome, witness: Witness): NamedOutcome {
+  const trial = entry.trials[0];
+  if (entry.verdict !== "held" || trial === undefined || trial.outgoing.method !== "GET") return entry;
+  const known = {
+    positive: witness.positive.answer,
+    negatives: witness.negatives.map((negative) => negative.answer),
+    canary: witness.canary,
+  };
+  // Refused altogether is fine as well; only silence would decide nothing.
+  return judge(trial.answer, known) === "unclear"
+    ? { ...entry, ...inconclusive("the answer looks like nothing known", entry.trials) }
+    : entry;
+}
+
+/** Links in the answer to a creation are where a host most often slips in. */
+async function createdLinks(context: ProbeContext, name: string): Promise<Outcome> {
+  const owner = context.identities[0];
+  const kind = context.objects.kinds.find((entry) => entry.parent === undefined);
+  if (owner === undefined || kind === undefined) return held("nothing is created here");
+  const mark = context.objects.canary();
+  const honest = context.objects.creation(kind, owner, undefined, mark);
+  const trial = await context.send(
+    "attack",
+    withHeaders(honest, [["x-forwarded-host", name]], `${owner.name}, x-forwarded-host`),
+  );
+  context.objects.adopt(kind, owner, trial, {}, mark);
+  if (!isSuccess(trial.answer) && trial.answer.status >= 500)
+    return inconclusive(`creating answered ${trial.answer.status}`, [trial]);
+  return reflection(trial, name, "x-forwarded-host");
+}

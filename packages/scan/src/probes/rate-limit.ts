@@ -1,0 +1,377 @@
+import { headerOf, isSuccess } from "../answer.ts";
+import { isPrivileged, madeUpCredential, type ProbeContext, takes } from "../context.ts";
+import type { Trial } from "../exchange.ts";
+import type { Outgoing } from "../fetcher.ts";
+import type { Header, Identity } from "../identities.ts";
+import { outcome } from "../objects.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  type NamedOutcome,
+  notApplicable,
+  type Outcome,
+  type Probe,
+} from "../probe.ts";
+import { requestFor, withCredential, withHeaders } from "../requests.ts";
+import { isGone, isSafe, type Limit, type Operation, pathParameters } from "../target.ts";
+
+/**
+ * Bursts of a fifth more than each limit allows, inside its window: the rest must be 429 with a Retry-After that is true,
+ * no header a client can send may lift it, and nobody else may suffer. Runs last, since it uses limits up.
+ */
+export const rateLimit: Probe = { id: "rate-limit", plan: planRateLimit };
+
+/** Larger bursts are not sent. */
+const mostRequests = 1500;
+
+function planRateLimit(context: ProbeContext): readonly Check[] {
+  const { target } = context;
+  const now = context.now();
+  const checks: Check[] = [];
+  for (const operation of target.operations) {
+    if (operation.limits.length === 0 || isGone(operation, now)) continue;
+    const limit = operation.limits.find((entry) => entry.by === "caller");
+    if (isSafe(operation) && limit !== undefined && pathParameters(operation.path).length === 0) {
+      checks.push({ check: "route", operation, run: () => callerBurst(context, operation, limit, "route") });
+    } else if (context.sessions.signIns.includes(operation)) {
+      checks.push({ check: "sign-in", operation, run: () => signInBurst(context, operation) });
+    } else checks.push({ check: "route", operation, notApplicable: "A burst of it would leave too much behind." });
+  }
+  const { caller, address, failures } = target.policy.limits;
+  const cheap = cheapRead(context);
+  if (caller !== undefined && cheap !== undefined) {
+    checks.push({ check: "caller", operation: cheap, run: () => callerBurst(context, cheap, caller, "caller") });
+  }
+  const strangers = [address, failures]
+    .filter((limit) => limit !== undefined)
+    .sort((left, right) => left.limit - right.limit)[0];
+  if (strangers !== undefined) checks.push({ check: "strangers", run: () => strangerBurst(context, strangers) });
+  if (checks.some((check) => !("notApplicable" in check))) return checks;
+  return [...checks, ...guessed(context, cheap)];
+}
+
+/** Without declared limits: guessing passwords must slow down; other routes are not called broken. */
+function guessed(context: ProbeContext, cheap: Operation | undefined): readonly Check[] {
+  const checks: Check[] = context.sessions.signIns.map((operation) => ({
+    check: "sign-in",
+    operation,
+    run: () => signInBurst(context, operation),
+  }));
+  if (cheap !== undefined) {
+    const assumed: Limit = { limit: 60, windowMs: 1000 };
+    checks.push({ check: "caller", operation: cheap, run: () => assumedBurst(context, cheap, assumed) });
+  }
+  return checks.length > 0 ? checks : [{ check: "limits", notApplicable: "There is nothing to call often." }];
+}
+
+/** A read without parameters that costs the server little. */
+function cheapRead(context: ProbeContext): Operation | undefined {
+  const reads = context.target.operations.filter(
+    (operation) =>
+      isSafe(operation) &&
+      operation.access.kind === "caller" &&
+      operation.access.roles.length === 0 &&
+      operation.limits.length === 0 &&
+      pathParameters(operation.path).length === 0 &&
+      !isGone(operation, context.now()) &&
+      !operation.parameters.some((parameter) => parameter.required) &&
+      context.permitted(operation) !== undefined &&
+      context.permitted(operation)?.kind !== "cookie",
+  );
+  return reads.find((operation) => /\/(?:me|self|profile|whoami)$/.test(operation.path)) ?? reads[0];
+}
+
+interface Burst {
+  readonly trials: readonly Trial[];
+  readonly refused: readonly Trial[];
+  /** Most requests that were let through inside any one window. */
+  readonly admitted: number;
+  /** Most requests that were sent inside any one window. */
+  readonly sent: number;
+}
+
+/** Sends `count` requests as fast as they go. */
+async function burst(
+  context: ProbeContext,
+  outgoing: (index: number) => Outgoing,
+  count: number,
+  windowMs: number,
+): Promise<Burst> {
+  const done: { trial: Trial; at: number; sentAt: number }[] = [];
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: 24 }, async () => {
+      while (next < count) {
+        const index = next;
+        next += 1;
+        const sentAt = performance.now();
+        const trial = await context.send("attack", { ...outgoing(index), burst: true });
+        done.push({ trial, at: performance.now(), sentAt });
+      }
+    }),
+  );
+  const isRefused = (trial: Trial) => trial.answer.status === 429;
+  return {
+    trials: done.map((entry) => entry.trial),
+    refused: done.filter((entry) => isRefused(entry.trial)).map((entry) => entry.trial),
+    admitted: busiest(
+      done.filter((entry) => !isRefused(entry.trial) && entry.trial.answer.status !== 0).map((entry) => entry.at),
+      windowMs,
+    ),
+    sent: busiest(
+      done.map((entry) => entry.sentAt),
+      windowMs,
+    ),
+  };
+}
+
+/** The largest number of times inside any interval a little shorter than the window. */
+function busiest(times: readonly number[], windowMs: number): number {
+  const sorted = [...times].sort((left, right) => left - right);
+  let most = 0;
+  let start = 0;
+  for (const [end, time] of sorted.entries()) {
+    while ((sorted[start] ?? time) < time - windowMs * 0.9) start += 1;
+    most = Math.max(most, end - start + 1);
+  }
+  return most;
+}
+
+function burstSize(limit: Limit): number {
+  return Math.ceil(limit.limit * 1.2) + 1;
+}
+
+async function callerBurst(
+  context: ProbeContext,
+  operation: Operation,
+  limit: Limit,
+  name: string,
+): Promise<readonly NamedOutcome[]> {
+  const count = burstSize(limit);
+  const [alice, bob] = callersOf(context, operation);
+  if (alice === undefined) return [{ check: name, ...inconclusive("no identity may call it") }];
+  if (count > mostRequests)
+    return [
+      { check: name, ...notApplicable(`A limit of ${limit.limit} takes more requests to reach than a scan sends.`) },
+    ];
+  const honest = requestFor(operation, { as: alice });
+  const sent = await burst(context, () => honest, count, limit.windowMs);
+  const first = judgeBurst(sent, limit, `${operation.id} as ${alice.name}`);
+  const found: NamedOutcome[] = [{ check: name, ...first }];
+  if (first.verdict !== "held") return found;
+  found.push(...(await bypasses(context, honest, name)));
+  if (bob !== undefined) {
+    const other = await context.send("attack", { ...requestFor(operation, { as: bob }), burst: true });
+    found.push({
+      check: `${name}-others`,
+      ...(other.answer.status === 429
+        ? broken(`${bob.name} is limited because ${alice.name} called too often`, [...sent.refused.slice(0, 1), other])
+        : held(`${bob.name} is served while ${alice.name} waits`, [other])),
+    });
+  }
+  found.push({ check: `${name}-retry-after`, ...(await retryAfter(context, honest, limit)) });
+  return found;
+}
+
+function callersOf(context: ProbeContext, operation: Operation): readonly Identity[] {
+  return context.identities.filter(
+    (identity) =>
+      identity.kind !== "cookie" &&
+      takes(operation, identity, context.target) &&
+      !isPrivileged(identity, context.target),
+  );
+}
+
+function judgeBurst(sent: Burst, limit: Limit, what: string): Outcome {
+  const per = `${limit.limit} per ${limit.windowMs / 1000} s`;
+  const evidence = [...sent.trials.slice(0, 1), ...sent.refused.slice(0, 1)];
+  if (sent.admitted > limit.limit) {
+    return broken(
+      `${what}: ${sent.admitted} requests got through inside one window, ${per} are declared`,
+      evidence.length > 0 ? evidence : sent.trials.slice(0, 1),
+    );
+  }
+  if (sent.refused.length > 0) return held(`${what}: the limit of ${per} holds`, evidence);
+  if (sent.sent <= limit.limit)
+    return inconclusive(
+      `the target was too slow to send more than ${limit.limit} requests inside the window`,
+      evidence,
+    );
+  return inconclusive(`${what}: the burst was answered with neither success nor 429`, sent.trials.slice(-2));
+}
+
+/** Headers a client can invent; none may open a closed limiter. */
+const spoofs: readonly ((address: string) => readonly Header[])[] = [
+  (address) => [["x-forwarded-for", address]],
+  (address) => [["x-forwarded-for", `${address}, 127.0.0.1`]],
+  (address) => [["forwarded", `for=${address}`]],
+  (address) => [["x-real-ip", address]],
+  (address) => [["true-client-ip", address]],
+  (address) => [["cf-connecting-ip", address]],
+  (address) => [["x-client-ip", address]],
+  (address) => [["x-cluster-client-ip", address]],
+  (address) => [["user-agent", `pc/${address}`]],
+];
+
+/** While limited: the plain request stays refused, and each invented header must not change that. */
+async function bypasses(context: ProbeContext, honest: Outgoing, name: string): Promise<readonly NamedOutcome[]> {
+  const control = await context.send("negative", { ...honest, burst: true });
+  if (control.answer.status !== 429)
+    return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be tried.") }];
+  const trials: Trial[] = [control];
+  for (const spoof of spoofs) {
+    const got: Trial[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      const address = `203.0.113.${context.random.int(1, 254)}`;
+      const trial = await context.send("attack", {
+        ...withHeaders(honest, spoof(address), `${honest.label}, ${spoof(address)[0]?.[0] ?? ""}`),
+        burst: true,
+      });
+      if (trial.answer.status === 429) break;
+      got.push(trial);
+    }
+    if (got.length < 2) continue;
+    const still = await context.send("negative", { ...honest, burst: true });
+    // Refused without the header and let through with it, twice: the header lifts the limit.
+    if (still.answer.status === 429) {
+      return [
+        {
+          check: `${name}-bypass`,
+          ...broken(`the limit is lifted by a header the client invents (${spoof("")[0]?.[0] ?? ""})`, [still, ...got]),
+        },
+      ];
+    }
+    return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be told from it.") }];
+  }
+  return [{ check: `${name}-bypass`, ...held("no invented header lifts the limit", trials) }];
+}
+
+/** Retry-After says when the same request succeeds, not earlier and not much later. */
+async function retryAfter(context: ProbeContext, honest: Outgoing, limit: Limit): Promise<Outcome> {
+  const limited = await context.send("negative", { ...honest, burst: true });
+  if (limited.answer.status !== 429) return notApplicable("The limit was over before Retry-After could be read.");
+  const value = headerOf(limited.answer, "retry-after");
+  if (value === undefined || !/^\d+$/.test(value)) return broken("429 carries no Retry-After in seconds", [limited]);
+  const seconds = Number(value);
+  if (seconds * 1000 > limit.windowMs + 1000)
+    return broken(`Retry-After says ${seconds} s, the window is ${limit.windowMs / 1000} s`, [limited]);
+  if (seconds > 5) return held(`429 says Retry-After: ${seconds}`, [limited]);
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000 + 30));
+  const after = await context.send("positive", { ...honest, burst: true });
+  if (after.answer.status === 429)
+    return broken(`Retry-After said ${seconds} s, and then it was still refused`, [limited, after]);
+  return isSuccess(after.answer)
+    ? held("after Retry-After the same request succeeds", [limited, after])
+    : inconclusive(`after Retry-After it ${outcome(after.answer)}`, [limited, after]);
+}
+
+/** Strangers with made-up credentials: they are cut off, whatever address they claim, and proved callers are not. */
+async function strangerBurst(context: ProbeContext, limit: Limit): Promise<readonly NamedOutcome[]> {
+  const count = burstSize(limit);
+  if (count > mostRequests)
+    return [
+      {
+        check: "strangers",
+        ...notApplicable(`A limit of ${limit.limit} takes more requests to reach than a scan sends.`),
+      },
+    ];
+  const witness = await context.witness();
+  const honest = witness.positive.outgoing;
+  const guess = (index: number) => {
+    const made = madeUpCredential(context, honest, witness.identity);
+    return withCredential(
+      made,
+      [witness.identity.header[0], `${witness.identity.scheme} pc${index}${context.random.text(30)}`.trim()],
+      "nobody, guessing",
+    );
+  };
+  const sent = await burst(context, guess, count, limit.windowMs);
+  const what = "guessing credentials";
+  const first =
+    sent.refused.length > 0
+      ? held(`${what} is cut off after ${sent.trials.length - sent.refused.length} tries`, sent.refused.slice(0, 1))
+      : judgeBurst(sent, limit, what);
+  const found: NamedOutcome[] = [{ check: "strangers", ...first }];
+  if (first.verdict !== "held") return found;
+  found.push(...(await bypasses(context, { ...guess(count), burst: true }, "strangers")));
+  const caller = await context.send("attack", { ...honest, burst: true });
+  found.push({
+    check: "strangers-others",
+    ...(caller.answer.status === 429
+      ? broken(`${witness.identity.name} is refused because strangers at the same address guessed`, [
+          ...sent.refused.slice(0, 1),
+          caller,
+        ])
+      : held("a proved caller is served while strangers are cut off", [caller])),
+  });
+  return found;
+}
+
+/** Wrong passwords for an account that does not exist, so that nobody is locked out. */
+async function signInBurst(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const limit = operation.limits[0] ?? { limit: 10, windowMs: 60_000 };
+  const count = burstSize(limit);
+  if (count > mostRequests)
+    return [
+      {
+        check: "sign-in",
+        ...notApplicable(`A limit of ${limit.limit} takes more requests to reach than a scan sends.`),
+      },
+    ];
+  const account = `pc-${context.random.text(10)}@example.com`;
+  const attempt = (index: number) => context.sessions.attempt(operation, account, `pc-wrong-${index}`);
+  const sent = await burst(context, attempt, count, limit.windowMs);
+  if (sent.refused.length > 0) {
+    return [
+      {
+        check: "sign-in",
+        ...held(
+          `guessing a password is cut off after ${sent.trials.length - sent.refused.length} tries`,
+          sent.refused.slice(0, 1),
+        ),
+      },
+      ...(await bypasses(context, attempt(count), "sign-in")),
+    ];
+  }
+  const changed = new Set(sent.trials.map((trial) => trial.answer.status)).size > 1;
+  if (changed)
+    return [
+      {
+        check: "sign-in",
+        ...held("guessing a password changes the answer after some tries (lock-out)", sent.trials.slice(-1)),
+      },
+    ];
+  return [
+    {
+      check: "sign-in",
+      ...broken(`${count} wrong passwords in a row are answered without any limit`, sent.trials.slice(-1)),
+    },
+  ];
+}
+
+async function assumedBurst(
+  context: ProbeContext,
+  operation: Operation,
+  limit: Limit,
+): Promise<readonly NamedOutcome[]> {
+  const [alice] = callersOf(context, operation);
+  if (alice === undefined) return [{ check: "caller", ...inconclusive("no identity may call it") }];
+  const honest = requestFor(operation, { as: alice });
+  const sent = await burst(context, () => honest, limit.limit, limit.windowMs);
+  if (sent.refused.length > 0)
+    return [
+      { check: "caller", ...held("there is a limit", sent.refused.slice(0, 1)) },
+      ...(await bypasses(context, honest, "caller")),
+    ];
+  return [
+    {
+      check: "caller",
+      ...inconclusive(
+        `${limit.limit} requests in a row meet no limit, and the description promises none`,
+        sent.trials.slice(-1),
+      ),
+    },
+  ];
+}
