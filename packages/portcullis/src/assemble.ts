@@ -35,7 +35,8 @@ export function assemblePlan(
     clock,
     hashing: runtime.hashing,
     randomBytes,
-    emit: (event) => recorder.record(event),
+    // Verifiers do not know which service they are part of.
+    emit: (event) => recorder.record({ ...event, service: config.name }),
     fetch: config.fetch ?? fetch,
   };
   const routes = declared.map((route, index) => planRoute(config, route, index));

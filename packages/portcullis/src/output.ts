@@ -115,7 +115,7 @@ export function shared(reason: string): EgressOptOut {
   return Object.freeze({ kind: "shared", reason });
 }
 
-/** Callers with one of these roles see every owner's objects, for this written reason. */
+/** Callers with one of these roles see every owner's objects, in their own tenant, for this written reason. */
 export function everyOwner(options: { readonly roles: readonly string[]; readonly reason: string }): EgressOptOut {
   return Object.freeze({ kind: "every-owner", roles: Object.freeze([...options.roles]), reason: options.reason });
 }

@@ -17,15 +17,7 @@ import type { ApiRates, PlannedLimit, Tariffs } from "./limits/tariffs.ts";
 import { parseRate } from "./limits/rate.ts";
 import { read, write } from "./limits/presets.ts";
 import type { ByRoleOutput, OutputRule } from "./output.ts";
-import type {
-  AccessPolicy,
-  ApiConfig,
-  InputPolicy,
-  Method,
-  PagePolicy,
-  RouteLimit,
-  RoutePolicy,
-} from "./policy.ts";
+import type { AccessPolicy, ApiConfig, InputPolicy, Method, PagePolicy, RouteLimit, RoutePolicy } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 
 /** An API's configuration made exact, once, before the first request. */

@@ -1,3 +1,4 @@
+import type { Credential } from "./credential.ts";
 import type { Problem } from "./environment.ts";
 import { isByRole } from "./lib/choose-output.ts";
 import { pageParameters } from "./lib/paging.ts";
@@ -139,8 +140,9 @@ function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
   }
 }
 
-function givesRoles(credential: { describe(): Readonly<Record<string, unknown>> }): boolean {
-  return credential.describe()["givesRoles"] === true;
+/** Tokens where the options say so; a session's own check says who the caller is, roles included. */
+function givesRoles(credential: Credential): boolean {
+  return credential.describe()["rolesFromToken"] === true || credential.protection === "sessions";
 }
 
 function inputPartProblems(route: RoutePlan, add: Add): void {

@@ -13,6 +13,7 @@ import type { RefusalCode } from "../refusal.ts";
 import { NodeArrival } from "./node-arrival.ts";
 import { openHealth } from "./node-health.ts";
 
+export { developmentCertificate } from "./development-certificate.ts";
 export { embeddedKeyStore } from "./embedded-key-store.ts";
 export { fileSink, standardOutputSink } from "./line-sinks.ts";
 

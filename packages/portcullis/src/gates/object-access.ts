@@ -3,7 +3,7 @@ import type { RouteGate } from "../gate.ts";
 import { chain } from "../lib/chain.ts";
 import { chooseOutput } from "../lib/choose-output.ts";
 import type { Reached } from "../lib/reach.ts";
-import { rolesWithin } from "../lib/reach.ts";
+import { isOfTenant, rolesWithin } from "../lib/reach.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { withinTime } from "../lib/within-time.ts";
 import type { EgressOptOut } from "../output.ts";
@@ -93,16 +93,13 @@ export const egress: RouteGate = (_api, route) => {
     const rule = chooseOutput(route, x);
     if (rule === undefined || !("kind" in rule)) return undefined;
     if (rule.kind === "view") {
-      if (isOptedOut(x, rule.optOut)) return undefined;
       const found = rule.at === undefined ? x.result : rule.at(x.result);
-      return Array.isArray(found)
-        ? everyOne(x, route, rule.resource, found)
-        : everyOne(x, route, rule.resource, [found]);
+      return everyOne(x, route, rule, Array.isArray(found) ? found : [found]);
     }
     if (rule.kind === "list") {
       const items = itemsOf(x.result);
       if (items === undefined) return new Refusal("undeclared-output", "the handler returned no list of items");
-      return isOptedOut(x, rule.optOut) ? undefined : everyOne(x, route, rule.resource, items);
+      return everyOne(x, route, rule, items);
     }
     return undefined;
   };
@@ -114,22 +111,25 @@ function mentionsResource(rule: RoutePlan["outputs"][number]["rule"]): boolean {
   return rule.kind === "view" || rule.kind === "list";
 }
 
-function isOptedOut(x: Exchange, optOut: EgressOptOut | undefined): boolean {
-  if (optOut === undefined) return false;
-  if (optOut.kind === "shared") return true;
-  const roles = x.caller?.roles ?? [];
-  return optOut.roles.some((role) => roles.includes(role));
+interface Declared {
+  readonly resource: AnyResource;
+  readonly optOut: EgressOptOut | undefined;
 }
 
-function everyOne(x: Exchange, route: RoutePlan, resource: AnyResource, objects: readonly unknown[]): Outcome {
+function everyOne(x: Exchange, route: RoutePlan, declared: Declared, objects: readonly unknown[]): Outcome {
+  const { resource, optOut } = declared;
+  if (optOut?.kind === "shared") return undefined;
+  const seesEveryOwner = optOut !== undefined && optOut.roles.some((role) => x.caller?.roles.includes(role) === true);
   const parent = parentReached(x, route, resource);
   for (const object of objects) {
     if (typeof object !== "object" || object === null) {
       return new Refusal("foreign-object", `a ${resource.name} in the answer is no object`);
     }
-    if (rolesWithin(resource, object, x.caller, parent) === undefined) {
-      return new Refusal("foreign-object", `a ${resource.name} in the answer is not the caller's`);
-    }
+    // Who may see every owner's objects still sees those of one tenant only.
+    const isWithin = seesEveryOwner
+      ? isOfTenant(resource, object, x.caller)
+      : rolesWithin(resource, object, x.caller, parent) !== undefined;
+    if (!isWithin) return new Refusal("foreign-object", `a ${resource.name} in the answer is not the caller's`);
   }
   return undefined;
 }

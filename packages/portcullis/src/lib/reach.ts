@@ -26,10 +26,7 @@ export function rolesWithin(
   parent: Reached | undefined,
 ): readonly string[] | undefined {
   const { rule } = resource;
-  if (rule.tenant !== undefined) {
-    const tenant = rule.tenant(object);
-    if (!isName(tenant) || caller === undefined || tenant !== caller.tenant) return undefined;
-  }
+  if (!isOfTenant(resource, object, caller)) return undefined;
   let reached = rule.shared !== undefined;
   const roles: string[] = [];
   if (caller !== undefined) {
@@ -46,6 +43,14 @@ export function rolesWithin(
     for (const role of parent.roles) roles.push(`${parent.resource.name}:${role}`);
   }
   return reached || roles.length > 0 ? roles : undefined;
+}
+
+/** Whether the object belongs to the caller's tenant; true where the resource knows no tenants. */
+export function isOfTenant(resource: AnyResource, object: unknown, caller: Caller | undefined): boolean {
+  const { rule } = resource;
+  if (rule.tenant === undefined) return true;
+  const tenant = rule.tenant(object);
+  return isName(tenant) && caller !== undefined && tenant === caller.tenant;
 }
 
 function isName(value: string | null | undefined): value is string {

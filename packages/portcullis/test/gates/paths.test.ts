@@ -1,10 +1,21 @@
 import type { ApiConfig, Listening } from "portcullis";
-import { anyCaller, answer, cursorPages, list, nothing, pages, publicAccess } from "portcullis";
+import {
+  anyCaller,
+  answer,
+  cursorPages,
+  everyOwner,
+  jwt,
+  list,
+  nothing,
+  pages,
+  publicAccess,
+  secret,
+} from "portcullis";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createCursors } from "../../src/lib/cursor.ts";
-import { testApi, token } from "../front-door.ts";
+import { jwtSecret, testApi, token } from "../front-door.ts";
 import { raw } from "../node/raw.ts";
 
 let open: Listening | undefined;
@@ -269,6 +280,40 @@ describe("egress", () => {
     }
     await open?.close();
     expect(test.events().filter((event) => event.code === "foreign-object")).toHaveLength(2);
+  });
+
+  it("lets whom the policy names see every owner's objects, and still one tenant only", async () => {
+    const test = testApi({
+      credentials: [
+        jwt({
+          issuer: "https://id.example",
+          audience: "https://api.example",
+          keys: secret(jwtSecret),
+          rolesFromToken: "roles",
+          tenant: (claims) => (typeof claims["tid"] === "string" ? claims["tid"] : undefined),
+        }),
+      ],
+    });
+    const row = test.api.resource("row", {
+      load: (): { id: string; ownerId: string; tenantId: string } | undefined => undefined,
+      owner: (one) => one.ownerId,
+      tenant: (one) => one.tenantId,
+    });
+    const View = z.strictObject({ id: z.string().max(5) });
+    const owners = everyOwner({ roles: ["admin"], reason: "support" });
+    const routeOf = (path: "GET /v1/own" | "GET /v1/all", tenantId: string): void =>
+      test.api.route({ path, access: anyCaller, output: list(View, row, { owners }), page: cursorPages() }, () => ({
+        items: [{ id: "1", ownerId: "bob", tenantId }],
+      }));
+    routeOf("GET /v1/own", "acme");
+    routeOf("GET /v1/all", "globex");
+    const { url } = await serve(test);
+    const as = async (roles: readonly string[]) => ({
+      headers: { authorization: `Bearer ${await token("alice", { roles, tid: "acme" })}` },
+    });
+    expect((await fetch(`${url}/v1/own`, await as(["admin"]))).status).toBe(200);
+    expect((await fetch(`${url}/v1/own`, await as([]))).status).toBe(500);
+    expect((await fetch(`${url}/v1/all`, await as(["admin"]))).status).toBe(500);
   });
 
   it("lets a handler set the headers it may and no others", async () => {
