@@ -15,7 +15,7 @@ const rows = [
     owasp: ["API2"],
     asvs: ["8.3.1"],
     priority: "critical",
-    sources: [],
+    sources: ["0.1", "0.2", "0.4", "0.5", "0.21", "1.2", "1.8", "1.11", "2.11"],
   },
   {
     id: "jwt",
@@ -28,7 +28,7 @@ const rows = [
     owasp: ["API2"],
     asvs: ["9.1", "9.2"],
     priority: "critical",
-    sources: [],
+    sources: ["0.10", "0.11", "0.12", "0.13", "0.21", "0.50", "1.2", "2.4", "3.4", "4.5", "4.6"],
   },
   {
     id: "api-keys",
@@ -41,7 +41,23 @@ const rows = [
     owasp: ["API2"],
     asvs: ["6.5"],
     priority: "high",
-    sources: [],
+    sources: [
+      "0.14",
+      "0.15",
+      "0.16",
+      "0.17",
+      "0.18",
+      "0.19",
+      "0.20",
+      "0.21",
+      "0.50",
+      "2.2",
+      "2.3",
+      "2.4",
+      "3.5",
+      "3.6",
+      "4.6",
+    ],
   },
   {
     id: "oauth",
@@ -54,7 +70,7 @@ const rows = [
     owasp: ["API2"],
     asvs: ["10.x"],
     priority: "high",
-    sources: [],
+    sources: ["3.3", "4.1", "4.2", "4.3"],
   },
   {
     id: "sessions",
@@ -67,7 +83,7 @@ const rows = [
     owasp: ["API2"],
     asvs: ["3.3", "6.3.8", "7.x"],
     priority: "high",
-    sources: [],
+    sources: ["0.3", "0.53", "1.1", "3.14", "4.3", "4.4", "4.6", "4.21"],
   },
   {
     id: "function-access",
@@ -79,7 +95,7 @@ const rows = [
     owasp: ["API5"],
     asvs: ["8.2.1"],
     priority: "critical",
-    sources: [],
+    sources: ["0.6", "0.18", "3.7", "3.8"],
   },
   {
     id: "object-access",
@@ -92,7 +108,7 @@ const rows = [
     owasp: ["API1"],
     asvs: ["8.2.2"],
     priority: "critical",
-    sources: [],
+    sources: ["0.6", "0.7", "0.8", "0.9", "1.3", "3.8", "4.13", "4.21"],
   },
   {
     id: "input",
@@ -105,7 +121,7 @@ const rows = [
     owasp: ["API3"],
     asvs: ["2.2"],
     priority: "critical",
-    sources: [],
+    sources: ["0.22", "0.23", "0.24", "1.4", "1.5", "1.9", "2.11", "3.12", "3.13", "4.9", "4.10", "4.11", "4.12"],
   },
   {
     id: "mass-assignment",
@@ -117,7 +133,7 @@ const rows = [
     owasp: ["API3"],
     asvs: ["15.3.3"],
     priority: "high",
-    sources: [],
+    sources: ["3.18", "4.10"],
   },
   {
     id: "output",
@@ -129,7 +145,7 @@ const rows = [
     owasp: ["API3"],
     asvs: ["15.3.1"],
     priority: "high",
-    sources: [],
+    sources: ["0.25", "2.9", "2.11", "3.17"],
   },
   {
     id: "injection",
@@ -141,7 +157,7 @@ const rows = [
     owasp: [],
     asvs: ["1.2.4"],
     priority: "critical",
-    sources: [],
+    sources: ["1.10", "2.10", "3.15"],
   },
   {
     id: "rate-limit",
@@ -154,7 +170,28 @@ const rows = [
     owasp: ["API4"],
     asvs: ["2.4.1", "6.3.1"],
     priority: "high",
-    sources: [],
+    sources: [
+      "0.27",
+      "0.28",
+      "0.29",
+      "0.30",
+      "0.31",
+      "0.32",
+      "0.33",
+      "0.34",
+      "0.35",
+      "1.6",
+      "2.1",
+      "2.5",
+      "2.6",
+      "2.11",
+      "3.9",
+      "3.10",
+      "3.11",
+      "3.13",
+      "4.7",
+      "4.8",
+    ],
   },
   {
     id: "body-size",
@@ -166,7 +203,7 @@ const rows = [
     owasp: ["API4"],
     asvs: [],
     priority: "medium",
-    sources: [],
+    sources: ["0.36", "0.37", "0.38"],
   },
   {
     id: "pagination",
@@ -179,7 +216,7 @@ const rows = [
     owasp: ["API4"],
     asvs: [],
     priority: "medium",
-    sources: [],
+    sources: ["3.27", "3.28"],
   },
   {
     id: "transport",
@@ -192,7 +229,7 @@ const rows = [
     owasp: ["API8"],
     asvs: ["3.4.1", "4.1.2", "12.x"],
     priority: "critical",
-    sources: [],
+    sources: ["0.39", "0.40", "0.45", "3.1", "3.2", "4.14", "4.15", "4.16", "4.17"],
   },
   {
     id: "host",
@@ -204,7 +241,7 @@ const rows = [
     owasp: [],
     asvs: ["4.1.3", "15.3.4"],
     priority: "medium",
-    sources: [],
+    sources: ["2.5", "3.9"],
   },
   {
     id: "cors",
@@ -217,7 +254,7 @@ const rows = [
     owasp: ["API8"],
     asvs: ["3.4.2"],
     priority: "high",
-    sources: [],
+    sources: ["0.42", "0.43", "0.45", "0.61", "3.19", "4.18", "4.19", "4.20"],
   },
   {
     id: "csrf",
@@ -230,7 +267,7 @@ const rows = [
     owasp: [],
     asvs: ["3.5.1"],
     priority: "high",
-    sources: [],
+    sources: ["0.44"],
   },
   {
     id: "security-headers",
@@ -243,7 +280,7 @@ const rows = [
     owasp: ["API8"],
     asvs: ["3.4"],
     priority: "medium",
-    sources: [],
+    sources: ["0.26", "0.40", "0.41", "0.61", "1.10", "1.11", "3.20", "3.21", "4.15", "4.22"],
   },
   {
     id: "canonical-request",
@@ -255,7 +292,7 @@ const rows = [
     owasp: [],
     asvs: ["1.1.1", "1.5.3", "4.2.1"],
     priority: "high",
-    sources: [],
+    sources: ["0.24", "4.12"],
   },
   {
     id: "errors",
@@ -268,7 +305,7 @@ const rows = [
     owasp: ["API8"],
     asvs: ["16.5"],
     priority: "medium",
-    sources: [],
+    sources: ["0.23", "0.51", "0.52", "1.7", "2.7", "3.16", "3.34", "4.21"],
   },
   {
     id: "webhook-receive",
@@ -281,7 +318,7 @@ const rows = [
     owasp: [],
     asvs: ["4.1.5"],
     priority: "high",
-    sources: [],
+    sources: ["0.46", "0.47", "0.48", "0.50", "2.8"],
   },
   {
     id: "webhook-send",
@@ -294,7 +331,7 @@ const rows = [
     owasp: ["API7"],
     asvs: [],
     priority: "medium",
-    sources: [],
+    sources: ["0.47", "0.49", "0.50"],
   },
   {
     id: "audit",
@@ -307,7 +344,7 @@ const rows = [
     owasp: [],
     asvs: ["16.2", "16.3"],
     priority: "high",
-    sources: [],
+    sources: ["0.51", "0.54", "0.55", "0.56", "1.7", "2.7", "3.22", "3.23", "3.24", "3.34", "4.23", "4.24", "4.25"],
   },
   {
     id: "alerts",
@@ -320,7 +357,7 @@ const rows = [
     owasp: [],
     asvs: ["16.3.3"],
     priority: "medium",
-    sources: [],
+    sources: ["0.57", "3.29", "3.30", "3.31", "3.32", "3.33", "4.26"],
   },
   {
     id: "versioning",
@@ -333,7 +370,7 @@ const rows = [
     owasp: ["API9"],
     asvs: [],
     priority: "medium",
-    sources: [],
+    sources: ["3.25", "3.26", "4.19"],
   },
   {
     id: "exposure",
@@ -345,7 +382,7 @@ const rows = [
     owasp: ["API9"],
     asvs: ["13.4", "14.2.1"],
     priority: "high",
-    sources: [],
+    sources: ["0.61", "2.3"],
   },
   {
     id: "idempotency",
