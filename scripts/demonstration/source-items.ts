@@ -1,0 +1,66 @@
+import type { ScanResult, VerdictKind } from "@portcullis/scan";
+import { checklist } from "portcullis/checklist";
+import { coverageItems, sourceLists } from "../coverage-items.ts";
+import type { CoverageItem } from "../coverage-items.ts";
+import type { Colors } from "./colors.ts";
+
+/**
+ * The five source checklists, item by item: how the protections that answer an item stood up in the protected and in the
+ * unprotected API. What is planned gets no tick, and neither does what could not be decided.
+ *
+ * @param width  columns of the terminal; two items stand beside each other from 120 on
+ */
+export function sourceItems(good: ScanResult, bad: ScanResult, colors: Colors, width: number): string {
+  const columns = width >= 120 ? 2 : 1;
+  const cellWidth = Math.floor(width / columns) - 2;
+  const legend = `${colors.green("✓")} held  ${colors.red("✗")} broken  ${colors.yellow("?")} undecided  ≈ done otherwise, see docs/coverage.md  ○ planned`;
+  const lines = [colors.dim("left: protected · right: unprotected · ") + legend];
+  for (const { list, title } of sourceLists) {
+    const items = coverageItems.filter(({ item }) => item.startsWith(`${list}.`));
+    const cells = items.map((item) => cellOf(item, good, bad, colors, cellWidth));
+    lines.push("", colors.bold(`${list}  ${title}`));
+    const rows = Math.ceil(cells.length / columns);
+    for (let row = 0; row < rows; row++) {
+      const left = cells[row];
+      const right = cells[row + rows];
+      if (left === undefined) continue;
+      const gap = " ".repeat(Math.max(1, cellWidth - left.width + 2));
+      lines.push(columns === 1 || right === undefined ? left.text : `${left.text}${gap}${right.text}`);
+    }
+  }
+  return lines.join("\n");
+}
+
+interface Cell {
+  readonly text: string;
+  readonly width: number;
+}
+
+function cellOf(item: CoverageItem, good: ScanResult, bad: ScanResult, colors: Colors, width: number): Cell {
+  const says = clip(item.says, width - 10);
+  const number = item.item.padEnd(5);
+  const isOpen = item.state === "planned" || item.state === "otherwise";
+  const mark = item.state === "planned" ? "○" : "≈";
+  const ticks = isOpen
+    ? colors.dim(`${mark}  `)
+    : `${tick(standing(item.item, good), colors)} ${tick(standing(item.item, bad), colors)}`;
+  return { text: `${ticks} ${colors.dim(number)}${isOpen ? colors.dim(says) : says}`, width: 4 + 5 + says.length };
+}
+
+/** The worst verdict among the protections that answer an item; what no probe can see counts as built. */
+function standing(item: string, result: ScanResult): VerdictKind {
+  const answering = checklist.filter((row) => row.sources.includes(item)).map((row) => row.id);
+  const verdicts = result.protections.filter((one) => answering.includes(one.protection)).map((one) => one.verdict);
+  return (["broken", "inconclusive", "held"] as const).find((kind) => verdicts.includes(kind)) ?? "not-applicable";
+}
+
+function tick(verdict: VerdictKind, colors: Colors): string {
+  if (verdict === "broken") return colors.red("✗");
+  if (verdict === "inconclusive") return colors.yellow("?");
+  // A gate that cannot be seen from outside, such as audit, is held by the library's own tests.
+  return verdict === "held" ? colors.green("✓") : colors.dim("·");
+}
+
+function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`;
+}

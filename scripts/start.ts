@@ -1,0 +1,146 @@
+/**
+ * `./start`: the whole loop on the reference API. Boots it twice, protected and the way the usual samples are written,
+ * attacks both with the prover, shows the results beside each other, and keeps the protected one running to be tried.
+ * `./start --check` does the same, leaves nothing running, and exits 0 only if everything is as it should be.
+ */
+import { writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { scan } from "@portcullis/scan";
+import type { ScanResult } from "@portcullis/scan";
+import { colorsFor } from "./demonstration/colors.ts";
+import { lackingProtections } from "./demonstration/expected.ts";
+import { showProgress } from "./demonstration/progress.ts";
+import { countsOf, sideBySide } from "./demonstration/side-by-side.ts";
+import { sourceItems } from "./demonstration/source-items.ts";
+import type { Demonstration, DemonstrationTarget } from "./demonstration/targets.ts";
+import { startTargets } from "./demonstration/targets.ts";
+
+const usage = `Usage: ./start [--check] [--port <port>]
+       ./start scan <url> [options]       attack an API of yours; ./start scan --help
+       ./start manifest <module>          write an API's manifest`;
+
+const root = resolve(import.meta.dirname, "..");
+const folder = join(root, ".portcullis");
+
+const options = readArguments();
+const isTerminal = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
+const colors = colorsFor(isTerminal);
+const width = process.stdout.columns ?? 120;
+
+const demonstration = await boot(options.check ? 0 : options.port);
+const { protectedTarget, unprotectedTarget } = demonstration;
+say(colors.bold("Portcullis: one API, twice, under the same attack"));
+say(`  protected    ${protectedTarget.url}  ${colors.dim("one policy per route, behind the gates")}`);
+say(`  unprotected  ${unprotectedTarget.url}  ${colors.dim("the same routes, as the usual samples write them")}`);
+say("");
+
+let good: ScanResult;
+let bad: ScanResult;
+const progress = showProgress(["protected", "unprotected"], process.stderr);
+try {
+  [good, bad] = await Promise.all([prove(protectedTarget, protectedTarget.ca), prove(unprotectedTarget)]);
+} catch (error) {
+  progress.end();
+  await closeAll(demonstration);
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(3);
+}
+progress.end();
+
+say(colors.bold("The five source checklists, item by item"));
+say(sourceItems(good, bad, colors, width));
+say("");
+say(sideBySide(good, bad, colors, width));
+say("");
+const evidence = [good, bad].map((result, index) => {
+  const path = join(folder, index === 0 ? "protected.json" : "unprotected.json");
+  writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
+  return relative(process.cwd(), path);
+});
+say(`Evidence: ${evidence.join(", ")} ${colors.dim(`(${good.requests + bad.requests} requests)`)}`);
+
+const missed = lackingProtections.filter(
+  (id) => bad.protections.find((one) => one.protection === id)?.verdict !== "broken",
+);
+const isAsItShouldBe = good.counts.broken === 0 && good.counts.inconclusive === 0 && missed.length === 0;
+if (missed.length > 0) say(colors.red(`Not found broken where it is: ${missed.join(", ")}`));
+
+await unprotectedTarget.close();
+if (options.check) {
+  await protectedTarget.close();
+  process.exitCode = isAsItShouldBe ? 0 : 1;
+} else {
+  keepRunning();
+}
+say(`protected: ${countsOf(good)} · unprotected: ${countsOf(bad)}`);
+
+async function prove(target: DemonstrationTarget, ca?: string): Promise<ScanResult> {
+  return scan({
+    url: target.url,
+    manifest: demonstration.manifest,
+    identities: target.identities,
+    accounts: target.accounts,
+    jwtKey: target.jwtKey,
+    seed: 1,
+    ...(ca === undefined ? {} : { ca }),
+    onProgress: (at) => progress.update(target.name, at),
+  });
+}
+
+/** Three lines to paste, and a graceful end. */
+function keepRunning(): void {
+  const ca = relative(process.cwd(), protectedTarget.caPath);
+  const { url, key } = protectedTarget;
+  const bearer = `-H "Authorization: Bearer ${key}"`;
+  say("");
+  say(`${colors.bold("Try it")} ${colors.dim("(the protected API runs until Ctrl-C)")}`);
+  say(colors.dim("# allowed: alice lists her projects"));
+  say(`curl --cacert ${ca} ${bearer} "${url}/v1/projects?limit=2"`);
+  say(colors.dim("# refused: nobody asks"));
+  say(`curl --cacert ${ca} "${url}/v1/projects?limit=2"`);
+  say(colors.dim("# limited: five in two seconds, then 429 with Retry-After"));
+  say(`for i in 1 2 3 4 5 6; do curl -i --cacert ${ca} ${bearer} ${url}/v1/reports/slow-export; done`);
+  say("");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      void protectedTarget.close();
+    });
+  }
+}
+
+async function boot(port: number): Promise<Demonstration> {
+  try {
+    return await startTargets(folder, port);
+  } catch (error) {
+    const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    console.error(inUse ? `Port ${port} is in use; free it, or say ./start --port <another>.` : error);
+    return process.exit(3);
+  }
+}
+
+async function closeAll(both: Demonstration): Promise<void> {
+  await Promise.all([both.protectedTarget.close(), both.unprotectedTarget.close()]);
+}
+
+function readArguments(): { readonly check: boolean; readonly port: number } {
+  try {
+    const { values } = parseArgs({
+      options: { check: { type: "boolean" }, port: { type: "string" }, help: { type: "boolean", short: "h" } },
+    });
+    if (values.help === true) {
+      console.log(usage);
+      return process.exit(0);
+    }
+    const port = Number(values.port ?? 8443);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error("--port is a number from 1 to 65535");
+    return { check: values.check === true, port };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    return process.exit(3);
+  }
+}
+
+function say(text: string): void {
+  console.log(text);
+}
