@@ -49,8 +49,11 @@ export const host: ArrivalGate = (api) => {
     if (sent === undefined || sent === "") return new Refusal("unknown-host", "no Host");
     x.host = sent;
     if (exact.has(sent)) return undefined;
-    const { host: bare } = splitHost(sent);
-    if (anyPort.has(bare)) return undefined;
+    const { host: bare, port } = splitHost(sent);
+    if (anyPort.has(bare) && anyPortNumber.test(port)) return undefined;
     return new Refusal("unknown-host", "Host is not configured");
   };
 };
+
+/** "localhost:3000, evil.example" is localhost with something behind it that is no port. */
+const anyPortNumber = /^\d{0,5}$/;

@@ -89,6 +89,18 @@ describe("transport and host behind a proxy", () => {
     expect(await ask("api.example.com.evil.example")).toBe(421);
     expect(await ask("evil.example")).toBe(421);
   });
+
+  it("takes a loopback name with any port, and with nothing else behind it", async () => {
+    const { port } = await serve(testApi());
+    const ask = async (host: string): Promise<number> =>
+      (await raw(port, `GET /v1/open HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status;
+    expect(await ask("localhost:3000")).toBe(200);
+    expect(await ask("localhost:3000, evil.example")).toBe(421);
+    expect(await ask("localhost:3000/@evil.example")).toBe(421);
+    expect(await ask("localhost:evil.example")).toBe(421);
+    expect(await ask("localhost:3000:80")).toBe(421);
+    expect(await ask("localhost:300000")).toBe(421);
+  });
 });
 
 describe("versioning", () => {
