@@ -10,7 +10,7 @@ import type { Redactor } from "./redact.ts";
 import { requestFor, withCredential } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import type { Sessions } from "./sign-in.ts";
-import { isGone, isSafe, type Operation, pathParameters, type Target } from "./target.ts";
+import { isGone, isSafe, type Operation, pathParameters, type Target, tightLimit } from "./target.ts";
 import { validValue } from "./values.ts";
 
 /** Everything a probe works with. */
@@ -185,7 +185,7 @@ async function findWitness(context: ProbeContext): Promise<Witness> {
       isSafe(operation) &&
       operation.access.kind === "caller" &&
       !isGone(operation, now) &&
-      operation.limits.length === 0,
+      tightLimit(operation, 60) === undefined,
   );
   const items = new Set(objects.kinds.map((kind) => kind.read));
   const ranked = [

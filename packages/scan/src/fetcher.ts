@@ -4,7 +4,8 @@ import { hostOf, portOf } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { answerOf, headerOf, noAnswer } from "./answer.ts";
 import type { Header, Identity } from "./identities.ts";
-import type { Pacer } from "./pace.ts";
+import { parseJson, textAt } from "./json.ts";
+import type { Pacer, Reservation } from "./pace.ts";
 import { type Conversation, converse, type Wire } from "./raw.ts";
 import { BudgetSpent, ScanError } from "./scan-error.ts";
 import type { Operation, Policy } from "./target.ts";
@@ -89,16 +90,18 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     // Before proof a failure counts against the address, after it against the caller.
     const failureKey = caller === undefined || outgoing.operation === undefined ? "failures" : `failures ${caller}`;
     if (caller !== undefined) declareCaller(pacer, policy, caller);
-    const reservation = await pacer.reserve(failureKey);
+    const routes = routeKeys(pacer, outgoing);
+    const reservations: Reservation[] = [];
     let counted = false;
     try {
-      await pacer.take(["all", caller === undefined ? "address" : `caller ${caller}`, ...routeKeys(pacer, outgoing)]);
+      for (const key of [failureKey, ...routes.failures]) reservations.push(await pacer.reserve(key));
+      await pacer.take(["all", caller === undefined ? "address" : `caller ${caller}`, ...routes.requests]);
       count();
       const answer = await once(outgoing);
       counted = failures.has(answer.status);
       return answer;
     } finally {
-      reservation.settle(counted);
+      for (const reservation of reservations) reservation.settle(counted);
     }
   }
 
@@ -239,26 +242,37 @@ function declareLimits(pacer: Pacer, policy: Policy): void {
   pacer.declare("address", limits.address ?? (described ? { limit: 1000, windowMs: 1000 } : unknown));
   const all = limits.wideAddress ?? limits.global;
   if (all !== undefined) pacer.declare("all", all);
-  if (limits.failures !== undefined) pacer.declare("failures", limits.failures);
+  if (limits.failures !== undefined) pacer.declare("failures", limits.failures, "count");
 }
 
 function declareCaller(pacer: Pacer, policy: Policy, caller: string): void {
   const { limits } = policy;
   const described = Object.keys(limits).length > 0;
   pacer.declare(`caller ${caller}`, limits.caller ?? { limit: described ? 1000 : 120, windowMs: 1000 });
-  if (limits.failures !== undefined) pacer.declare(`failures ${caller}`, limits.failures);
+  if (limits.failures !== undefined) pacer.declare(`failures ${caller}`, limits.failures, "count");
 }
 
-/** Limits of the route, one bucket per caller, or one for everybody where it counts by address or by an input field. */
-function routeKeys(pacer: Pacer, outgoing: Outgoing): readonly string[] {
+/** Limits of the route: one bucket per caller, per value of an input field, or one for everybody at this address. */
+function routeKeys(pacer: Pacer, outgoing: Outgoing): { requests: readonly string[]; failures: readonly string[] } {
+  const keys: { requests: string[]; failures: string[] } = { requests: [], failures: [] };
   const { operation } = outgoing;
-  if (operation === undefined) return [];
-  return operation.limits.map((limit, index) => {
-    const who = limit.by === "caller" ? (outgoing.as?.name ?? "") : limit.by;
-    const key = `route ${operation.id} ${index} ${who}`;
-    pacer.declare(key, limit);
-    return key;
-  });
+  for (const [index, limit] of (operation?.limits ?? []).entries()) {
+    const who =
+      limit.by === "caller"
+        ? (outgoing.as?.name ?? "")
+        : limit.by.startsWith("body.")
+          ? fieldOf(outgoing, limit.by.slice(5))
+          : "";
+    const key = `route ${operation?.id ?? ""} ${index} ${who}`;
+    pacer.declare(key, limit, limit.counts === "failures" ? "count" : "rate");
+    keys[limit.counts].push(key);
+  }
+  return keys;
+}
+
+function fieldOf(outgoing: Outgoing, name: string): string {
+  const body = typeof outgoing.body === "string" ? parseJson(outgoing.body) : undefined;
+  return textAt(body, name) ?? "";
 }
 
 function certificateProblem(error: NodeJS.ErrnoException): string | undefined {

@@ -4,7 +4,7 @@ import type { Outgoing } from "./fetcher.ts";
 import type { Kind } from "./kinds.ts";
 import { bodyOf, requestFor } from "./requests.ts";
 import { propertiesOf } from "./schema.ts";
-import { isGone, type Operation } from "./target.ts";
+import { isGone, type Operation, tightLimit } from "./target.ts";
 
 /** A write with a body that an honest caller could send again and again. */
 export interface HonestWrite {
@@ -51,23 +51,17 @@ export async function honestWrite(
   return { outgoing: requestFor(operation, { as: owner, params: thing.params, body }), sent: () => {} };
 }
 
-/** Why an operation's own limits leave no room for that many requests within a few seconds; undefined where they do. */
-export function tightLimit(operation: Operation, requests: number): string | undefined {
-  for (const limit of operation.limits) {
-    const withinTenSeconds = limit.limit * Math.max(1, 10_000 / limit.windowMs);
-    if (withinTenSeconds * 0.8 < requests) {
-      return `Its limit of ${limit.limit} per ${limit.windowMs / 1000} s leaves no room for the requests this takes.`;
-    }
-  }
-  return undefined;
-}
-
 /** A creation that leaves little behind: a kind without a parent, the first identity's. */
 export function plainCreation(context: ProbeContext): (Kind & { readonly create: Operation }) | undefined {
   const now = context.now();
   for (const kind of context.objects.kinds) {
     const { create } = kind;
-    if (kind.parent === undefined && create?.body !== undefined && create.limits.length === 0 && !isGone(create, now))
+    if (
+      kind.parent === undefined &&
+      create?.body !== undefined &&
+      tightLimit(create, 40) === undefined &&
+      !isGone(create, now)
+    )
       return { ...kind, create };
   }
   return undefined;

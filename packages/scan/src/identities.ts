@@ -18,6 +18,8 @@ export interface Identity {
   /** Name of the cookie, where it is one. */
   readonly cookie: string | undefined;
   readonly roles: readonly string[];
+  /** Headers that travel with every honest request of it, as a browser's do with a cookie; none by default. */
+  readonly along?: readonly Header[];
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import SwaggerParser from "@apidevtools/swagger-parser";
-import { isRecord, type JsonRecord, numberAt, parseJson, recordAt, textAt, textsAt } from "./json.ts";
+import { isRecord, type JsonRecord, listAt, numberAt, parseJson, recordAt, textAt, textsAt } from "./json.ts";
 import { readOperations } from "./operations.ts";
 import { ScanError } from "./scan-error.ts";
 import type { CredentialKind, Limit, Policy, ResourcePolicy, Target } from "./target.ts";
@@ -159,8 +159,8 @@ function readCredential(entry: unknown): readonly CredentialKind[] {
       prefix: textAt(entry, "prefix"),
       issuer: textAt(entry, "issuer"),
       audience: textsAt(entry, "audience"),
-      algorithms: textsAt(entry, "algorithms"),
-      types: textsAt(entry, "types"),
+      algorithms: listAt(entry, "keys").flatMap((key) => textAt(key, "algorithm") ?? []),
+      types: textsAt(entry, "typ"),
       maxAgeSeconds: numberAt(entry, "maxAgeSeconds"),
     },
   ];

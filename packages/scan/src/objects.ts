@@ -3,6 +3,7 @@ import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
 import { isRecord } from "./json.ts";
+import { honestBody, namesPerson } from "./bodies.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
@@ -61,8 +62,8 @@ export interface ObjectsOptions {
   readonly send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>;
   readonly random: Random;
   readonly runId: string;
-  /** A known value for a member or parameter of this name that names a person. */
-  readonly person: (name: string, owner: Identity) => string | undefined;
+  /** The account of somebody else than the owner, for members and parameters that name a person. */
+  readonly person: (owner: Identity) => string | undefined;
 }
 
 export function createObjects(options: ObjectsOptions): Objects {
@@ -76,10 +77,7 @@ export function createObjects(options: ObjectsOptions): Objects {
   function creation(kind: Kind, owner: Identity, within: Thing | undefined, mark: string): Outgoing {
     const { create } = kind;
     if (create === undefined) throw new Unreachable(`nothing creates a ${kind.name}`);
-    const body =
-      create.body === undefined
-        ? undefined
-        : validValue(create.body.schema, { random, canary: mark, known: (name) => options.person(name, owner) });
+    const body = honestBody(create, { random, canary: mark, person: () => options.person(owner) });
     return requestFor(create, { as: owner, params: within?.params ?? {}, body });
   }
 
@@ -129,7 +127,8 @@ export function createObjects(options: ObjectsOptions): Objects {
         const kind = kindAt(kinds, operation.path, name);
         const schema = operation.parameters.find((entry) => entry.in === "path" && entry.name === name)?.schema ?? {};
         if (kind === undefined) {
-          const value = options.person(name, owner) ?? validValue(schema, { random }, name);
+          const person = namesPerson(name) ? options.person(owner) : undefined;
+          const value = person ?? validValue(schema, { random }, name);
           params[name] = String(value);
           continue;
         }

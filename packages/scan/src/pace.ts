@@ -7,7 +7,7 @@ import type { Limit } from "./target.ts";
  */
 export interface Pacer {
   /** Declares a limit under a name; declaring it again changes nothing. */
-  declare(name: string, limit: Limit): void;
+  declare(name: string, limit: Limit, kind?: keyof typeof shares): void;
   /**
    * Waits until all named limits have room, then counts against them. Names nobody declared are free.
    *
@@ -25,8 +25,8 @@ export interface Reservation {
   settle(counted: boolean): void;
 }
 
-/** Share of a declared limit the scan uses. */
-const share = 0.85;
+/** Share of a declared limit the scan uses: rates with room for a burst's jitter, counted failures almost all. */
+const shares = { rate: 0.85, count: 0.97 };
 
 /** A sliding window may be cut into parts, the oldest of which counts whole; 5 % covers 20 parts and more. */
 const stretch = 1.05;
@@ -58,9 +58,9 @@ export function createPacer(maxWaitMs: number, now: () => number = () => perform
   }
 
   return {
-    declare(name, limit) {
+    declare(name, limit, kind = "rate") {
       if (windows.has(name)) return;
-      const cap = Math.max(1, Math.floor(limit.limit * share));
+      const cap = Math.max(1, Math.floor(limit.limit * shares[kind]));
       windows.set(name, { cap, windowMs: limit.windowMs * stretch, times: [], held: 0 });
     },
     take: (names) => pass(names, (entry, at) => entry.times.push(at)),

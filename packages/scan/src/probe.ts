@@ -12,6 +12,11 @@ import type { VerdictKind } from "./verdict.ts";
 export interface Probe {
   readonly id: ProtectionId;
   /**
+   * When its checks run. `crowding`: one by one after all others, because they fill collections up. `limits`: last of all
+   * and after everything was deleted, because they use limits up. Default: among all others, several at a time.
+   */
+  readonly phase?: "crowding" | "limits";
+  /**
    * What it would do to this target: one entry per check, each with what it runs or why it does not apply. Nothing is
    * sent while planning.
    */

@@ -34,7 +34,7 @@ export function requestFor(operation: Operation, filling: Filling): Outgoing {
   const query = new URLSearchParams(filling.query).toString();
   const body = bodyText(filling.body);
   const own: Header[] = [];
-  if (filling.as !== undefined) own.push(filling.as.header);
+  if (filling.as !== undefined) own.push(filling.as.header, ...(filling.as.along ?? []));
   if (body !== undefined) own.push(["content-type", operation.body?.mediaType ?? "application/json"]);
   const replaced = new Set((filling.headers ?? []).map(([name]) => name.toLowerCase()));
   const headers = [...own.filter(([name]) => !replaced.has(name)), ...(filling.headers ?? [])];
@@ -57,8 +57,8 @@ function bodyText(body: unknown): string | undefined {
 /** The same request with another credential, or without one. It counts as anonymous. */
 export function withCredential(outgoing: Outgoing, credential: Header | undefined, label: string): Outgoing {
   const { as, ...rest } = outgoing;
-  const old = as?.header[0];
-  const headers = outgoing.headers.filter(([name]) => name !== old);
+  const replaced = new Set([as?.header[0], credential?.[0]]);
+  const headers = outgoing.headers.filter(([name]) => !replaced.has(name));
   return { ...rest, headers: credential === undefined ? headers : [credential, ...headers], label };
 }
 

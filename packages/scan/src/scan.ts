@@ -1,27 +1,28 @@
 import { checklist, type ProtectionId } from "portcullis/checklist";
 import { hostOf, isLoopbackName } from "./address.ts";
-import { isSuccess } from "./answer.ts";
-import { createContext, type ProbeContext, subjectIn, takes } from "./context.ts";
-import { exchangeOf, type Leg, type Trial } from "./exchange.ts";
+import { createContext, type ProbeContext } from "./context.ts";
+import type { Leg, Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
 import { type Identity, subjectOf } from "./identities.ts";
 import { kindsOf } from "./kinds.ts";
 import { type Description, readTarget } from "./manifest.ts";
 import { createObjects } from "./objects.ts";
 import { createPacer } from "./pace.ts";
-import { isSelected, type LedgerEntry, ledgerOf, type PlannedCheck, plan, type Selection } from "./plan.ts";
-import type { NamedOutcome, Outcome } from "./probe.ts";
+import { isSelected, type LedgerEntry, ledgerOf, plan, type Selection } from "./plan.ts";
 import { seeded } from "./random.ts";
+import { recogniseIdentities } from "./recognise.ts";
 import { createRedactor } from "./redact.ts";
-import { requestFor } from "./requests.ts";
-import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
+import { type Progress, runChecks } from "./run.ts";
+import { ScanError } from "./scan-error.ts";
 import { type Account, createSessions } from "./sign-in.ts";
-import { isGone, pathParameters, type Target } from "./target.ts";
+import type { Target } from "./target.ts";
 import { countVerdicts, fold, type ProtectionResult, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
 
 export type { Exchange } from "./exchange.ts";
 export { identityOf, type Identity, parseIdentity, parseRoles } from "./identities.ts";
+export type { Description } from "./manifest.ts";
 export type { LedgerEntry } from "./plan.ts";
+export type { Progress } from "./run.ts";
 export { ScanError } from "./scan-error.ts";
 export type { Account } from "./sign-in.ts";
 export type { ProtectionResult, Verdict, VerdictKind } from "./verdict.ts";
@@ -48,17 +49,6 @@ export interface ScanOptions extends Selection {
   readonly maxWaitMs?: number;
   /** Called after every check. */
   readonly onProgress?: (progress: Progress) => void;
-}
-
-/** How far a scan has come. */
-export interface Progress {
-  readonly done: number;
-  readonly total: number;
-  readonly requests: number;
-  readonly protection: ProtectionId;
-  readonly check: string;
-  readonly operation: string | undefined;
-  readonly verdict: VerdictKind;
 }
 
 /** What a scan found. It holds no secret. */
@@ -89,9 +79,6 @@ export interface ScanResult {
   readonly exitCode: 0 | 1 | 2;
 }
 
-/** Checks that run at the same time. */
-const lanes = 6;
-
 /**
  * Attacks every protection an API promises and says of each whether it is broken, held, or could not be decided.
  *
@@ -116,9 +103,8 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   try {
     const context = await prepare(options, target, fetcher, seed);
     const planned = plan(context, options);
-    const verdicts = await runAll(context, planned, options.onProgress);
-    const late = await livenessOf(context, verdicts.list);
-    const protections = checklist.map(({ id }) => resultOf(id, late, options));
+    const { verdicts, leftovers } = await runChecks(context, planned, options.onProgress);
+    const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
     return {
       target: { url: url.origin, name: target.name, source: target.source, operations: target.operations.length },
@@ -130,9 +116,9 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
       assumptions: target.assumptions,
       protections,
       counts,
-      verdicts: late,
-      ledger: ledgerOf(target, late, options),
-      leftovers: verdicts.leftovers,
+      verdicts,
+      ledger: ledgerOf(target, verdicts, options),
+      leftovers,
       exitCode: counts.broken > 0 ? 1 : counts.inconclusive > 0 ? 2 : 0,
     };
   } finally {
@@ -195,6 +181,7 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
     send,
     subjects,
     sessions: createSessions({
+      url: fetcher.url,
       target,
       identities: options.identities,
       accounts: options.accounts ?? [],
@@ -208,162 +195,11 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
       send,
       random: random.fork("objects"),
       runId: random.text(6),
-      person(name, owner) {
-        if (!/(?:user|member|account)_?id$/i.test(name)) return undefined;
+      person(owner) {
         const others = options.identities.filter((identity) => identity.name !== owner.name);
         return others.map(subject).find((account) => account !== undefined && account !== subject(owner));
       },
     }),
-  });
-}
-
-/**
- * Makes sure that every credential is accepted somewhere, since a scan with a dead one would call everything held, and
- * learns which account it is.
- */
-async function recogniseIdentities(
-  target: Target,
-  identities: readonly Identity[],
-  send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>,
-  now: number,
-): Promise<ReadonlyMap<string, string>> {
-  const subjects = new Map<string, string>();
-  const reads = target.operations.filter(
-    (operation) =>
-      operation.method === "GET" &&
-      operation.access.kind !== "public" &&
-      !isGone(operation, now) &&
-      pathParameters(operation.path).length === 0 &&
-      operation.limits.length === 0 &&
-      !operation.parameters.some((parameter) => parameter.required),
-  );
-  const own = reads.filter((operation) => /\/(?:me|self|profile|account|user|whoami|session)$/i.test(operation.path));
-  for (const identity of identities) {
-    const candidates = [...own, ...reads.filter((operation) => !own.includes(operation))].filter((operation) =>
-      takes(operation, identity, target),
-    );
-    let refusal: Trial | undefined;
-    let accepted = candidates.length === 0;
-    for (const operation of candidates.slice(0, 6)) {
-      const trial = await send("positive", requestFor(operation, { as: identity }));
-      if (!isSuccess(trial.answer)) {
-        refusal ??= trial;
-        continue;
-      }
-      accepted = true;
-      const account = own.includes(operation) ? subjectIn(trial.answer) : undefined;
-      if (account !== undefined) subjects.set(identity.name, account);
-      break;
-    }
-    if (!accepted && refusal !== undefined) {
-      throw new ScanError(
-        `${identity.name}'s credential is refused everywhere: ${refusal.outgoing.method} ${refusal.outgoing.target} answered ${refusal.answer.status}`,
-      );
-    }
-  }
-  return subjects;
-}
-
-async function runAll(
-  context: ProbeContext,
-  planned: readonly PlannedCheck[],
-  onProgress: ScanOptions["onProgress"],
-): Promise<{ list: readonly Verdict[]; leftovers: readonly string[] }> {
-  const results = new Map<PlannedCheck, readonly Verdict[]>();
-  let done = 0;
-  const run = async (entry: PlannedCheck) => {
-    const verdicts = await verdictsOf(context, entry);
-    results.set(entry, verdicts);
-    done += 1;
-    const worst = fold(entry.probe.id, verdicts).verdict;
-    onProgress?.({
-      done,
-      total: planned.length,
-      requests: context.fetcher.sent,
-      protection: entry.probe.id,
-      check: entry.check.check,
-      operation: entry.check.operation?.id,
-      verdict: worst,
-    });
-  };
-  const isLimiter = (entry: PlannedCheck) => entry.probe.id === "rate-limit";
-  const queue = planned.filter((entry) => !isLimiter(entry));
-  let failed: unknown;
-  await Promise.all(
-    Array.from({ length: lanes }, async () => {
-      for (let entry = queue.shift(); entry !== undefined && failed === undefined; entry = queue.shift()) {
-        await run(entry).catch((error: unknown) => {
-          failed ??= error;
-        });
-      }
-    }),
-  );
-  // Cleaning up needs the limits that the last probes use up.
-  const leftovers = failed instanceof ScanError ? [] : await context.objects.cleanUp();
-  if (failed !== undefined) throw failed;
-  for (const entry of planned.filter(isLimiter)) await run(entry);
-  return { list: planned.flatMap((entry) => results.get(entry) ?? []), leftovers };
-}
-
-async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck): Promise<readonly Verdict[]> {
-  const base = {
-    protection: probe.id,
-    check: check.check,
-    ...(check.operation === undefined ? {} : { operation: check.operation.id }),
-  };
-  if ("notApplicable" in check) {
-    return [{ ...base, verdict: "not-applicable", why: check.notApplicable, evidence: [] }];
-  }
-  let outcomes: readonly (Outcome | NamedOutcome)[];
-  try {
-    const found = await check.run();
-    outcomes = isList(found) ? found : [found];
-  } catch (error) {
-    if (!(error instanceof Unreachable || error instanceof BudgetSpent)) throw error;
-    outcomes = [{ verdict: "inconclusive", why: error.message, trials: [] }];
-  }
-  return outcomes.map((found) => ({
-    ...base,
-    ...("check" in found ? { check: found.check } : {}),
-    verdict: found.verdict,
-    why: sentence(context.redactor.apply(found.why)),
-    evidence: found.trials.map((trial) => exchangeOf(trial, context.redactor)),
-  }));
-}
-
-function isList(found: Outcome | readonly NamedOutcome[]): found is readonly NamedOutcome[] {
-  return Array.isArray(found);
-}
-
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
-}
-
-/** A credential that died during the scan makes every refusal it got worthless. */
-async function livenessOf(context: ProbeContext, verdicts: readonly Verdict[]): Promise<readonly Verdict[]> {
-  const dead = new Set<string>();
-  for (const identity of context.identities) {
-    const operation = context.target.operations.find(
-      (entry) =>
-        entry.method === "GET" &&
-        entry.access.kind === "caller" &&
-        entry.access.roles.length === 0 &&
-        entry.limits.length === 0 &&
-        !isGone(entry, context.now()) &&
-        pathParameters(entry.path).length === 0 &&
-        takes(entry, identity, context.target) &&
-        !entry.parameters.some((parameter) => parameter.required),
-    );
-    if (operation === undefined) continue;
-    const { answer } = await context.send("positive", requestFor(operation, { as: identity }));
-    if (answer.status === 401 || answer.status === 403) dead.add(identity.name);
-  }
-  if (dead.size === 0) return verdicts;
-  return verdicts.map((verdict) => {
-    const name = verdict.evidence.find((exchange) => exchange.leg === "attack" && dead.has(exchange.as))?.as;
-    if (verdict.verdict !== "held" || name === undefined) return verdict;
-    return { ...verdict, verdict: "inconclusive", why: `${name}'s credential stopped working during the scan.` };
   });
 }
 

@@ -1,3 +1,4 @@
+import { sameOrigin } from "./browser.ts";
 import { type Answer, headersOf, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
@@ -26,7 +27,7 @@ export interface Sessions {
   /** The one that ends it. */
   readonly end: Operation | undefined;
   readonly accounts: readonly Account[];
-  /** A sign-in request with any name and password. */
+  /** A sign-in request with any name and password, from the API's own page unless other headers are given. */
   attempt(operation: Operation, user: string, password: string, headers?: Outgoing["headers"]): Outgoing;
   /**
    * A caller proved by cookie: given with --as, or signed in once with the first account and then remembered.
@@ -39,6 +40,7 @@ export interface Sessions {
 }
 
 export function createSessions(options: {
+  readonly url: URL;
   readonly target: Target;
   readonly identities: readonly Identity[];
   readonly accounts: readonly Account[];
@@ -50,8 +52,14 @@ export function createSessions(options: {
   const { target, accounts, redactor, random } = options;
   const live = target.operations.filter((operation) => !isGone(operation, options.now));
   const signIns = live.filter((operation) => operation.method === "POST" && credentialFields(operation) !== undefined);
+  const ends = (operation: Operation) =>
+    live.some((other) => other.method === "DELETE" && other.path === operation.path);
+  const starts = live.filter((operation) => operation.startsSession);
+  // Several may start a session; the one that can be ended at the same place sets the cookie.
   const start =
-    live.find((operation) => operation.startsSession) ??
+    starts.find((operation) => ends(operation)) ??
+    starts.find((operation) => /session|cookie/i.test(operation.path)) ??
+    starts[0] ??
     signIns.find((operation) => /session|cookie/i.test(operation.path));
   const end =
     live.find((operation) => operation.method === "DELETE" && operation.path === start?.path) ??
@@ -63,17 +71,20 @@ export function createSessions(options: {
     start,
     end,
     accounts,
-    attempt(operation, user, password, headers) {
+    attempt(operation, user, password, headers = sameOrigin(options.url)) {
       const fields = credentialFields(operation);
       if (fields === undefined || operation.body === undefined)
         throw new Unreachable(`${operation.id} takes no password`);
       const known = (name: string) => (name === fields.user ? user : name === fields.password ? password : undefined);
       const body = validValue(operation.body.schema, { random, known, requiredOnly: true });
-      return requestFor(operation, { body, label: "nobody", ...(headers === undefined ? {} : { headers }) });
+      return requestFor(operation, { body, label: "nobody", headers });
     },
     identity() {
       const given = options.identities.find((identity) => identity.kind === "cookie");
-      remembered ??= given === undefined ? sessions.another().then((made) => made.identity) : Promise.resolve(given);
+      remembered ??=
+        given === undefined
+          ? sessions.another().then((made) => made.identity)
+          : Promise.resolve({ ...given, along: sameOrigin(options.url) });
       return remembered;
     },
     async another(headers) {
@@ -87,7 +98,8 @@ export function createSessions(options: {
       const cookie = sessionCookie(trial.answer, target);
       if (cookie === undefined) throw new Unreachable(`${start.id} sets no cookie`);
       redactor.add(cookie.value, "session");
-      const identity = identityOf("session", `cookie:${cookie.name}=${cookie.value}`);
+      const made = identityOf("session", `cookie:${cookie.name}=${cookie.value}`);
+      const identity = { ...made, along: sameOrigin(options.url) };
       return { identity, trial };
     },
   };

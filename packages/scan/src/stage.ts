@@ -1,4 +1,5 @@
 import { isSuccess } from "./answer.ts";
+import { honestBody, namesPerson } from "./bodies.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
@@ -32,9 +33,15 @@ export interface Stage {
  * Prepares a write. Objects it changes are new, a write to the caller's own record is undone when it is proved, and
  * what can be neither created nor undone is only ever sent by somebody who must be refused.
  *
+ * @param apart  somebody who must not be named in it, since that might grant what is about to be attacked
  * @throws Unreachable when what it needs cannot be made
  */
-export async function stageWrite(context: ProbeContext, operation: Operation, owner: Identity): Promise<Stage> {
+export async function stageWrite(
+  context: ProbeContext,
+  operation: Operation,
+  owner: Identity,
+  apart?: Identity,
+): Promise<Stage> {
   const names = pathParameters(operation.path);
   const kinds = names.flatMap((name) => kindAt(context.objects.kinds, operation.path, name) ?? []);
   const creates = context.objects.kinds.find((kind) => kind.create === operation);
@@ -43,9 +50,8 @@ export async function stageWrite(context: ProbeContext, operation: Operation, ow
   if (last === undefined)
     return names.length === 0 ? await stageSelf(context, operation, owner) : stageBlind(context, operation, owner);
   const thing = await context.objects.fresh(last, owner);
-  return last.item === operation.path
-    ? stageItem(context, operation, owner, thing)
-    : await stageInside(context, operation, owner, thing);
+  if (last.item === operation.path) return stageItem(context, operation, owner, thing);
+  return await stageInside(context, operation, owner, thing, apart);
 }
 
 /** POST on a collection: the owner finds the marker in the collection or reads the new object by its id. */
@@ -105,27 +111,26 @@ function stageItem(context: ProbeContext, operation: Operation, owner: Identity,
 }
 
 /** A write below an object that is no kind of its own, such as a membership: judged by what the owner reads there. */
-async function stageInside(context: ProbeContext, operation: Operation, owner: Identity, thing: Thing): Promise<Stage> {
-  const { params } = await context.objects.fill(operation, owner);
-  const all = { ...params, ...thing.params };
-  const body = () => bodyFor(context, operation, owner, context.objects.canary());
+async function stageInside(
+  context: ProbeContext,
+  operation: Operation,
+  owner: Identity,
+  thing: Thing,
+  apart: Identity | undefined,
+): Promise<Stage> {
+  const params = { ...(await context.objects.fill(operation, owner)).params, ...thing.params };
   const put = context.target.operations.find((entry) => entry.method === "PUT" && entry.path === operation.path);
-  if (operation.method === "DELETE" && put !== undefined) {
-    // There must be something to delete before deleting it can have an effect.
-    const made = requestFor(put, {
-      as: owner,
-      params: all,
-      body: bodyFor(context, put, owner, context.objects.canary()),
-    });
-    await context.send("positive", made);
-  }
+  if (put !== undefined) Object.assign(params, await personAccepted(context, put, owner, thing.kind, apart));
+  const write = (entry: Operation, to: Readonly<Record<string, string>>) =>
+    requestFor(entry, { as: owner, params: to, body: bodyFor(context, entry, owner, context.objects.canary()) });
+  // There must be something to delete before deleting it can have an effect.
+  if (operation.method === "DELETE" && put !== undefined) await context.send("positive", write(put, params));
   const view = readerOf(context, operation, thing.kind);
-  const look = async () => await context.send("reread", requestFor(view, { as: owner, params: all }));
+  const look = async () => await context.send("reread", requestFor(view, { as: owner, params }));
   const samples = [await look(), await look()];
   const volatile = volatilePaths(samples.map((trial) => trial.answer));
-  const before = contentOf((samples[1] ?? samples[0] ?? (await look())).answer, volatile);
-  const request = (as: Identity | undefined, label?: string) =>
-    asSomebody(requestFor(operation, { as: owner, params: all, body: body() }), owner, as, label);
+  const before = samples.map((trial) => contentOf(trial.answer, volatile))[0];
+  const request = (as: Identity | undefined, label?: string) => asSomebody(write(operation, params), owner, as, label);
   return {
     operation,
     owner,
@@ -136,6 +141,32 @@ async function stageInside(context: ProbeContext, operation: Operation, owner: I
     },
     prove: () => context.send("positive", request(owner)),
   };
+}
+
+/**
+ * Who may be named in a path parameter that names a person: the API may know rules of its own, so each account is tried
+ * on an object made for it. Empty where no parameter names a person or nobody is accepted.
+ */
+async function personAccepted(
+  context: ProbeContext,
+  put: Operation,
+  owner: Identity,
+  kind: Kind,
+  apart: Identity | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const parameter = pathParameters(put.path).find((name) => namesPerson(name));
+  if (parameter === undefined) return {};
+  const people = context.identities.filter((identity) => identity.name !== owner.name && identity.name !== apart?.name);
+  const scratch = await context.objects.fresh(kind, owner);
+  for (const person of people) {
+    const subject = context.subject(person);
+    if (subject === undefined || subject === context.subject(owner)) continue;
+    const params = { ...scratch.params, [parameter]: subject };
+    const body = bodyFor(context, put, owner, context.objects.canary());
+    const trial = await context.send("positive", requestFor(put, { as: owner, params, body }));
+    if (isSuccess(trial.answer)) return { [parameter]: subject };
+  }
+  return {};
 }
 
 /** A write to the caller's own record, which is put back to what it was. */
@@ -204,14 +235,9 @@ function readerOf(context: ProbeContext, operation: Operation, kind: Kind): Oper
 }
 
 function bodyFor(context: ProbeContext, operation: Operation, owner: Identity, mark: string): unknown {
-  if (operation.body === undefined) return undefined;
   const other = context.identities.find((identity) => identity.name !== owner.name);
   const person = other === undefined ? undefined : context.subject(other);
-  return validValue(operation.body.schema, {
-    random: context.random,
-    canary: mark,
-    known: (name) => (/^(?:user|member)_?id$/i.test(name) ? person : undefined),
-  });
+  return honestBody(operation, { random: context.random, canary: mark, person: () => person });
 }
 
 function asSomebody(honest: Outgoing, owner: Identity, as: Identity | undefined, label?: string): Outgoing {

@@ -166,6 +166,17 @@ export function isGone(operation: Operation, now: number): boolean {
   return operation.sunsetAt !== undefined && operation.sunsetAt <= now;
 }
 
+/** Why an operation's own limits leave no room for that many requests within a few seconds; undefined where they do. */
+export function tightLimit(operation: Operation, requests: number): string | undefined {
+  for (const limit of operation.limits) {
+    const withinTenSeconds = limit.limit * Math.max(1, 10_000 / limit.windowMs);
+    if (withinTenSeconds * 0.8 < requests) {
+      return `Its limit of ${limit.limit} per ${limit.windowMs / 1000} s leaves no room for the requests this takes.`;
+    }
+  }
+  return undefined;
+}
+
 /** The names in braces of a path template, in order. */
 export function pathParameters(path: string): readonly string[] {
   return [...path.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? "");

@@ -11,7 +11,9 @@ export interface ValueOptions {
   readonly canary?: string;
   /** A value to use for a member of this name, such as a known user's id. */
   readonly known?: (name: string) => unknown;
-  /** Leave out members that are not required; default false. */
+  /** True for members to leave out where they are not required. */
+  readonly omit?: (name: string) => boolean;
+  /** Leave out every member that is not required; default false. */
   readonly requiredOnly?: boolean;
 }
 
@@ -66,7 +68,7 @@ function objectValue(schema: JsonRecord, options: ValueOptions, depth: number): 
   const required = new Set(textsAt(schema, "required"));
   for (const [name, member] of Object.entries(recordAt(schema, "properties") ?? {})) {
     if (!isRecord(member)) continue;
-    if (options.requiredOnly === true && !required.has(name)) continue;
+    if ((options.requiredOnly === true || options.omit?.(name) === true) && !required.has(name)) continue;
     try {
       out[name] = validValue(member, options, name, depth + 1);
     } catch (error) {

@@ -20,7 +20,7 @@ import {
 } from "../probe.ts";
 import { wireText } from "../raw.ts";
 import { withHeaders, withQuery } from "../requests.ts";
-import { isGone, isSafe } from "../target.ts";
+import { isGone, isSafe, tightLimit } from "../target.ts";
 
 /**
  * Requests that two parsers could read differently: spellings of the target, headers that must stand once, framing, a
@@ -187,7 +187,7 @@ async function doubledQuery(context: ProbeContext): Promise<readonly NamedOutcom
       isSafe(operation) &&
       operation.access.kind === "caller" &&
       !isGone(operation, now) &&
-      operation.limits.length === 0 &&
+      tightLimit(operation, 6) === undefined &&
       operation.parameters.some((parameter) => parameter.in === "query" && parameter.name === "limit"),
   );
   if (list === undefined)

@@ -16,7 +16,7 @@ import {
   type Probe,
 } from "../probe.ts";
 import { withHeaders } from "../requests.ts";
-import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
+import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
 /**
  * Foreign origins in every disguise on each class of route, with the caller's credential, and in preflights. No
@@ -27,7 +27,7 @@ export const cors: Probe = { id: "cors", plan: planCors };
 function planCors(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const live = context.target.operations.filter(
-    (operation) => !isGone(operation, now) && operation.limits.length === 0,
+    (operation) => !isGone(operation, now) && tightLimit(operation, 20) === undefined,
   );
   const reads = live.filter((operation) => isSafe(operation) && operation.access.kind !== "public");
   const item = reads.find((operation) => pathParameters(operation.path).length > 0);

@@ -1,7 +1,7 @@
 import { isSuccess } from "../answer.ts";
-import { sameOrigin } from "../browser.ts";
 import { type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
+import type { Outgoing } from "../fetcher.ts";
 import type { Header, Identity } from "../identities.ts";
 import { outcome } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
@@ -106,11 +106,8 @@ function writeFor(context: ProbeContext): Operation | undefined {
 
 async function foreignWrites(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
   const identity = await context.sessions.identity();
-  const control = await stageWrite(browserContext(context, identity), operation, identity);
-  const honest = await context.send(
-    "positive",
-    withHeaders(control.request(identity), sameOrigin(context), "session, own page"),
-  );
+  const control = await stageWrite(context, operation, identity);
+  const honest = await context.send("positive", control.request(identity, "session, own page"));
   if (!isSuccess(honest.answer)) {
     return [
       {
@@ -134,10 +131,10 @@ async function foreignWrite(
   headers: readonly Header[],
   what: string,
 ): Promise<Outcome> {
-  const stage: Stage = await stageWrite(browserContext(context, identity), operation, identity);
+  const stage: Stage = await stageWrite(context, operation, identity);
   const trials: Trial[] = [honest];
   for (let round = 1; round <= 2; round += 1) {
-    const attack = await context.send("attack", withHeaders(stage.request(identity), headers, `session, ${what}`));
+    const attack = await context.send("attack", foreignPage(stage.request(identity), headers, `session, ${what}`));
     trials.push(attack);
     if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
     const seen = await stage.changed(attack);
@@ -146,13 +143,6 @@ async function foreignWrite(
       return held(`a write from ${what} changes nothing`, trials);
   }
   return broken(`a write from ${what} takes effect`, trials);
-}
-
-/** Preparing a write sends requests too; they come from the API's own page. */
-function browserContext(context: ProbeContext, identity: Identity): ProbeContext {
-  const own = (outgoing: Parameters<ProbeContext["send"]>[1]) =>
-    outgoing.as?.name === identity.name ? withHeaders(outgoing, sameOrigin(context)) : outgoing;
-  return { ...context, send: (leg, outgoing) => context.send(leg, own(outgoing)) };
 }
 
 /** Signing somebody in from a foreign page makes him use the attacker's account. */
@@ -179,4 +169,10 @@ async function foreignSignIn(context: ProbeContext, start: Operation): Promise<O
   return setsCookie(second)
     ? broken("a foreign page can start a session", [first, second])
     : inconclusive("it worked once and not again", [first, second]);
+}
+
+/** The same request as a foreign page makes a browser send it: nothing of the own page's headers is left. */
+function foreignPage(outgoing: Outgoing, headers: readonly Header[], label: string): Outgoing {
+  const own = outgoing.headers.filter(([name]) => name !== "origin" && name !== "sec-fetch-site");
+  return withHeaders({ ...outgoing, headers: own }, headers, label);
 }

@@ -187,7 +187,10 @@ async function missingScope(context: ProbeContext, operation: Operation, scopes:
   if (credential === undefined) {
     return notApplicable(`Every caller given has ${scopes.join(" ")}; a token without it, or --jwt-key, would tell.`);
   }
-  const outgoing = withCredential(positive.outgoing, credential, "a caller without the scope");
+  const changed = withCredential(positive.outgoing, credential, "a caller without the scope");
+  // A right signature proves the caller: whatever it is refused counts against the caller, not against the address.
+  const caller = poor ?? identity;
+  const outgoing = caller === undefined ? changed : { ...changed, as: caller };
   return await threeLegs({
     positive,
     negatives: [nowhere],

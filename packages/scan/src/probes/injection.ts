@@ -17,7 +17,7 @@ import {
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
 import { simplified, typeOf } from "../schema.ts";
-import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
+import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
 /**
  * SQL by boolean pairs: a true condition must answer like the plain value, a false one like nothing, with two different
@@ -41,7 +41,7 @@ function planInjection(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const checks: Check[] = [];
   for (const operation of context.target.operations) {
-    if (isGone(operation, now) || operation.limits.length > 0) continue;
+    if (isGone(operation, now) || tightLimit(operation, 20) !== undefined) continue;
     if (isSafe(operation)) {
       for (const parameter of operation.parameters) {
         if (

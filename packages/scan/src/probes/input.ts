@@ -19,7 +19,7 @@ import {
 } from "../probe.ts";
 import { bodyOf, withHeaders, withQuery } from "../requests.ts";
 import { isClosed, propertiesOf, simplified, typeOf } from "../schema.ts";
-import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
+import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
 /**
  * Bodies, queries and paths that the schema forbids: unknown members, other types, too long, not in the list, missing,
@@ -35,7 +35,7 @@ function planInput(context: ProbeContext): readonly Check[] {
     if (isGone(operation, now)) continue;
     if (operation.body !== undefined)
       checks.push({ check: "body", operation, run: () => badBodies(context, operation) });
-    if (isSafe(operation) && operation.access.kind === "caller" && operation.limits.length === 0) {
+    if (isSafe(operation) && operation.access.kind === "caller" && tightLimit(operation, 14) === undefined) {
       checks.push({ check: "query", operation, run: () => badQueries(context, operation) });
     }
   }

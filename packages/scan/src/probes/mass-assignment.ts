@@ -1,4 +1,5 @@
 import { isSuccess } from "../answer.ts";
+import { honestBody } from "../bodies.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Identity } from "../identities.ts";
@@ -119,7 +120,8 @@ async function updateWith(
   value: unknown,
 ): Promise<{ trial: Trial; thing: Thing }> {
   const thing = await context.objects.fresh(kind, owner);
-  const body = validValue(operation.body?.schema ?? {}, { random: context.random, canary: context.objects.canary() });
+  const options = { random: context.random, canary: context.objects.canary(), person: () => undefined };
+  const body = honestBody(operation, options);
   const outgoing = requestFor(operation, {
     as: owner,
     params: thing.params,

@@ -5,7 +5,7 @@ import { walk } from "../json.ts";
 import { outcome } from "../objects.ts";
 import { broken, type Check, held, inconclusive, type NamedOutcome, type Outcome, type Probe } from "../probe.ts";
 import { undeclaredMembers } from "../schema.ts";
-import { isGone, isSafe, type Operation } from "../target.ts";
+import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
 /**
  * What leaves: members the answer's schema does not declare, and values or names that are secrets. A secret's shape is
@@ -17,7 +17,7 @@ function planOutput(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const checks: Check[] = [];
   for (const operation of context.target.operations) {
-    if (isGone(operation, now) || operation.limits.length > 0) continue;
+    if (isGone(operation, now) || tightLimit(operation, 2) !== undefined) continue;
     if (isSafe(operation)) checks.push({ check: "answer", operation, run: () => read(context, operation) });
     else if (operation.body !== undefined) {
       const kind = context.objects.kinds.find((entry) => entry.create === operation);

@@ -1,7 +1,8 @@
 import { type Answer, isSuccess } from "../answer.ts";
-import type { ProbeContext } from "../context.ts";
+import { type ProbeContext, requiredQuery } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import { isRecord, numberAt } from "../json.ts";
+import type { Identity } from "../identities.ts";
 import type { Kind } from "../kinds.ts";
 import { outcome, type Thing } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
@@ -17,17 +18,20 @@ import {
   type Probe,
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
-import { BudgetSpent } from "../scan-error.ts";
-import { isGone, isSafe, type Operation } from "../target.ts";
+import { BudgetSpent, Unreachable } from "../scan-error.ts";
+import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
 /**
  * Asks lists for far too much: a million, minus one, nothing, all. More than the maximum in one answer is broken. Where
  * fewer objects exist than the maximum, the scan creates enough of its own.
  */
-export const pagination: Probe = { id: "pagination", plan: planPagination };
+export const pagination: Probe = { id: "pagination", phase: "crowding", plan: planPagination };
 
 /** Where a description names no maximum (checklist: 100 at most). */
 const assumedMax = 100;
+
+/** More objects than that are not created to see a maximum, and to see the size of a page without one. */
+const mostCreated = { maximum: 130, page: 40 };
 
 function planPagination(context: ProbeContext): readonly Check[] {
   const now = context.now();
@@ -35,7 +39,7 @@ function planPagination(context: ProbeContext): readonly Check[] {
     (operation) =>
       isSafe(operation) &&
       !isGone(operation, now) &&
-      operation.limits.length === 0 &&
+      tightLimit(operation, 9) === undefined &&
       (operation.page !== undefined ||
         operation.parameters.some((entry) => entry.in === "query" && isSizeName(entry.name)) ||
         isCollection(context, operation)),
@@ -71,43 +75,52 @@ async function ceiling(context: ProbeContext, operation: Operation): Promise<rea
     (operation.page === undefined ? undefined : "limit");
   const most = operation.page?.max ?? assumedMax;
   const ask = (query: Record<string, string>, leg: "positive" | "attack") =>
-    context.send(leg, requestFor(operation, { as: owner, params, query }));
+    context.send(
+      leg,
+      requestFor(operation, { as: owner, params, query: { ...requiredQuery(operation, context.random), ...query } }),
+    );
   const positive = await ask({}, "positive");
   if (!isSuccess(positive.answer))
     return [{ check: "ceiling", ...inconclusive(`the honest request ${outcome(positive.answer)}`, [positive]) }];
   if (itemsIn(positive.answer) === undefined)
     return [{ check: "ceiling", ...notApplicable("It answers with no list.") }];
   const found: NamedOutcome[] = [];
-  let grown = false;
-  for (const [check, value] of [
+  const pageSize = operation.page?.size ?? most;
+  const asks = [
     ["million", "1000000"],
     ["over-maximum", String(most + 1)],
     ["minus-one", "-1"],
     ["zero", "0"],
     ["all", "all"],
     ["no-limit", undefined],
-  ] as const) {
+  ] as const;
+  let grownTo = 0;
+  for (const [check, value] of asks) {
     if (size === undefined && value !== undefined) continue;
     const query: Record<string, string> = value === undefined || size === undefined ? {} : { [size]: value };
+    // Without a limit the page's own size applies, which is seen with fewer objects.
+    const ceilingHere = value === undefined ? pageSize : most;
     let trial = await ask(query, "attack");
-    let result = bounded(trial, most, size);
-    if (result === "unseen" && !grown) {
-      grown = await grow(context, kind, owner, operation, most, params);
+    let result = bounded(trial, ceilingHere, size);
+    if (result === "unseen" && grownTo <= ceilingHere) {
+      const most = value === undefined ? mostCreated.page : mostCreated.maximum;
+      const needed = ceilingHere + 1 - grownTo;
+      if (needed <= most) await grow(context, kind, owner, needed, params);
+      grownTo = ceilingHere + 1;
       trial = await ask(query, "attack");
-      result = bounded(trial, most, size);
+      result = bounded(trial, ceilingHere, size);
     }
     if (result === "unseen") {
-      found.push({
-        check,
-        ...notApplicable(`Fewer than ${most + 1} exist and no more can be created, so no maximum can be seen.`),
-      });
+      const why = `Fewer than ${ceilingHere + 1} exist and no more can be created, so no maximum can be seen.`;
+      found.push({ check, ...notApplicable(why) });
       continue;
     }
     if (result.verdict === "broken") {
       const again = await ask(query, "attack");
-      const twice = bounded(again, most, size);
-      if (twice === "unseen" || twice.verdict !== "broken")
+      const confirmed = bounded(again, ceilingHere, size);
+      if (confirmed === "unseen" || confirmed.verdict !== "broken") {
         result = inconclusive("it answered too much once and not again", [trial, again]);
+      }
     }
     found.push({ check, ...result });
   }
@@ -149,23 +162,21 @@ function listedKind(context: ProbeContext, operation: Operation): Kind | undefin
   return context.objects.kinds.find((kind) => kind.name === named && kind.parent === undefined);
 }
 
-/** Creates as many objects as it takes to exceed the maximum; false where that cannot be done. */
+/** Creates objects of a list's kind, as far as the API's own limits allow. */
 async function grow(
   context: ProbeContext,
   kind: Kind | undefined,
-  owner: Parameters<typeof context.objects.fresh>[1],
-  operation: Operation,
-  most: number,
+  owner: Identity,
+  count: number,
   params: Readonly<Record<string, string>>,
-): Promise<boolean> {
-  if (kind?.create === undefined || most > 250 || kind.create.limits.length > 0) return true;
-  if (operation.parameters.some((entry) => entry.in === "query" && entry.required)) return true;
+): Promise<void> {
+  if (kind?.create === undefined || tightLimit(kind.create, count) !== undefined) return;
   const rate = context.target.policy.limits.caller;
-  if (rate !== undefined && (rate.limit / rate.windowMs) * 1000 < 20) return true;
+  if (rate !== undefined && (rate.limit / rate.windowMs) * 1000 < 20) return;
   const within: Thing | undefined =
     kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
-  if (within !== undefined && params[within.kind.parameter] !== within.id) return true;
-  let left = most + 1;
+  if (within !== undefined && params[within.kind.parameter] !== within.id) return;
+  let left = count;
   try {
     await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -176,7 +187,6 @@ async function grow(
       }),
     );
   } catch (error) {
-    if (!(error instanceof BudgetSpent)) throw error;
+    if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
   }
-  return true;
 }

@@ -21,7 +21,7 @@ import { isGone, isSafe, type Limit, type Operation, pathParameters } from "../t
  * Bursts of a fifth more than each limit allows, inside its window: the rest must be 429 with a Retry-After that is true,
  * no header a client can send may lift it, and nobody else may suffer. Runs last, since it uses limits up.
  */
-export const rateLimit: Probe = { id: "rate-limit", plan: planRateLimit };
+export const rateLimit: Probe = { id: "rate-limit", phase: "limits", plan: planRateLimit };
 
 /** Larger bursts are not sent. */
 const mostRequests = 1500;
@@ -30,26 +30,35 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
   const { target } = context;
   const now = context.now();
   const checks: Check[] = [];
+  const proved = new Map<string, Operation>();
   for (const operation of target.operations) {
     if (operation.limits.length === 0 || isGone(operation, now)) continue;
-    const limit = operation.limits.find((entry) => entry.by === "caller");
-    if (isSafe(operation) && limit !== undefined && pathParameters(operation.path).length === 0) {
-      checks.push({ check: "route", operation, run: () => callerBurst(context, operation, limit, "route") });
-    } else if (context.sessions.signIns.includes(operation)) {
+    const limit = operation.limits.find((entry) => entry.by === "caller" && entry.counts === "requests");
+    const guesses = context.sessions.signIns.includes(operation);
+    const kind = guesses ? JSON.stringify(operation.limits) : `${limit?.limit} ${limit?.windowMs}`;
+    const same = proved.get(kind);
+    if (guesses && same === undefined) {
+      proved.set(kind, operation);
       checks.push({ check: "sign-in", operation, run: () => signInBurst(context, operation) });
-    } else checks.push({ check: "route", operation, notApplicable: "A burst of it would leave too much behind." });
+    } else if (!guesses && (limit === undefined || !isCheap(context, operation))) {
+      checks.push({ check: "route", operation, notApplicable: "A burst of it would change or cost too much." });
+    } else if (same !== undefined) {
+      checks.push({ check: "route", operation, notApplicable: `The same limit is proved on ${same.id}.` });
+    } else if (limit !== undefined) {
+      proved.set(kind, operation);
+      checks.push({ check: "route", operation, run: () => callerBurst(context, [operation], limit, "route") });
+    }
   }
   const { caller, address, failures } = target.policy.limits;
-  const cheap = cheapRead(context);
-  if (caller !== undefined && cheap !== undefined) {
-    checks.push({ check: "caller", operation: cheap, run: () => callerBurst(context, cheap, caller, "caller") });
+  const cheap = target.operations.filter((operation) => isCheap(context, operation));
+  if (caller !== undefined && cheap.length > 0) {
+    checks.push({ check: "caller", run: () => callerLimit(context, cheap, caller) });
   }
-  const strangers = [address, failures]
-    .filter((limit) => limit !== undefined)
-    .sort((left, right) => left.limit - right.limit)[0];
-  if (strangers !== undefined) checks.push({ check: "strangers", run: () => strangerBurst(context, strangers) });
+  const strangers = [address, failures].filter((limit) => limit !== undefined);
+  const lowest = strangers.sort((left, right) => left.limit - right.limit)[0];
+  if (lowest !== undefined) checks.push({ check: "strangers", run: () => strangerBurst(context, lowest) });
   if (checks.some((check) => !("notApplicable" in check))) return checks;
-  return [...checks, ...guessed(context, cheap)];
+  return [...checks, ...guessed(context, cheap[0])];
 }
 
 /** Without declared limits: guessing passwords must slow down; other routes are not called broken. */
@@ -66,21 +75,38 @@ function guessed(context: ProbeContext, cheap: Operation | undefined): readonly 
   return checks.length > 0 ? checks : [{ check: "limits", notApplicable: "There is nothing to call often." }];
 }
 
-/** A read without parameters that costs the server little. */
-function cheapRead(context: ProbeContext): Operation | undefined {
-  const reads = context.target.operations.filter(
-    (operation) =>
-      isSafe(operation) &&
-      operation.access.kind === "caller" &&
-      operation.access.roles.length === 0 &&
-      operation.limits.length === 0 &&
-      pathParameters(operation.path).length === 0 &&
-      !isGone(operation, context.now()) &&
-      !operation.parameters.some((parameter) => parameter.required) &&
-      context.permitted(operation) !== undefined &&
-      context.permitted(operation)?.kind !== "cookie",
+/** True for reads without parameters that some caller without a role may make. */
+function isCheap(context: ProbeContext, operation: Operation): boolean {
+  const caller = context.permitted(operation);
+  return (
+    isSafe(operation) &&
+    operation.access.kind === "caller" &&
+    operation.access.roles.length === 0 &&
+    pathParameters(operation.path).length === 0 &&
+    !isGone(operation, context.now()) &&
+    !operation.parameters.some((parameter) => parameter.required || /^(?:q|query|search)$/.test(parameter.name)) &&
+    caller !== undefined &&
+    caller.kind !== "cookie"
   );
-  return reads.find((operation) => /\/(?:me|self|profile|whoami)$/.test(operation.path)) ?? reads[0];
+}
+
+/** The limit of a caller over all routes: spread over so many that none of their own limits is reached first. */
+async function callerLimit(
+  context: ProbeContext,
+  cheap: readonly Operation[],
+  limit: Limit,
+): Promise<readonly NamedOutcome[]> {
+  const count = burstSize(limit);
+  const room = (operation: Operation) =>
+    Math.min(...operation.limits.map((entry) => entry.limit * Math.max(1, limit.windowMs / entry.windowMs)));
+  const roomy = [...cheap].sort((left, right) => room(right) - room(left));
+  let needed = 1;
+  while (needed <= roomy.length && roomy.slice(0, needed).some((operation) => room(operation) * 0.9 < count / needed))
+    needed += 1;
+  if (needed > roomy.length) {
+    return [{ check: "caller", ...notApplicable("The limits of single routes are reached before the caller's own.") }];
+  }
+  return await callerBurst(context, roomy.slice(0, needed), limit, "caller");
 }
 
 interface Burst {
@@ -145,31 +171,33 @@ function burstSize(limit: Limit): number {
 
 async function callerBurst(
   context: ProbeContext,
-  operation: Operation,
+  operations: readonly Operation[],
   limit: Limit,
   name: string,
 ): Promise<readonly NamedOutcome[]> {
   const count = burstSize(limit);
-  const [alice, bob] = callersOf(context, operation);
-  if (alice === undefined) return [{ check: name, ...inconclusive("no identity may call it") }];
+  const first = operations[0];
+  const [alice, bob] = first === undefined ? [] : callersOf(context, first);
+  if (alice === undefined || first === undefined) return [{ check: name, ...inconclusive("no identity may call it") }];
   if (count > mostRequests)
     return [
       { check: name, ...notApplicable(`A limit of ${limit.limit} takes more requests to reach than a scan sends.`) },
     ];
-  const honest = requestFor(operation, { as: alice });
-  const sent = await burst(context, () => honest, count, limit.windowMs);
-  const first = judgeBurst(sent, limit, `${operation.id} as ${alice.name}`);
-  const found: NamedOutcome[] = [{ check: name, ...first }];
-  if (first.verdict !== "held") return found;
+  const honest = requestFor(first, { as: alice });
+  const spread = operations.map((operation) => requestFor(operation, { as: alice }));
+  const sent = await burst(context, (index) => spread[index % spread.length] ?? honest, count, limit.windowMs);
+  const what = operations.length === 1 ? first.id : `${operations.length} routes together`;
+  const result = judgeBurst(sent, limit, `${what} as ${alice.name}`);
+  const found: NamedOutcome[] = [{ check: name, ...result }];
+  if (result.verdict !== "held") return found;
   found.push(...(await bypasses(context, honest, name)));
   if (bob !== undefined) {
-    const other = await context.send("attack", { ...requestFor(operation, { as: bob }), burst: true });
-    found.push({
-      check: `${name}-others`,
-      ...(other.answer.status === 429
+    const other = await context.send("attack", { ...requestFor(first, { as: bob }), burst: true });
+    const verdict =
+      other.answer.status === 429
         ? broken(`${bob.name} is limited because ${alice.name} called too often`, [...sent.refused.slice(0, 1), other])
-        : held(`${bob.name} is served while ${alice.name} waits`, [other])),
-    });
+        : held(`${bob.name} is served while ${alice.name} waits`, [other]);
+    found.push({ check: `${name}-others`, ...verdict });
   }
   found.push({ check: `${name}-retry-after`, ...(await retryAfter(context, honest, limit)) });
   return found;
@@ -311,7 +339,8 @@ async function strangerBurst(context: ProbeContext, limit: Limit): Promise<reado
 
 /** Wrong passwords for an account that does not exist, so that nobody is locked out. */
 async function signInBurst(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const limit = operation.limits[0] ?? { limit: 10, windowMs: 60_000 };
+  const lowest = [...operation.limits].sort((left, right) => left.limit - right.limit)[0];
+  const limit = lowest ?? { limit: 10, windowMs: 60_000 };
   const count = burstSize(limit);
   if (count > mostRequests)
     return [

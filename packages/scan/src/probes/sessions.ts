@@ -1,6 +1,5 @@
 import { isLoopbackName } from "../address.ts";
 import { isSuccess, mediaTypeOf } from "../answer.ts";
-import { sameOrigin } from "../browser.ts";
 import { type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Identity } from "../identities.ts";
@@ -20,7 +19,7 @@ import {
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
 import { type Cookie, sessionCookie, tokenIn } from "../sign-in.ts";
-import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
+import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
 /**
  * The cookie's flags and strength, fixation, sign-out, and whether sign-in tells an unknown user from a wrong password.
@@ -145,7 +144,7 @@ async function signOut(context: ProbeContext, identity: Identity): Promise<Outco
       isSafe(operation) &&
       operation.access.kind === "caller" &&
       operation.access.roles.length === 0 &&
-      operation.limits.length === 0 &&
+      tightLimit(operation, 4) === undefined &&
       pathParameters(operation.path).length === 0 &&
       !isGone(operation, context.now()) &&
       takes(operation, identity, context.target) &&
@@ -156,7 +155,7 @@ async function signOut(context: ProbeContext, identity: Identity): Promise<Outco
   const positive = await context.send("positive", ask);
   if (!isSuccess(positive.answer))
     return inconclusive(`the fresh session ${outcome(positive.answer)} at ${read.id}`, [positive]);
-  const left = await context.send("positive", requestFor(end, { as: identity, headers: sameOrigin(context) }));
+  const left = await context.send("positive", requestFor(end, { as: identity }));
   if (!isSuccess(left.answer)) return inconclusive(`signing out ${outcome(left.answer)}`, [positive, left]);
   return await threeLegs({
     positive,

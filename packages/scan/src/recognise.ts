@@ -1,0 +1,83 @@
+import { isSuccess } from "./answer.ts";
+import { type ProbeContext, subjectIn, takes } from "./context.ts";
+import type { Leg, Trial } from "./exchange.ts";
+import type { Outgoing } from "./fetcher.ts";
+import type { Identity } from "./identities.ts";
+import { requestFor } from "./requests.ts";
+import { ScanError } from "./scan-error.ts";
+import { isGone, pathParameters, type Target, tightLimit } from "./target.ts";
+import type { Verdict } from "./verdict.ts";
+
+/**
+ * Makes sure that every credential is accepted somewhere, since a scan with a dead one would call everything held, and
+ * learns which account it is.
+ */
+export async function recogniseIdentities(
+  target: Target,
+  identities: readonly Identity[],
+  send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>,
+  now: number,
+): Promise<ReadonlyMap<string, string>> {
+  const subjects = new Map<string, string>();
+  const reads = target.operations.filter(
+    (operation) =>
+      operation.method === "GET" &&
+      operation.access.kind !== "public" &&
+      !isGone(operation, now) &&
+      pathParameters(operation.path).length === 0 &&
+      tightLimit(operation, 4) === undefined &&
+      !operation.parameters.some((parameter) => parameter.required),
+  );
+  const own = reads.filter((operation) => /\/(?:me|self|profile|account|user|whoami|session)$/i.test(operation.path));
+  for (const identity of identities) {
+    const candidates = [...own, ...reads.filter((operation) => !own.includes(operation))].filter((operation) =>
+      takes(operation, identity, target),
+    );
+    let refusal: Trial | undefined;
+    let accepted = candidates.length === 0;
+    for (const operation of candidates.slice(0, 6)) {
+      const trial = await send("positive", requestFor(operation, { as: identity }));
+      if (!isSuccess(trial.answer)) {
+        refusal ??= trial;
+        continue;
+      }
+      accepted = true;
+      const account = own.includes(operation) ? subjectIn(trial.answer) : undefined;
+      if (account !== undefined) subjects.set(identity.name, account);
+      break;
+    }
+    if (!accepted && refusal !== undefined) {
+      throw new ScanError(
+        `${identity.name}'s credential is refused everywhere: ${refusal.outgoing.method} ${refusal.outgoing.target} answered ${refusal.answer.status}`,
+      );
+    }
+  }
+  return subjects;
+}
+
+/** A credential that died during the scan makes every refusal it got worthless. */
+export async function withoutTheDead(context: ProbeContext, verdicts: readonly Verdict[]): Promise<readonly Verdict[]> {
+  const dead = new Set<string>();
+  for (const identity of context.identities) {
+    const operation = context.target.operations.find(
+      (entry) =>
+        entry.method === "GET" &&
+        entry.access.kind === "caller" &&
+        entry.access.roles.length === 0 &&
+        tightLimit(entry, 4) === undefined &&
+        !isGone(entry, context.now()) &&
+        pathParameters(entry.path).length === 0 &&
+        takes(entry, identity, context.target) &&
+        !entry.parameters.some((parameter) => parameter.required),
+    );
+    if (operation === undefined) continue;
+    const { answer } = await context.send("positive", requestFor(operation, { as: identity }));
+    if (answer.status === 401 || answer.status === 403) dead.add(identity.name);
+  }
+  if (dead.size === 0) return verdicts;
+  return verdicts.map((verdict) => {
+    const name = verdict.evidence.find((exchange) => exchange.leg === "attack" && dead.has(exchange.as))?.as;
+    if (verdict.verdict !== "held" || name === undefined) return verdict;
+    return { ...verdict, verdict: "inconclusive", why: `${name}'s credential stopped working during the scan.` };
+  });
+}

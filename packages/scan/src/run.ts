@@ -1,0 +1,101 @@
+import type { ProtectionId } from "portcullis/checklist";
+import type { ProbeContext } from "./context.ts";
+import { exchangeOf } from "./exchange.ts";
+import type { PlannedCheck } from "./plan.ts";
+import type { NamedOutcome, Outcome } from "./probe.ts";
+import { withoutTheDead } from "./recognise.ts";
+import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
+import { fold, type Verdict, type VerdictKind } from "./verdict.ts";
+
+/** How far a scan has come. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly requests: number;
+  readonly protection: ProtectionId;
+  readonly check: string;
+  readonly operation: string | undefined;
+  readonly verdict: VerdictKind;
+}
+
+/** Checks that run at the same time. */
+const lanes = 6;
+
+/**
+ * Runs the plan: most checks several at a time, then those that fill collections up, then the deletion of everything that
+ * was created, and last the checks that use limits up.
+ *
+ * @throws ScanError when the target is gone
+ */
+export async function runChecks(
+  context: ProbeContext,
+  planned: readonly PlannedCheck[],
+  onProgress: ((progress: Progress) => void) | undefined,
+): Promise<{ verdicts: readonly Verdict[]; leftovers: readonly string[] }> {
+  const results = new Map<PlannedCheck, readonly Verdict[]>();
+  const run = async (entry: PlannedCheck) => {
+    const verdicts = await verdictsOf(context, entry);
+    results.set(entry, verdicts);
+    onProgress?.({
+      done: results.size,
+      total: planned.length,
+      requests: context.fetcher.sent,
+      protection: entry.probe.id,
+      check: entry.check.check,
+      operation: entry.check.operation?.id,
+      verdict: fold(entry.probe.id, verdicts).verdict,
+    });
+  };
+  const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => entry.probe.phase === name);
+  const inOrder = () => planned.flatMap((entry) => results.get(entry) ?? []);
+  const queue = phase(undefined);
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
+    }),
+  );
+  for (const entry of phase("crowding")) await run(entry);
+  const leftovers = await context.objects.cleanUp();
+  const living = await withoutTheDead(context, inOrder());
+  for (const entry of phase("limits")) await run(entry);
+  const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
+  return { verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))], leftovers };
+}
+
+async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck): Promise<readonly Verdict[]> {
+  const base = {
+    protection: probe.id,
+    check: check.check,
+    ...(check.operation === undefined ? {} : { operation: check.operation.id }),
+  };
+  if ("notApplicable" in check) {
+    return [{ ...base, verdict: "not-applicable", why: check.notApplicable, evidence: [] }];
+  }
+  let outcomes: readonly (Outcome | NamedOutcome)[];
+  try {
+    const found = await check.run();
+    outcomes = isList(found) ? found : [found];
+  } catch (error) {
+    if (error instanceof ScanError) throw error;
+    const known = error instanceof Unreachable || error instanceof BudgetSpent;
+    // A check that fails by itself is no statement about the target, and no reason to lose the others.
+    const why = `${known ? "" : "the check itself failed: "}${error instanceof Error ? error.message : String(error)}`;
+    outcomes = [{ verdict: "inconclusive", why, trials: [] }];
+  }
+  return outcomes.map((found) => ({
+    ...base,
+    ...("check" in found ? { check: found.check } : {}),
+    verdict: found.verdict,
+    why: sentence(context.redactor.apply(found.why)),
+    evidence: found.trials.map((trial) => exchangeOf(trial, context.redactor)),
+  }));
+}
+
+function isList(found: Outcome | readonly NamedOutcome[]): found is readonly NamedOutcome[] {
+  return Array.isArray(found);
+}
+
+function sentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
