@@ -26,8 +26,11 @@ export function kindsOf(target: Target, now: number): readonly Kind[] {
   const at = (method: string, path: string) =>
     operations.find((operation) => operation.method === method && operation.path === path);
   const kinds: Kind[] = [];
+  // Parents before children; among the same depth, what can be read, changed and deleted comes first.
+  const rank = (item: string) =>
+    pathParameters(item).length * 10 - operations.filter((operation) => operation.path === item).length;
   const items = new Set(operations.flatMap(({ path }) => itemPrefixes(path)));
-  for (const item of [...items].sort((left, right) => left.length - right.length)) {
+  for (const item of [...items].sort((left, right) => rank(left) - rank(right))) {
     const collection = item.slice(0, item.lastIndexOf("/"));
     const parameter = pathParameters(item).at(-1) ?? "";
     const create = at("POST", collection);

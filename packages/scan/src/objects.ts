@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { type Answer, headerOf, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
@@ -52,7 +53,12 @@ export interface Objects {
   missingId(kind: Kind): string;
   /** A new marker. */
   canary(): string;
-  /** Deletes everything, children first. What could not be deleted is returned, one line each. */
+  /**
+   * Runs one check; what it created for itself alone is deleted when it is done, without anybody waiting for it. That
+   * spreads the work and takes back what an attack spoiled.
+   */
+  during<Result>(check: () => Promise<Result>): Promise<Result>;
+  /** Deletes everything that is left, children first. What could not be deleted is returned, one line each. */
   cleanUp(): Promise<readonly string[]>;
 }
 
@@ -68,7 +74,10 @@ export interface ObjectsOptions {
 
 export function createObjects(options: ObjectsOptions): Objects {
   const { kinds, send, random } = options;
-  const things: Thing[] = [];
+  const things = new Set<Thing>();
+  const left: string[] = [];
+  const scope = new AsyncLocalStorage<Set<Thing>>();
+  const deletions = new Set<Promise<void>>();
   const shared = new Map<string, Promise<Thing>>();
   const seenIds = new Map<Kind, string>();
 
@@ -90,7 +99,8 @@ export function createObjects(options: ObjectsOptions): Objects {
     if (id === undefined) return undefined;
     seenIds.set(kind, id);
     const thing: Thing = { kind, id, owner, canary: mark, params: { ...params, [kind.parameter]: id }, created: trial };
-    things.push(thing);
+    things.add(thing);
+    scope.getStore()?.add(thing);
     return thing;
   }
 
@@ -102,7 +112,8 @@ export function createObjects(options: ObjectsOptions): Objects {
       const key = `${kind.item} ${owner.name}`;
       const known = shared.get(key);
       if (known !== undefined) return known;
-      const made = objects.fresh(kind, owner);
+      // It outlives the check that happened to need it first.
+      const made = scope.exit(() => objects.fresh(kind, owner));
       shared.set(key, made);
       return made;
     },
@@ -167,28 +178,46 @@ export function createObjects(options: ObjectsOptions): Objects {
       )?.schema;
       return schema === undefined ? random.uuid() : String(validValue(schema, { random }, kind.parameter));
     },
-    async cleanUp() {
-      const left: string[] = [];
-      const depthOf = (thing: Thing) => pathParameters(thing.kind.item).length;
-      const depths = [...new Set(things.map(depthOf))].sort((left, right) => right - left);
-      for (const depth of depths) {
-        const queue = things.filter((thing) => depthOf(thing) === depth);
-        await Promise.all(
-          Array.from({ length: 8 }, async () => {
-            for (let thing = queue.pop(); thing !== undefined; thing = queue.pop()) {
-              const reason = await removed(thing);
-              if (reason !== undefined) left.push(`${thing.kind.name} ${thing.id} of ${thing.owner.name}: ${reason}`);
-            }
-          }),
-        );
+    async during(check) {
+      const own = new Set<Thing>();
+      try {
+        return await scope.run(own, check);
+      } finally {
+        const deletion = scope.exit(() => removeAll(own)).catch(() => {});
+        deletions.add(deletion);
+        void deletion.then(() => deletions.delete(deletion));
       }
+    },
+    async cleanUp() {
+      await Promise.all(deletions);
+      await removeAll(things);
       return left;
     },
   };
   return objects;
 
+  /** Children before parents, several at a time. */
+  async function removeAll(some: Iterable<Thing>): Promise<void> {
+    const depthOf = (thing: Thing) => pathParameters(thing.kind.item).length;
+    const all = [...some];
+    for (const depth of [...new Set(all.map(depthOf))].sort((left, right) => right - left)) {
+      const queue = all.filter((thing) => depthOf(thing) === depth);
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          for (let thing = queue.pop(); thing !== undefined; thing = queue.pop()) await remove(thing);
+        }),
+      );
+    }
+  }
+
+  async function remove(thing: Thing): Promise<void> {
+    things.delete(thing);
+    const reason = await whyNotRemoved(thing);
+    if (reason !== undefined) left.push(`${thing.kind.name} ${thing.id} of ${thing.owner.name}: ${reason}`);
+  }
+
   /** Why it could not be deleted; undefined where it is gone. */
-  async function removed(thing: Thing): Promise<string | undefined> {
+  async function whyNotRemoved(thing: Thing): Promise<string | undefined> {
     const { kind } = thing;
     if (kind.remove === undefined) return "the API has no way to delete it";
     try {

@@ -4,7 +4,7 @@ import { isSuccess } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import { outcome } from "./objects.ts";
-import { isLimited, judge, resembles } from "./oracle.ts";
+import { isLimited, type Judgement, judge, resembles } from "./oracle.ts";
 import type { Operation } from "./target.ts";
 import type { VerdictKind } from "./verdict.ts";
 
@@ -90,19 +90,18 @@ export interface Legs {
  * twice; what looks like neither or both is not decided.
  */
 export async function threeLegs(legs: Legs): Promise<Outcome> {
-  const { positive, negatives, canary } = legs;
-  const known = { positive: positive.answer, negatives: negatives.map((trial) => trial.answer), canary };
+  const { positive, negatives } = legs;
   const control = [positive, ...negatives.slice(0, 1)];
   if (!isSuccess(positive.answer)) {
     return inconclusive(`the allowed request itself ${outcome(positive.answer)}`, control);
   }
-  const proof = canary !== undefined && positive.answer.text.includes(canary);
-  if (!proof && negatives.length > 0 && negatives.every((trial) => resembles(trial.answer, positive.answer))) {
+  const decide = judgeFor(legs);
+  if (decide === undefined) {
     return inconclusive("requests known to be bad are answered like good ones, so answers tell nothing here", control);
   }
   const first = await legs.attack();
   const trials = [...control, first];
-  switch (judge(first.answer, known)) {
+  switch (decide(first.answer)) {
     case "refused":
       return held(legs.held, trials);
     case "limited":
@@ -111,23 +110,40 @@ export async function threeLegs(legs: Legs): Promise<Outcome> {
       return inconclusive(`the attack ${outcome(first.answer)}, which is neither a clear yes nor a known no`, trials);
     case "granted": {
       const second = await legs.attack();
-      if (judge(second.answer, known) === "granted") return broken(legs.broken, [...trials, second]);
+      if (decide(second.answer) === "granted") return broken(legs.broken, [...trials, second]);
       return inconclusive("the attack got through once and not again", [...trials, second]);
     }
   }
 }
 
 /**
- * Refused or not, for requests that no honest client sends: anything that is not the good answer is a refusal, an
- * internal error is not one.
+ * How the answers of these legs are judged. Where bad requests get answers of the same shape, only the very content of
+ * the allowed answer is proof; where even that is the same, nothing is (undefined).
+ */
+function judgeFor({ positive, negatives, canary }: Legs): ((answer: Answer) => Judgement) | undefined {
+  const known = { positive: positive.answer, negatives: negatives.map((trial) => trial.answer), canary };
+  const proof = canary !== undefined && positive.answer.text.includes(canary);
+  const alike = known.negatives.length > 0 && known.negatives.every((answer) => resembles(answer, positive.answer));
+  if (proof || !alike) return (answer) => judge(answer, known);
+  const { text } = positive.answer;
+  if (text === "" || known.negatives.some((answer) => answer.text === text)) return undefined;
+  return (answer) => (isLimited(answer) ? "limited" : answer.text === text ? "granted" : "refused");
+}
+
+/**
+ * Refused or not, for requests that no honest client sends: a client error or a closed connection is a refusal, and an
+ * internal error, twice, is as broken as an answer.
  */
 export async function mustRefuse(legs: Legs): Promise<Outcome> {
   const found = await threeLegs(legs);
   const last = found.trials.at(-1);
-  if (found.verdict !== "inconclusive" || last === undefined || last.leg !== "attack") return found;
-  if (last.answer.status >= 400 && last.answer.status < 500 && !isLimited(last.answer))
-    return held(legs.held, found.trials);
-  return found;
+  if (found.verdict !== "inconclusive" || last?.leg !== "attack" || isLimited(last.answer)) return found;
+  if (last.answer.status >= 400 && last.answer.status < 500) return held(legs.held, found.trials);
+  if (last.answer.status < 500) return found;
+  const again = await legs.attack();
+  if (again.answer.status < 500 || isLimited(again.answer)) return found;
+  const what = legs.held.replace(/ is refused$/, "");
+  return broken(`${what} is an internal error (${again.answer.status})`, [...found.trials, again]);
 }
 
 export function limitedWhy(answer: Answer): string {

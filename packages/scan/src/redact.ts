@@ -2,7 +2,7 @@
  * Takes every secret the scan knows out of a text, so that evidence can be shown to anybody.
  */
 export interface Redactor {
-  /** Remembers a secret. Values shorter than 6 characters are not remembered: replacing them would garble the text. */
+  /** Remembers a secret. Values shorter than 8 characters are not remembered: replacing them would garble the text. */
   add(secret: string, label: string): void;
   /** The text with secrets and everything shaped like a token replaced. */
   apply(text: string): string;
@@ -14,7 +14,7 @@ export function createRedactor(): Redactor {
   let order: readonly (readonly [string, string])[] = [];
   return {
     add(secret, label) {
-      if (secret.length < 6 || known.has(secret)) return;
+      if (secret.length < 8 || known.has(secret)) return;
       known.set(secret, label);
       // Longest first: a secret that contains another one is replaced whole.
       order = [...known].sort(([left], [right]) => right.length - left.length);

@@ -73,7 +73,7 @@ async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck)
   }
   let outcomes: readonly (Outcome | NamedOutcome)[];
   try {
-    const found = await check.run();
+    const found = await context.objects.during(() => check.run());
     outcomes = isList(found) ? found : [found];
   } catch (error) {
     if (error instanceof ScanError) throw error;

@@ -233,6 +233,9 @@ async function lifetime(context: ProbeContext, key: Key): Promise<readonly Named
   const view = thing.kind.list ?? thing.kind.read;
   if (view !== undefined) {
     const trial = await context.send("attack", requestFor(view, { as: thing.owner, params: thing.params }));
+    if (!isSuccess(trial.answer)) {
+      return [{ check: "shown-once", ...inconclusive(`listing keys answered ${trial.answer.status}`, [trial]) }];
+    }
     const shown = trial.answer.text.includes(secret);
     found.push({
       check: "shown-once",

@@ -1,4 +1,3 @@
-import { isSuccess } from "../answer.ts";
 import type { ProbeContext, Witness } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Header } from "../identities.ts";
@@ -13,6 +12,7 @@ import {
   type Probe,
   mustRefuse,
 } from "../probe.ts";
+import { outcome } from "../objects.ts";
 import { isLimited, judge } from "../oracle.ts";
 import { withHeaders } from "../requests.ts";
 
@@ -88,7 +88,7 @@ async function forwardedHosts(context: ProbeContext): Promise<readonly NamedOutc
     );
     found.push({ check: `reflects-${header[0]}`, ...reflection(trial, name, header[0]) });
   }
-  found.push({ check: "reflects-in-created", ...(await createdLinks(context, name)) });
+  found.push(...(await createdLinks(context, name)));
   return found.map((entry) => decidedByWitness(entry, witness));
 }
 
@@ -117,18 +117,20 @@ function decidedByWitness(entry: NamedOutcome, witness: Witness): NamedOutcome {
 }
 
 /** Links in the answer to a creation are where a host most often slips in. */
-async function createdLinks(context: ProbeContext, name: string): Promise<Outcome> {
-  const owner = context.identities[0];
-  const kind = context.objects.kinds.find((entry) => entry.parent === undefined);
-  if (owner === undefined || kind === undefined) return held("nothing is created here");
-  const mark = context.objects.canary();
-  const honest = context.objects.creation(kind, owner, undefined, mark);
-  const trial = await context.send(
-    "attack",
-    withHeaders(honest, [["x-forwarded-host", name]], `${owner.name}, x-forwarded-host`),
-  );
-  context.objects.adopt(kind, owner, trial, {}, mark);
-  if (!isSuccess(trial.answer) && trial.answer.status >= 500)
-    return inconclusive(`creating answered ${trial.answer.status}`, [trial]);
-  return reflection(trial, name, "x-forwarded-host");
+async function createdLinks(context: ProbeContext, name: string): Promise<readonly NamedOutcome[]> {
+  const found: NamedOutcome[] = [];
+  for (const kind of context.objects.kinds) {
+    const owner = kind.create === undefined ? undefined : context.permitted(kind.create);
+    if (kind.parent !== undefined || owner === undefined) continue;
+    const mark = context.objects.canary();
+    const honest = context.objects.creation(kind, owner, undefined, mark);
+    const headers: readonly Header[] = [["x-forwarded-host", name]];
+    const trial = await context.send("attack", withHeaders(honest, headers, `${owner.name}, x-forwarded-host`));
+    context.objects.adopt(kind, owner, trial, {}, mark);
+    const check = `reflects-in-created-${kind.name}`;
+    if (trial.answer.status >= 500)
+      found.push({ check, ...inconclusive(`creating ${outcome(trial.answer)}`, [trial]) });
+    else found.push({ check, ...reflection(trial, name, "x-forwarded-host") });
+  }
+  return found;
 }

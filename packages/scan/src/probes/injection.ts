@@ -2,6 +2,7 @@ import { type Answer, isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
+import type { Kind } from "../kinds.ts";
 import { outcome } from "../objects.ts";
 import { contentOf, isLimited, judge, volatilePaths } from "../oracle.ts";
 import {
@@ -10,7 +11,6 @@ import {
   held,
   inconclusive,
   limitedWhy,
-  type NamedOutcome,
   notApplicable,
   type Outcome,
   type Probe,
@@ -69,17 +69,27 @@ function planInjection(context: ProbeContext): readonly Check[] {
 /** A search term: the canary of an object alice made finds something, a random word finds nothing. */
 async function inQuery(context: ProbeContext, operation: Operation, name: string): Promise<Outcome> {
   const owner = context.permitted(operation) ?? context.identities[0];
-  const kind = context.objects.kinds.find((entry) => entry.parent === undefined && entry.create !== undefined);
-  if (owner === undefined || kind === undefined)
-    return notApplicable("There is nothing to search for that the scan could create.");
-  const thing = await context.objects.shared(kind, owner);
+  if (owner === undefined) return notApplicable("No identity was given that could search.");
   const as = operation.access.kind === "public" ? undefined : owner;
   const { params } = await context.objects.fill(operation, owner);
   const ask = (value: string): Outgoing => ({
     ...requestFor(operation, { as, params, query: { [name]: value } }),
     label: owner.name,
   });
-  return await booleanPairs(context, thing.canary, context.objects.canary(), ask);
+  let found = notApplicable("There is nothing to search for that the scan could create.");
+  for (const kind of searchedKinds(context, operation)) {
+    const thing = await context.objects.shared(kind, owner);
+    found = await booleanPairs(context, thing.canary, context.objects.canary(), ask);
+    if (found.verdict !== "not-applicable") return found;
+  }
+  return found;
+}
+
+/** The kind an operation is said to show; where nothing says it, whichever of them a search finds. */
+function searchedKinds(context: ProbeContext, operation: Operation): readonly Kind[] {
+  const kinds = context.objects.kinds.filter((kind) => kind.parent === undefined && kind.create !== undefined);
+  const shown = kinds.filter((kind) => operation.outputs.some((output) => output.resource === kind.name));
+  return shown.length > 0 ? shown : kinds;
 }
 
 async function inPath(context: ProbeContext, operation: Operation): Promise<Outcome> {
@@ -133,34 +143,50 @@ async function booleanPairs(
   return held("conditions inside the value are treated as text", trials.slice(0, 3));
 }
 
-/** Signing in with a condition in place of a user name. */
-async function inSignIn(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+/** Signing in: a condition after a known user name, and one that is true for everybody. */
+async function inSignIn(context: ProbeContext, operation: Operation): Promise<Outcome> {
   const account = context.sessions.accounts[0];
-  const check = "sql-sign-in";
-  if (account === undefined)
-    return [
-      { check, ...notApplicable("It needs an account to know what a sign-in looks like (--account email:password).") },
-    ];
-  const positive = await context.send("positive", context.sessions.attempt(operation, account.user, account.password));
+  if (account === undefined) {
+    return notApplicable("It needs an account to know what a sign-in looks like (--account email:password).");
+  }
+  const tight = tightLimit(operation, 16);
+  if (tight !== undefined) return notApplicable(tight);
+  const attempt = (leg: Trial["leg"], user: string, password: string) =>
+    context.send(leg, context.sessions.attempt(operation, user, password));
+  const positive = await attempt("positive", account.user, account.password);
+  if (!isSuccess(positive.answer)) return inconclusive(`the account given ${outcome(positive.answer)}`, [positive]);
   const wrong = context.random.text(16);
   const stranger = `pc-${context.random.text(8)}@example.com`;
-  const negative = await context.send("negative", context.sessions.attempt(operation, stranger, wrong));
-  if (!isSuccess(positive.answer))
-    return [{ check, ...inconclusive(`the account given ${outcome(positive.answer)}`, [positive]) }];
+  const negative = await attempt("negative", stranger, wrong);
   const known = { positive: positive.answer, negatives: [negative.answer] };
   const trials = [positive, negative];
-  for (const tail of ["' OR 7=7 -- ", "' OR '7'='7", `${account.user}' -- `]) {
-    const user = tail.startsWith("'") ? `${stranger}${tail}` : tail;
-    const attack = await context.send("attack", context.sessions.attempt(operation, user, wrong));
-    trials.push(attack);
-    if (isLimited(attack.answer)) return [{ check, ...inconclusive(limitedWhy(attack.answer), trials) }];
-    if (judge(attack.answer, known) !== "granted") continue;
-    const counter = await context.send(
-      "attack",
-      context.sessions.attempt(operation, user.replace("7=7", "7=8").replace("'7'='7", "'7'='8"), wrong),
-    );
-    if (tail.startsWith("'") && judge(counter.answer, known) === "granted") continue;
-    return [{ check, ...broken("a condition in the user name signs in without a password", [...trials, counter]) }];
+  const signsIn = async (user: string, password: string) => {
+    const trial = await attempt("attack", user, password);
+    trials.push(trial);
+    return judge(trial.answer, known) === "granted";
+  };
+  const number = context.random.int(1000, 9999);
+  for (const [before, after] of [
+    ["' AND ", " -- "],
+    ["' AND ", " AND '1'='1"],
+    ['" AND ', ' AND "1"="1'],
+  ] as const) {
+    const condition = (text: string) => `${account.user}${before}${text}${after}`;
+    if (!(await signsIn(condition(`${number}=${number}`), account.password))) continue;
+    const falsehood = await signsIn(condition(`${number}=${number + 1}`), account.password);
+    const nonsense = await signsIn(condition(`${number} ${number}`), account.password);
+    if (!falsehood && !nonsense && (await signsIn(condition(`${number + 1}=${number + 1}`), account.password))) {
+      return broken("a condition inside the user name is executed as SQL", trials);
+    }
   }
-  return [{ check, ...held("conditions in the user name sign nobody in", trials) }];
+  for (const tail of ["' OR 7=7 -- ", "' OR '7'='7"]) {
+    if (!(await signsIn(`${stranger}${tail}`, wrong))) continue;
+    if (!(await signsIn(`${stranger}${tail.replace(/7(?!.*7)/, "8")}`, wrong))) {
+      return broken("a condition in the user name signs in without a password", trials);
+    }
+  }
+  const limited = trials.find((trial) => isLimited(trial.answer));
+  return limited === undefined
+    ? held("conditions in the user name are treated as text", trials.slice(0, 4))
+    : inconclusive(limitedWhy(limited.answer), [limited]);
 }
