@@ -278,11 +278,7 @@ export const coverageItems: readonly CoverageItem[] = [
     "certificate pinning",
     "lives in the mobile app: the page says how; a command that prints pins is planned",
   ),
-  built(
-    "4.17",
-    "outgoing certificates checked",
-    "`jwksUrl` is https only and leaves the platform's checks on; nothing switches them off",
-  ),
+  built("4.17", "outgoing certificates checked", "`jwksUrl` is https only and leaves the platform's checks on"),
   built("4.18", "CORS exact, never `*`", "`origins`; wildcards do not start"),
   built("4.19", "only the methods in use", "405 with Allow, and in preflights"),
   built("4.20", "no sensitive Expose-Headers", "request id, Retry-After and RateLimit alone"),

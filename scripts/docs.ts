@@ -124,6 +124,7 @@ function statusLine(row: Protection): string {
   const parts = [
     link("gate", row.gate, `packages/portcullis/src/gates/${row.id}.ts`),
     link("probe", row.probe, `packages/scan/src/probes/${row.id}.ts`),
+    ...(row.probe === "built" ? [`[hole](../../tests/holes/${row.id}.ts)`] : []),
     link("rule", row.rule, `packages/eslint-plugin/src/rules/${row.id}.ts`),
   ].map((part) => part.replace(/\.$/, ""));
   return `> ${promiseOf(row)}.\n>\n> ${parts.join(" · ")} · priority ${row.priority}`;
