@@ -269,7 +269,7 @@ function setUp({ node, tools, npm, command, words = [] }: Machine) {
   mkdirSync(join(folder, ".tools"));
   mkdirSync(join(folder, "packages/cli/src"), { recursive: true });
   for (const name of ["start", "test", "scripts/setup.sh"]) cpSync(join(root, name), join(folder, name));
-  for (const name of ["start.ts", "portcullis.ts"]) writeFileSync(join(folder, "packages/cli/src", name), "");
+  for (const name of ["scripts/start.ts", "packages/cli/src/portcullis.ts"]) writeFileSync(join(folder, name), "");
   for (const name of ["sh", "dirname", "uname", "mkdir", "chmod"]) symlinkSync(which(name), join(bin, name));
   if (node !== undefined) spawnSync("sh", ["-c", fakeNode(node, bin)]);
   if (tools !== undefined) {
