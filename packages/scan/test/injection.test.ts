@@ -99,7 +99,8 @@ async function answer(database: DatabaseSync, search: Search, request: IncomingM
   }
   if (table === undefined) return say(404, { title: "Not found" });
   if (request.method === "POST") {
-    const made = { id: randomUUID(), name: String(JSON.parse(text).name) };
+    const sent: { readonly name?: unknown } = JSON.parse(text);
+    const made = { id: randomUUID(), name: String(sent.name) };
     database.prepare(`INSERT INTO ${table} VALUES (?, ?)`).run(made.id, made.name);
     return say(201, made);
   }

@@ -114,8 +114,12 @@ async function booleanPairs(
   const control = [first, nothing];
   if (!isSuccess(first.answer)) return inconclusive(`the honest request ${outcome(first.answer)}`, control);
   const volatile = volatilePaths(plain.map((trial) => trial.answer));
+  // What was asked for may be echoed, and the value may stand in what was found: neither tells two answers apart.
   const content = (answer: Answer, sent: string) =>
-    contentOf(answer, volatile).replaceAll(sent, "").replaceAll(JSON.stringify(sent).slice(1, -1), "");
+    [sent, JSON.stringify(sent).slice(1, -1), value].reduce(
+      (text, echo) => text.replaceAll(echo, ""),
+      contentOf(answer, volatile),
+    );
   const full = content(first.answer, value);
   if (full === content(nothing.answer, other)) {
     return notApplicable("A known and an unknown value are answered alike, so a condition could not be seen.");
