@@ -5,7 +5,7 @@ import { request } from "node:https";
 import { basename, dirname, join } from "node:path";
 import { parseSync } from "oxc-parser";
 import { defaults } from "portcullis";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checklist } from "../packages/portcullis/src/checklist.ts";
 import { apiKeysDefaults } from "../packages/portcullis/src/gates/api-keys.ts";
 import { jwksUrlDefaults } from "../packages/portcullis/src/lib/jwks-url.ts";
@@ -208,11 +208,11 @@ describe("code in the documents", () => {
   // Inside the checkout, so that packages are found; not below node_modules, where Node runs no TypeScript.
   const folder = join(root, `.portcullis/docs-${process.pid}`);
   const children: ChildProcess[] = [];
+  beforeAll(() => void mkdirSync(folder, { recursive: true }));
   afterAll(() => {
     for (const child of children) child.kill();
     rmSync(folder, { recursive: true, force: true });
   });
-  mkdirSync(folder, { recursive: true });
   const example = codeBlocks(text("README.md")).find(({ code }) => code.startsWith("// api.ts"))?.code ?? "";
   const hole = example.replace(/^.*objects: .*\n/m, "");
 
