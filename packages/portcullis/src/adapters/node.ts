@@ -94,7 +94,6 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   }
 
   function send(req: IncomingMessage, res: ServerResponse, handled: Handled): void {
-    const { answer } = handled;
     const { socket } = req;
     res.on("close", () => {
       answering.delete(socket);
@@ -104,7 +103,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
       handled.finished(true);
       return;
     }
-    writeHead(res, answer, isStopping);
+    const answer = begin(res, handled);
     const body = handled.isHead ? undefined : answer.body;
     if (!answer.close) {
       if (body === undefined) res.end();
@@ -116,6 +115,18 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     if (body === undefined) res.flushHeaders();
     else res.write(body);
     linger(req, () => res.end());
+  }
+
+  /** Writes the head of the answer, or of what goes out instead: thrown here, an error would end the process. */
+  function begin(res: ServerResponse, handled: Handled): Answer {
+    try {
+      writeHead(res, handled.answer, isStopping);
+      return handled.answer;
+    } catch (error) {
+      const instead = handled.unsendable(error);
+      writeHead(res, instead, true);
+      return instead;
+    }
   }
 
   function linger(req: IncomingMessage, done: () => void): void {
@@ -238,6 +249,13 @@ function clientErrorCode(code: string | undefined): RefusalCode {
 }
 
 function checkOptions(options: ListenOptions): void {
+  // No environment switch weakens anything: with this one, keys would be fetched from whoever answers.
+  if (process.env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
+    throw new OptionsError(
+      "NODE_TLS_REJECT_UNAUTHORIZED=0 switches off the check of outgoing certificates.",
+      "Take it out of the environment; name a private authority with NODE_EXTRA_CA_CERTS.",
+    );
+  }
   const whole = (name: string, value: number | undefined, least: number, most: number): void => {
     if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
     throw new OptionsError(`${name} is ${value}.`, `Write a whole number from ${least} to ${most}.`);

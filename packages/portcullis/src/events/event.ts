@@ -11,6 +11,7 @@ export type EventType =
   | "jwks-unknown-key"
   | "issuer-clock-skew"
   | "api-key-last-use-failed"
+  | "error-thrown"
   | "limiter-crowded"
   | "started"
   | "stopped";
@@ -39,6 +40,8 @@ export interface SecurityEvent {
   readonly route?: string;
   /** The private reason; for people who operate the service. */
   readonly reason?: string;
+  /** What was thrown, with its stack, cut to 4096 characters; the only place where it is written. */
+  readonly error?: string;
   /** How many identical events this one stands for; 1 unless the failure budget of an address was spent. */
   readonly count?: number;
 }

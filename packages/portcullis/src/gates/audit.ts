@@ -15,6 +15,17 @@ export const audit: Auditor = (api) => {
 
   function failed(x: Exchange | undefined, error: unknown, stage: string): void {
     recorder.failed(error, { requestId: x?.id, route: x?.route?.name, stage });
+    recorder.record({
+      kind: "event",
+      type: "error-thrown",
+      time: api.environment.clock.now(),
+      service,
+      protection: "errors",
+      reason: stage,
+      error: textOf(error),
+      ...(x === undefined ? {} : { requestId: x.id }),
+      ...(x?.route === undefined ? {} : { route: x.route.name }),
+    });
   }
 
   function finished(x: Exchange, aborted: boolean): void {
@@ -40,6 +51,8 @@ export const audit: Auditor = (api) => {
         code: refusal?.code,
         aborted,
       });
+      // Nearly every call ends here: nothing happened that anybody has to know.
+      if (refusal === undefined && route?.startsSession !== true) return;
       const common = {
         kind: "event",
         time: x.timeMs,
@@ -52,17 +65,17 @@ export const audit: Auditor = (api) => {
         ...(caller?.tenant === undefined ? {} : { tenant: caller.tenant }),
         ...(route === undefined ? {} : { route: route.name }),
       } as const;
-      if (refusal !== undefined) {
-        crowd.refused(x.failureBudgetSpent, {
-          ...common,
-          type: "refused",
-          protection: refusal.protection,
-          code: refusal.code,
-          reason: refusal.reason,
-        });
-      } else if (route?.startsSession === true) {
+      if (refusal === undefined) {
         recorder.record({ ...common, type: "signed-in", protection: "sessions" });
+        return;
       }
+      crowd.refused(x.failureBudgetSpent, {
+        ...common,
+        type: "refused",
+        protection: refusal.protection,
+        code: refusal.code,
+        reason: refusal.reason,
+      });
     } catch (error) {
       failed(x, error, "audit");
     }
@@ -78,3 +91,18 @@ export const audit: Auditor = (api) => {
 
   return { finished, failed };
 };
+
+/** Message and stack of whatever was thrown, causes included; never throws itself. */
+function textOf(error: unknown): string {
+  const parts: string[] = [];
+  try {
+    for (let one = error; one !== undefined && parts.length < 5; one = one instanceof Error ? one.cause : undefined) {
+      parts.push(one instanceof Error ? (one.stack ?? `${one.name}: ${one.message}`) : typeof one);
+    }
+  } catch {
+    parts.push("an error that cannot be read");
+  }
+  return parts.join("\ncaused by ").slice(0, errorMaxLength);
+}
+
+const errorMaxLength = 4_096;

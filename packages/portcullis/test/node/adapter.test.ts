@@ -208,6 +208,15 @@ describe("the node adapter refuses to start with a hole", () => {
     await expect(serve(test)).rejects.toThrow(/GET \/v1\/holes\/:id[\s\S]*access[\s\S]*fix:/);
   });
 
+  it("refuses an environment that switches off outgoing certificate checks", async () => {
+    process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+    try {
+      await expect(serve(testApi())).rejects.toThrow(/NODE_TLS_REJECT_UNAUTHORIZED/);
+    } finally {
+      delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+    }
+  });
+
   it("refuses plain http where others than this machine can connect", async () => {
     await expect(serve(testApi({ hosts: ["api.example.com"] }))).rejects.toThrow(/neither TLS nor a proxy/);
     await expect(serve(testApi(), { port: 0, host: "0.0.0.0" })).rejects.toThrow(/neither TLS nor a proxy/);
@@ -228,6 +237,11 @@ describe("what a handler and a store may do wrong", () => {
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("SELECT");
     expect(test.errors).toHaveLength(1);
+    await open?.close();
+    const logged = test.events().filter((event) => event.type === "error-thrown");
+    expect(logged).toHaveLength(1);
+    expect(logged[0]?.error).toMatch(/SELECT password FROM users[\s\S]*at /);
+    expect(logged[0]?.requestId).toBe(response.headers.get("x-request-id"));
   });
 
   it("answers 503 when the handler takes longer than its time, and aborts its signal", async () => {
