@@ -154,7 +154,7 @@ export const coverageItems: readonly CoverageItem[] = [
   built(
     "0.51",
     "generic 500, full detail in the log",
-    "`internal`; what was thrown goes to `audit.onError` with route and request id",
+    "`internal`; what was thrown is an `error-thrown` event with stack, route and request id, and goes to `audit.onError`",
   ),
   built("0.52", "validation errors hide the schema", "seven fixed reasons; the validator's words stay in the record"),
   built("0.53", "one answer for unknown user and wrong password", '`refuse("sign-in-failed", …)`'),
@@ -178,7 +178,11 @@ export const coverageItems: readonly CoverageItem[] = [
   built("1.4", "lengths of texts and lists", "not optional: an unbounded one does not start"),
   built("1.5", "the handler gets the trimmed value", "the schema's output is what handlers are given"),
   planned("1.6", "sliding window on Upstash", "a limiter over HTTP, after Redis"),
-  built("1.7", "generic 500, cause in the log", "`internal`; the cause goes to `audit.onError`"),
+  built(
+    "1.7",
+    "generic 500, cause in the log",
+    "`internal`; the cause is in the `error-thrown` event and goes to `audit.onError`",
+  ),
   built("1.8", "public is the exception", "`publicAccess` with its reason"),
   built("1.9", "validate on the server", "`input` runs before every handler"),
   built(
