@@ -1,6 +1,8 @@
 import { defaults } from "../defaults.ts";
+import { isPromise } from "../lib/maybe-promise.ts";
 import type { AuditOptions, ErrorContext } from "../policy.ts";
 import type { SecurityEvent } from "./event.ts";
+import { lineOf } from "./line.ts";
 import type { CallRecord } from "./record.ts";
 import type { AuditBatch, AuditSink } from "./sink.ts";
 
@@ -31,9 +33,11 @@ export function createRecorder(
 
   function failed(error: unknown, context: ErrorContext): void {
     try {
-      onError?.(error, context);
+      const told: unknown = onError?.(error, context);
+      // An async function fits where nothing is returned, and its rejection would end the process.
+      if (isPromise(told)) told.then(undefined, nobodyLeftToTell);
     } catch {
-      // There is nobody left to tell.
+      nobodyLeftToTell();
     }
   }
 
@@ -83,6 +87,10 @@ export function createRecorder(
   };
 }
 
+function nobodyLeftToTell(): void {
+  // What reports errors has failed itself.
+}
+
 class Batch implements AuditBatch {
   readonly entries: readonly Entry[];
   #text: string | undefined;
@@ -94,15 +102,9 @@ class Batch implements AuditBatch {
   text(): string {
     if (this.#text === undefined) {
       let text = "";
-      for (const entry of this.entries) text += `${line(entry)}\n`;
+      for (const entry of this.entries) text += `${lineOf(entry)}\n`;
       this.#text = text;
     }
     return this.#text;
   }
-}
-
-function line(entry: Entry): string {
-  return JSON.stringify(entry, (key, value: unknown) =>
-    key === "time" && typeof value === "number" ? new Date(value).toISOString() : value,
-  );
 }
