@@ -19,6 +19,8 @@ export interface Handled {
   readonly answer: Answer;
   /** HEAD: send the headers only. */
   readonly isHead: boolean;
+  /** What to send instead where the answer holds something that cannot be sent, such as a character no header has. */
+  unsendable(error: unknown): Answer;
   /** Called exactly once, after the last byte or the abort. */
   finished(aborted: boolean): void;
 }

@@ -172,7 +172,7 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
       auditor.failed(x, error, "answer");
       x.refusal = new Refusal("internal", "the way out threw", { cause: error });
       x.status = 500;
-      return handled(x, lastResort(x.id), auditor.finished);
+      return handled(x, lastResort(x.id), auditor);
     }
   }
 
@@ -194,7 +194,7 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     }
     for (const add of outHeaders) add(x, headers);
     const close = x.arrival.hasBody && !x.bodyConsumed;
-    return handled(x, { status: x.status, headers, body, close }, auditor.finished);
+    return handled(x, { status: x.status, headers, body, close }, auditor);
   }
 
   function thrown(error: unknown): Refusal {
@@ -227,15 +227,21 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
   };
 }
 
-function handled(x: Exchange, answer: Answer, finish: (x: Exchange, aborted: boolean) => void): Handled {
+function handled(x: Exchange, answer: Answer, auditor: ReturnType<Auditor>): Handled {
   let told = false;
   return {
     answer,
     isHead: x.isHead,
+    unsendable(error) {
+      auditor.failed(x, error, "answer");
+      x.refusal = new Refusal("internal", "the answer could not be sent", { cause: error });
+      x.status = 500;
+      return lastResort(x.id);
+    },
     finished(aborted) {
       if (told) return;
       told = true;
-      finish(x, aborted);
+      auditor.finished(x, aborted);
     },
   };
 }

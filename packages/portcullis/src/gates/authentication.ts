@@ -29,7 +29,7 @@ export const authentication: RouteGate = (api, route) => {
     if (known !== undefined) return admit(x, known);
     try {
       const proved = found.verifier.verifier.verify(found.value);
-      if (!(proved instanceof Promise)) return decide(x, found, proved);
+      if (!isPromise(proved)) return decide(x, found, proved);
       const late = (): Refusal => new Refusal("verifier-unavailable", "the verifier does not answer");
       return withinTime(api.deadlines, route.timeoutMs, proved, late).then(
         (verdict) => decide(x, found, verdict),
@@ -42,6 +42,7 @@ export const authentication: RouteGate = (api, route) => {
 
   function decide(x: Exchange, found: Found, proved: Caller | Refusal): Outcome | Promise<Outcome> {
     if (!(proved instanceof Refusal)) {
+      if (!isCaller(proved)) return couldNotDecide(new TypeError("the verifier answered something that is no caller"));
       api.provedBefore.add(found.value);
       return admit(x, proved);
     }
@@ -72,6 +73,16 @@ export const authentication: RouteGate = (api, route) => {
 
 /** No error code where no credential was sent. @see RFC 6750 section 3.1 */
 const challenge: readonly string[] = Object.freeze(["www-authenticate", "Bearer"]);
+
+/** A verifier may be the application's own, and not every one is checked by a compiler. */
+function isCaller(proved: unknown): boolean {
+  return typeof proved === "object" && proved !== null && "subject" in proved && isName(proved.subject);
+}
+
+function isName(subject: unknown): boolean {
+  return typeof subject === "string" && subject !== "";
+}
+
 /** A verifier that throws has not said no, and the gate stays closed all the same. */
 function couldNotDecide(cause: unknown): Refusal {
   return new Refusal("verifier-unavailable", "the verifier threw", { cause });
