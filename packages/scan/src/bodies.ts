@@ -29,6 +29,11 @@ export function honestBody(operation: Operation, options: BodyOptions): unknown 
     random: options.random,
     canary: options.canary,
     known: (name) => (namesPerson(name) ? options.person() : undefined),
-    omit: (name) => references.has(name),
+    omit: (name) => references.has(name) || namesObject(name),
   });
+}
+
+/** True for members that look like the id of an object: `replyToId`, `viewer_ids`, `parentUuid`. */
+function namesObject(name: string): boolean {
+  return /(?:[a-z0-9]Id|[a-z0-9]ID|_id|^id)s?$|[Uu]uids?$/.test(name);
 }

@@ -80,7 +80,7 @@ export function createContext(parts: ContextParts): ProbeContext {
   const context: ProbeContext = {
     ...parts,
     subject: (identity) => parts.subjects.get(identity.name) ?? subjectOf(identity),
-    permitted: (operation) => permittedIdentity(operation, parts.identities, target),
+    permitted: (operation) => permittedIdentities(operation, parts.identities, target)[0],
     baseline(operation) {
       const known = baselines.get(operation);
       if (known !== undefined) return known;
@@ -106,19 +106,22 @@ export function createContext(parts: ContextParts): ProbeContext {
 
   async function sendBaseline(operation: Operation): Promise<Trial> {
     if (!isSafe(operation)) throw new Unreachable(`${operation.id} changes things`);
-    const identity = context.permitted(operation);
-    if (identity === undefined && operation.access.kind !== "public") {
-      throw new Unreachable(`no identity was given that may call ${operation.id}${roleHint(operation)}`);
-    }
-    const owner = identity ?? parts.identities[0];
-    const params = owner === undefined ? {} : (await objects.fill(operation, owner)).params;
     const query = requiredQuery(operation, parts.random);
-    const outgoing = requestFor(operation, {
-      as: operation.access.kind === "public" ? undefined : identity,
-      params,
-      query,
-    });
-    return await send("positive", outgoing);
+    if (operation.access.kind === "public") {
+      const owner = parts.identities[0];
+      const params = owner === undefined ? {} : (await objects.fill(operation, owner)).params;
+      return await send("positive", requestFor(operation, { params, query }));
+    }
+    let first: Trial | undefined;
+    // A plain description names no roles: whoever is let in first is the one it is for.
+    for (const identity of permittedIdentities(operation, parts.identities, target)) {
+      const { params } = await objects.fill(operation, identity);
+      const trial = await send("positive", requestFor(operation, { as: identity, params, query }));
+      first ??= trial;
+      if (isSuccess(trial.answer)) return trial;
+    }
+    if (first !== undefined) return first;
+    throw new Unreachable(`no identity was given that may call ${operation.id}${roleHint(operation)}`);
   }
 }
 
@@ -144,15 +147,18 @@ function hasRole(identity: Identity, roles: readonly string[]): boolean {
   return roles.some((role) => own.includes(role));
 }
 
-function permittedIdentity(
+/** Who may call an operation, the likeliest first. */
+function permittedIdentities(
   operation: Operation,
   identities: readonly Identity[],
   target: Target,
-): Identity | undefined {
+): readonly Identity[] {
   const roles = operation.access.kind === "caller" ? operation.access.roles : [];
   const able = identities.filter((identity) => takes(operation, identity, target));
-  if (roles.length > 0) return able.find((identity) => hasRole(identity, roles));
-  return able.find((identity) => !isPrivileged(identity, target)) ?? able[0];
+  if (roles.length > 0) return able.filter((identity) => hasRole(identity, roles));
+  const plain = able.filter((identity) => !isPrivileged(identity, target));
+  const others = able.filter((identity) => !plain.includes(identity));
+  return target.source === "manifest" ? [...plain, ...others].slice(0, 1) : [...plain, ...others];
 }
 
 /** True where the operation takes the kind of credential the identity has; unknown kinds are taken to be welcome. */

@@ -8,7 +8,7 @@ import { honestBody, namesPerson } from "./bodies.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
-import { ScanError, Unreachable } from "./scan-error.ts";
+import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import { type Operation, pathParameters } from "./target.ts";
 import { validValue } from "./values.ts";
 
@@ -40,6 +40,13 @@ export interface Objects {
     params: Readonly<Record<string, string>>,
     canary: string,
   ): Thing | undefined;
+  /**
+   * At least so many objects of a kind and owner, inside the owner's shared parent, kept until the end. Fewer where the
+   * API stops it.
+   */
+  crowd(kind: Kind, owner: Identity, count: number): Promise<void>;
+  /** What every marker begins with; a search for it finds what the scan made. */
+  readonly prefix: string;
   /** A creation request for a kind. */
   creation(kind: Kind, owner: Identity, within: Thing | undefined, canary: string): Outgoing;
   /** Values for the path parameters of an operation out of the owner's shared objects, and those objects. */
@@ -81,7 +88,9 @@ export function createObjects(options: ObjectsOptions): Objects {
   const shared = new Map<string, Promise<Thing>>();
   const seenIds = new Map<Kind, string>();
 
-  const canary = () => `pc-${options.runId}-${random.text(8)}`;
+  const prefix = `pc-${options.runId}`;
+  const canary = () => `${prefix}-${random.text(8)}`;
+  const crowds = new Map<string, { size: number; ready: Promise<void> }>();
 
   function creation(kind: Kind, owner: Identity, within: Thing | undefined, mark: string): Outgoing {
     const { create } = kind;
@@ -106,8 +115,18 @@ export function createObjects(options: ObjectsOptions): Objects {
 
   const objects: Objects = {
     kinds,
+    prefix,
     canary,
     creation,
+    crowd(kind, owner, count) {
+      const key = `${kind.item} ${owner.name}`;
+      const known = crowds.get(key) ?? { size: 0, ready: Promise.resolve() };
+      if (known.size >= count) return known.ready;
+      const missing = count - known.size;
+      const ready = known.ready.then(() => scope.exit(() => createMany(kind, owner, missing)));
+      crowds.set(key, { size: count, ready });
+      return ready;
+    },
     shared(kind, owner) {
       const key = `${kind.item} ${owner.name}`;
       const known = shared.get(key);
@@ -195,6 +214,20 @@ export function createObjects(options: ObjectsOptions): Objects {
     },
   };
   return objects;
+
+  async function createMany(kind: Kind, owner: Identity, count: number): Promise<void> {
+    let left = count;
+    const worker = async () => {
+      while (left > 0) {
+        left -= 1;
+        await objects.fresh(kind, owner);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, worker)).catch((error: unknown) => {
+      if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
+      left = 0;
+    });
+  }
 
   /** Children before parents, several at a time. */
   async function removeAll(some: Iterable<Thing>): Promise<void> {

@@ -12,7 +12,7 @@ import type { VerdictKind } from "./verdict.ts";
 export interface Probe {
   readonly id: ProtectionId;
   /**
-   * When its checks run. `crowding`: one by one after all others, because they fill collections up. `limits`: last of all
+   * When its checks run. `crowding`: after all others, because they fill collections up. `limits`: last of all
    * and after everything was deleted, because they use limits up. Default: among all others, several at a time.
    */
   readonly phase?: "crowding" | "limits";
@@ -83,6 +83,8 @@ export interface Legs {
   readonly broken: string;
   /** What it means when it does not. */
   readonly held: string;
+  /** What was sent, where an internal error is to be named after it; default: the attack. */
+  readonly what?: string;
 }
 
 /**
@@ -92,6 +94,7 @@ export interface Legs {
 export async function threeLegs(legs: Legs): Promise<Outcome> {
   const { positive, negatives } = legs;
   const control = [positive, ...negatives.slice(0, 1)];
+  if (positive.answer.status === 410) return notApplicable("It is gone (410) and answers nobody.");
   if (!isSuccess(positive.answer)) {
     return inconclusive(`the allowed request itself ${outcome(positive.answer)}`, control);
   }
@@ -142,8 +145,7 @@ export async function mustRefuse(legs: Legs): Promise<Outcome> {
   if (last.answer.status < 500) return found;
   const again = await legs.attack();
   if (again.answer.status < 500 || isLimited(again.answer)) return found;
-  const what = legs.held.replace(/ is refused$/, "");
-  return broken(`${what} is an internal error (${again.answer.status})`, [...found.trials, again]);
+  return broken(`${legs.what ?? "the attack"}: an internal error (${again.answer.status})`, [...found.trials, again]);
 }
 
 export function limitedWhy(answer: Answer): string {
@@ -157,4 +159,10 @@ export async function twice(attack: () => Promise<Outcome>): Promise<Outcome> {
   const second = await attack();
   if (second.verdict === "broken") return first;
   return inconclusive("the attack took effect once and not again", [...first.trials, ...second.trials]);
+}
+
+/** What to say where an honest request of a probe did not succeed: gone is no occasion, anything else is undecided. */
+export function notHonest(trial: Trial, what = "the honest request"): Outcome {
+  if (trial.answer.status === 410) return notApplicable("It is gone (410) and answers nobody.");
+  return inconclusive(`${what} ${outcome(trial.answer)}`, [trial]);
 }

@@ -44,6 +44,7 @@ export function converse(wire: Wire): Promise<Conversation> {
     let written = 0;
     let closed = false;
     let settled = false;
+    let proceed = (): void => {};
     let timer = setTimeout(() => finish("no answer in time"), (wire.timeoutMs ?? 3000) + 2000);
 
     function finish(failure?: string): void {
@@ -51,6 +52,7 @@ export function converse(wire: Wire): Promise<Conversation> {
       settled = true;
       clearTimeout(timer);
       socket.destroy();
+      proceed();
       resolve({ answers, closed, written, failure: answers.length > 0 ? undefined : failure });
     }
 
@@ -58,9 +60,11 @@ export function converse(wire: Wire): Promise<Conversation> {
       received = Buffer.concat([received, chunk]);
       answers = answersIn(received, closed, performance.now() - started);
       if (answers.length === 0) return;
+      proceed();
       clearTimeout(timer);
       timer = setTimeout(finish, wire.lingerMs ?? 60);
     });
+    socket.on("drain", () => proceed());
     socket.on("close", () => {
       closed = true;
       answers = answersIn(received, true, performance.now() - started);
@@ -82,9 +86,9 @@ export function converse(wire: Wire): Promise<Conversation> {
         const more = socket.write(part);
         written += typeof part === "string" ? Buffer.byteLength(part) : part.length;
         if (!more) {
+          // The listeners below end a wait that would otherwise never end, such as when the peer closes.
           await new Promise<void>((done) => {
-            socket.once("drain", done);
-            socket.once("close", done);
+            proceed = done;
           });
         } else if (written > 64 * 1024) {
           // Lets an early answer be seen before more is written.

@@ -54,7 +54,7 @@ export async function runChecks(
       for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
     }),
   );
-  for (const entry of phase("crowding")) await run(entry);
+  await Promise.all(phase("crowding").map(run));
   const leftovers = await context.objects.cleanUp();
   const living = await withoutTheDead(context, inOrder());
   for (const entry of phase("limits")) await run(entry);

@@ -24,7 +24,10 @@ export interface Verdict {
 export interface ProtectionResult {
   readonly protection: ProtectionId;
   readonly verdict: VerdictKind;
+  /** The first reason; see `more`. */
   readonly why: string;
+  /** How many other reasons of the same verdict there are. */
+  readonly more: number;
   readonly counts: Readonly<Record<VerdictKind, number>>;
 }
 
@@ -35,7 +38,7 @@ export interface ProtectionResult {
 export function fold(protection: ProtectionId, verdicts: readonly Verdict[]): ProtectionResult {
   const counts = countVerdicts(verdicts);
   const verdict = (["broken", "inconclusive", "held"] as const).find((kind) => counts[kind] > 0) ?? "not-applicable";
-  return { protection, verdict, why: summary(verdict, verdicts), counts };
+  return { protection, verdict, ...summary(verdict, verdicts), counts };
 }
 
 /** How many of each kind. */
@@ -45,13 +48,12 @@ export function countVerdicts(verdicts: readonly { readonly verdict: VerdictKind
   return counts;
 }
 
-function summary(kind: VerdictKind, verdicts: readonly Verdict[]): string {
+function summary(kind: VerdictKind, verdicts: readonly Verdict[]): { why: string; more: number } {
   const same = verdicts.filter((entry) => entry.verdict === kind);
   const first = same[0];
-  if (first === undefined) return "Nothing of it can be seen from outside here.";
-  if (kind === "held") return `${same.length} ${same.length === 1 ? "attack" : "attacks"} refused.`;
-  const reasons = new Set(same.map((entry) => entry.why)).size;
-  return reasons > 1 ? `${first.why} (and ${reasons - 1} more)` : first.why;
+  if (first === undefined) return { why: "Nothing of it can be seen from outside here.", more: 0 };
+  if (kind === "held") return { why: same.length === 1 ? "1 check holds." : `${same.length} checks hold.`, more: 0 };
+  return { why: first.why, more: new Set(same.map((entry) => entry.why)).size - 1 };
 }
 
 /** Why a row of the checklist has no probe; undefined where it has one. */

@@ -54,8 +54,9 @@ function refused(witness: Witness, attack: () => Promise<Trial>, what: string): 
     negatives: witness.negatives,
     canary: witness.canary,
     attack,
-    broken: `${what} is served like a clean request`,
+    broken: `served like a clean request: ${what}`,
     held: `${what} is refused`,
+    what,
   });
 }
 

@@ -14,6 +14,7 @@ import {
   notApplicable,
   type Outcome,
   type Probe,
+  notHonest,
 } from "../probe.ts";
 import { withHeaders } from "../requests.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
@@ -69,8 +70,7 @@ function disguises(context: ProbeContext): readonly (readonly [check: string, or
 
 async function foreignOrigins(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
   const honest = await context.baseline(operation);
-  if (!isSuccess(honest.answer))
-    return [{ check: "origins", ...inconclusive(`the honest request ${outcome(honest.answer)}`, [honest]) }];
+  if (!isSuccess(honest.answer)) return [{ check: "origins", ...notHonest(honest) }];
   const found: NamedOutcome[] = [];
   const isPublic = operation.access.kind === "public";
   for (const [check, origin] of disguises(context)) {
@@ -94,7 +94,7 @@ async function foreignOrigin(
   const first = await attempt();
   if (isLimited(first.answer)) return inconclusive(limitedWhy(first.answer), [honest, first]);
   const why = readable(first.answer, origin, isPublic, context.target.policy.origins !== undefined);
-  if (why === undefined) return held(`${origin} may not read the answer`, [honest, first]);
+  if (why === undefined) return held(`the origin ${origin} may not read the answer`, [honest, first]);
   const second = await attempt();
   if (readable(second.answer, origin, isPublic, context.target.policy.origins !== undefined) === undefined) {
     return inconclusive("it was allowed once and not again", [honest, first, second]);
@@ -106,7 +106,8 @@ async function foreignOrigin(
 function readable(answer: Answer, origin: string, isPublic: boolean, exact: boolean): string | undefined {
   const allowed = headerOf(answer, "access-control-allow-origin");
   const credentials = headerOf(answer, "access-control-allow-credentials") === "true";
-  if (allowed === origin) return `${origin} may read answers${credentials ? ", with the user's cookies" : ""}`;
+  if (allowed === origin)
+    return `answers may be read by the origin ${origin}${credentials ? ", with the user's cookies" : ""}`;
   if (allowed !== "*") return undefined;
   if (credentials) return "every origin is allowed together with credentials";
   return !isPublic && exact ? "every origin (*) may read answers that need a caller" : undefined;
@@ -124,7 +125,7 @@ async function vary(context: ProbeContext, honest: Trial): Promise<Outcome> {
   const names = headersOf(trial.answer, "vary").join(",").toLowerCase();
   const varies = names.split(",").some((name) => name.trim() === "origin" || name.trim() === "*");
   if (allowed !== undefined && echo !== allowed)
-    return broken(`${allowed} is configured and still may not read the answer`, [honest, trial]);
+    return broken(`the origin ${allowed} is configured and still may not read the answer`, [honest, trial]);
   if (echo === undefined || echo === "*") return notApplicable("No answer depends on the origin.");
   return varies
     ? held("answers that depend on the origin say Vary: Origin", [trial])

@@ -98,8 +98,8 @@ function reflection(trial: Trial, name: string, header: string): Outcome {
     trial.answer.headers.find(([, value]) => value.includes(name))?.[0] ??
     (trial.answer.text.includes(name) ? "the body" : undefined);
   return place === undefined
-    ? held(`${header} does not come back`, [trial])
-    : broken(`${header} comes back in ${place}`, [trial]);
+    ? held(`the value of ${header} does not come back`, [trial])
+    : broken(`the value of ${header} comes back in ${place}`, [trial]);
 }
 
 function decidedByWitness(entry: NamedOutcome, witness: Witness): NamedOutcome {

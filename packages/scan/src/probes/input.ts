@@ -16,6 +16,7 @@ import {
   notApplicable,
   type Outcome,
   type Probe,
+  notHonest,
 } from "../probe.ts";
 import { bodyOf, withHeaders, withQuery } from "../requests.ts";
 import { isClosed, propertiesOf, simplified, typeOf } from "../schema.ts";
@@ -195,8 +196,7 @@ async function mustNotBeTaken(
 /** Unknown, malformed and out-of-range query values and path ids of a read. */
 async function badQueries(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
   const positive = await context.baseline(operation);
-  if (!isSuccess(positive.answer))
-    return [{ check: "query", ...inconclusive(`the honest request ${outcome(positive.answer)}`, [positive]) }];
+  if (!isSuccess(positive.answer)) return [{ check: "query", ...notHonest(positive) }];
   const exact = context.target.source === "manifest";
   const bad: Bad[] = [];
   if (exact)

@@ -3,7 +3,16 @@ import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import { walk } from "../json.ts";
 import { outcome } from "../objects.ts";
-import { broken, type Check, held, inconclusive, type NamedOutcome, type Outcome, type Probe } from "../probe.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  type NamedOutcome,
+  type Outcome,
+  type Probe,
+  notHonest,
+} from "../probe.ts";
 import { undeclaredMembers } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
@@ -42,8 +51,7 @@ async function created(context: ProbeContext, operation: Operation): Promise<rea
 
 function judgeAnswer(context: ProbeContext, operation: Operation, trial: Trial): readonly NamedOutcome[] {
   const { answer } = trial;
-  if (!isSuccess(answer))
-    return [{ check: "answer", ...inconclusive(`the honest request ${outcome(answer)}`, [trial]) }];
+  if (!isSuccess(answer)) return [{ check: "answer", ...notHonest(trial) }];
   return [
     { check: "undeclared-fields", ...undeclared(context, operation, trial) },
     { check: "secrets", ...secrets(operation, trial) },

@@ -4,7 +4,6 @@ import type { Trial } from "../exchange.ts";
 import { isRecord, numberAt } from "../json.ts";
 import type { Identity } from "../identities.ts";
 import type { Kind } from "../kinds.ts";
-import { outcome, type Thing } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
 import {
   broken,
@@ -16,9 +15,9 @@ import {
   notApplicable,
   type Outcome,
   type Probe,
+  notHonest,
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
-import { BudgetSpent, Unreachable } from "../scan-error.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
 /**
@@ -52,6 +51,10 @@ function isSizeName(name: string): boolean {
   return /^(?:limit|per_?page|page_?size|size|count|take|first)$/i.test(name);
 }
 
+function isSearchName(name: string): boolean {
+  return /^(?:q|query|search|term|filter)$/i.test(name);
+}
+
 function isCollection(context: ProbeContext, operation: Operation): boolean {
   return context.objects.kinds.some((kind) => kind.list === operation);
 }
@@ -66,7 +69,7 @@ function itemsIn(answer: Answer): number | undefined {
 }
 
 async function ceiling(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const owner = context.permitted(operation) ?? context.identities[0];
+  const owner = (await context.baseline(operation)).outgoing.as ?? context.identities[0];
   if (owner === undefined) return [{ check: "ceiling", ...inconclusive("no identity may call it") }];
   const kind = context.objects.kinds.find((entry) => entry.list === operation) ?? listedKind(context, operation);
   const { params } = await context.objects.fill(operation, owner);
@@ -74,14 +77,16 @@ async function ceiling(context: ProbeContext, operation: Operation): Promise<rea
     operation.parameters.find((entry) => entry.in === "query" && isSizeName(entry.name))?.name ??
     (operation.page === undefined ? undefined : "limit");
   const most = operation.page?.max ?? assumedMax;
+  // A search for what the scan made finds all of it.
+  const base = Object.fromEntries(
+    Object.entries(requiredQuery(operation, context.random)).map(([name, value]) =>
+      isSearchName(name) ? [name, context.objects.prefix] : [name, value],
+    ),
+  );
   const ask = (query: Record<string, string>, leg: "positive" | "attack") =>
-    context.send(
-      leg,
-      requestFor(operation, { as: owner, params, query: { ...requiredQuery(operation, context.random), ...query } }),
-    );
+    context.send(leg, requestFor(operation, { as: owner, params, query: { ...base, ...query } }));
   const positive = await ask({}, "positive");
-  if (!isSuccess(positive.answer))
-    return [{ check: "ceiling", ...inconclusive(`the honest request ${outcome(positive.answer)}`, [positive]) }];
+  if (!isSuccess(positive.answer)) return [{ check: "ceiling", ...notHonest(positive) }];
   if (itemsIn(positive.answer) === undefined)
     return [{ check: "ceiling", ...notApplicable("It answers with no list.") }];
   const found: NamedOutcome[] = [];
@@ -94,7 +99,6 @@ async function ceiling(context: ProbeContext, operation: Operation): Promise<rea
     ["all", "all"],
     ["no-limit", undefined],
   ] as const;
-  let grownTo = 0;
   for (const [check, value] of asks) {
     if (size === undefined && value !== undefined) continue;
     const query: Record<string, string> = value === undefined || size === undefined ? {} : { [size]: value };
@@ -102,11 +106,9 @@ async function ceiling(context: ProbeContext, operation: Operation): Promise<rea
     const ceilingHere = value === undefined ? pageSize : most;
     let trial = await ask(query, "attack");
     let result = bounded(trial, ceilingHere, size);
-    if (result === "unseen" && grownTo <= ceilingHere) {
-      const most = value === undefined ? mostCreated.page : mostCreated.maximum;
-      const needed = ceilingHere + 1 - grownTo;
-      if (needed <= most) await grow(context, kind, owner, needed, params);
-      grownTo = ceilingHere + 1;
+    if (result === "unseen" && kind !== undefined) {
+      const affordable = value === undefined ? mostCreated.page : mostCreated.maximum;
+      if (ceilingHere < affordable) await crowd(context, kind, owner, ceilingHere + 1, params);
       trial = await ask(query, "attack");
       result = bounded(trial, ceilingHere, size);
     }
@@ -160,31 +162,18 @@ function listedKind(context: ProbeContext, operation: Operation): Kind | undefin
   return context.objects.kinds.find((kind) => kind.name === named && kind.parent === undefined);
 }
 
-/** Creates objects of a list's kind, as far as the API's own limits allow. */
-async function grow(
+/** Makes more objects than the ceiling, as far as the API's own limits allow. */
+async function crowd(
   context: ProbeContext,
-  kind: Kind | undefined,
+  kind: Kind,
   owner: Identity,
   count: number,
   params: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (kind?.create === undefined || tightLimit(kind.create, count) !== undefined) return;
+  if (kind.create === undefined || tightLimit(kind.create, count) !== undefined) return;
   const rate = context.target.policy.limits.caller;
   if (rate !== undefined && (rate.limit / rate.windowMs) * 1000 < 20) return;
-  const within: Thing | undefined =
-    kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
+  const within = kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
   if (within !== undefined && params[within.kind.parameter] !== within.id) return;
-  let left = count;
-  try {
-    await Promise.all(
-      Array.from({ length: 8 }, async () => {
-        while (left > 0) {
-          left -= 1;
-          await context.objects.fresh(kind, owner, within);
-        }
-      }),
-    );
-  } catch (error) {
-    if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
-  }
+  await context.objects.crowd(kind, owner, count);
 }

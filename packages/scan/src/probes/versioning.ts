@@ -16,6 +16,7 @@ import {
   notApplicable,
   type Outcome,
   type Probe,
+  notHonest,
 } from "../probe.ts";
 import { isGone, type Operation, pathParameters } from "../target.ts";
 import { validValue } from "../values.ts";
@@ -137,7 +138,7 @@ async function announced(context: ProbeContext, operation: Operation): Promise<O
   if (operation.method !== "GET") return notApplicable("It changes things; its headers are not looked at.");
   const trial = await context.baseline(operation);
   const { answer } = trial;
-  if (!isSuccess(answer)) return inconclusive(`the honest request ${outcome(answer)}`, [trial]);
+  if (!isSuccess(answer)) return notHonest(trial);
   if (headerOf(answer, "deprecation") === undefined)
     return broken("it is deprecated and does not say so (Deprecation)", [trial]);
   if (operation.sunsetAt !== undefined && headerOf(answer, "sunset") === undefined)

@@ -1,0 +1,70 @@
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Command } from "commander";
+
+/** `portcullis manifest`: writes what the policies of an API add up to; exit 1 where they leave something undecided. */
+export function manifestCommand(): Command {
+  return new Command("manifest")
+    .description("write the manifest of an API: what its policies add up to, and what the prover attacks by")
+    .argument("<module>", 'module that exports the API as "api" or as its default')
+    .option("--out <file>", "file to write; default: standard output")
+    .action(writeManifest);
+}
+
+async function writeManifest(path: string, flags: { readonly out?: string }): Promise<void> {
+  let api: Exported;
+  try {
+    api = apiIn(await import(pathToFileURL(resolve(path)).href), path);
+  } catch (error) {
+    process.stderr.write(`portcullis manifest: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 3;
+    return;
+  }
+  const problems = api.problems();
+  if (problems.length > 0) {
+    for (const problem of problems) process.stderr.write(`${said(problem)}\n`);
+    process.stderr.write(
+      `${problems.length} ${problems.length === 1 ? "problem" : "problems"}: this API would not start.\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const text = `${JSON.stringify(api.manifest(), null, 2)}\n`;
+  if (flags.out === undefined) process.stdout.write(text);
+  else await writeFile(flags.out, text);
+}
+
+/** What is needed of an API; asked for by shape, so that any version of the library will do. */
+interface Exported {
+  problems(): readonly unknown[];
+  manifest(): unknown;
+}
+
+function apiIn(module: unknown, path: string): Exported {
+  for (const name of ["api", "default"]) {
+    const value: unknown = typeof module === "object" && module !== null ? Reflect.get(module, name) : undefined;
+    if (isApi(value)) return value;
+  }
+  throw new Error(`${path} exports no API: export what createApi() returned as "api" or as the default`);
+}
+
+function isApi(value: unknown): value is Exported {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof Reflect.get(value, "problems") === "function" &&
+    typeof Reflect.get(value, "manifest") === "function"
+  );
+}
+
+/** A problem in lines: where, what, and how to fix it. */
+function said(problem: unknown): string {
+  const member = (name: string): string => {
+    const value: unknown = typeof problem === "object" && problem !== null ? Reflect.get(problem, name) : undefined;
+    return typeof value === "string" ? value : "";
+  };
+  const where = [member("where"), member("field")].filter((part) => part !== "").join(", ");
+  const fix = member("fix");
+  return `${where}: ${member("problem")}${fix === "" ? "" : `\n  fix: ${fix}`}`;
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { manifestCommand } from "./manifest.ts";
+import { scanCommand } from "./scan.ts";
+
+const program = new Command("portcullis")
+  .description("The API security checklist made executable: prove what an API promises, write down what it promises.")
+  .version("0.1.0")
+  .showHelpAfterError("(portcullis <command> --help shows what there is)")
+  // Commander ends with 1 on bad input, which here would mean "broken".
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
+
+program.addCommand(scanCommand().copyInheritedSettings(program));
+program.addCommand(manifestCommand().copyInheritedSettings(program));
+
+await program.parseAsync();

@@ -1,0 +1,161 @@
+import { readFile, writeFile } from "node:fs/promises";
+import {
+  type Account,
+  type Progress,
+  parseIdentity,
+  parseRoles,
+  ScanError,
+  type ScanOptions,
+  scan,
+} from "@portcullis/scan";
+import { jsonReport, progressLine, tableReport } from "@portcullis/scan/reporters";
+import { Command } from "commander";
+
+/** `portcullis scan`: exit 0 held, 1 broken, 2 could not decide, 3 scan error. */
+export function scanCommand(): Command {
+  const collect = (value: string, list: readonly string[]) => [...list, value];
+  const none: readonly string[] = [];
+  return new Command("scan")
+    .description("attack every protection of an API on this machine and say held, broken or could not decide")
+    .argument("<url>", "address of the API, such as https://localhost:8443")
+    .option("--manifest <file>", 'what "portcullis manifest" wrote; verdicts are exact')
+    .option("--openapi <file>", "OpenAPI 3.x document (JSON or YAML), where there is no manifest")
+    .option(
+      "--as <name=credential>",
+      'who to be: alice="Bearer …", ci="X-Api-Key: …", web="cookie:name=value"',
+      collect,
+      none,
+    )
+    .option("--roles <name=role,…>", "roles an identity has, such as admin=admin", collect, none)
+    .option("--account <email:password>", "account for the sign-in probes", collect, none)
+    .option("--jwt-key <key or file>", "test signing key (secret, PEM or JWK), to try single claims")
+    .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
+    .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect, none)
+    .option("--skip <id>", "leave this protection out", collect, none)
+    .option("--json [file]", "write the whole result as JSON: to the file, or to standard output in place of the table")
+    .option("--seed <number>", "repeat the values of an earlier scan", wholeNumber)
+    .option("--quiet", "no progress")
+    .addHelpText(
+      "after",
+      "\nExit status: 0 held, 1 broken, 2 something could not be decided, 3 the scan could not be done.",
+    )
+    .action(runScan);
+}
+
+interface Flags {
+  readonly manifest?: string;
+  readonly openapi?: string;
+  readonly as: readonly string[];
+  readonly roles: readonly string[];
+  readonly account: readonly string[];
+  readonly jwtKey?: string;
+  readonly ca?: string;
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+  readonly json?: string | true;
+  readonly seed?: number;
+  readonly quiet?: true;
+}
+
+async function runScan(url: string, flags: Flags): Promise<void> {
+  const progress = flags.quiet === true ? undefined : createProgress(process.stderr);
+  try {
+    const options = await optionsOf(url, flags);
+    const result = await scan({ ...options, ...(progress === undefined ? {} : { onProgress: progress.show }) });
+    progress?.clear();
+    if (flags.json !== undefined && flags.json !== true) await writeFile(flags.json, jsonReport(result));
+    process.stdout.write(flags.json === true ? jsonReport(result) : tableReport(result, terminal()));
+    process.exitCode = result.exitCode;
+  } catch (error) {
+    progress?.clear();
+    if (!(error instanceof ScanError)) throw error;
+    process.stderr.write(`portcullis scan: ${error.message}\n`);
+    process.exitCode = 3;
+  }
+}
+
+async function optionsOf(url: string, flags: Flags): Promise<ScanOptions> {
+  const roles = new Map(flags.roles.map(parseRoles));
+  const identities = flags.as
+    .map((text) => parseIdentity(text))
+    .map((one) => ({ ...one, roles: roles.get(one.name) ?? [] }));
+  for (const name of roles.keys()) {
+    if (!identities.some((one) => one.name === name)) throw new ScanError(`--roles names "${name}", and no --as does`);
+  }
+  return {
+    url,
+    identities,
+    accounts: flags.account.map(accountOf),
+    only: listed(flags.only),
+    skip: listed(flags.skip),
+    ...(flags.manifest === undefined ? {} : { manifest: flags.manifest }),
+    ...(flags.openapi === undefined ? {} : { openapi: flags.openapi }),
+    ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
+    ...(flags.ca === undefined ? {} : { ca: await fileText(flags.ca) }),
+    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+  };
+}
+
+function accountOf(text: string): Account {
+  const cut = text.indexOf(":");
+  if (cut < 1 || cut === text.length - 1) throw new ScanError("an account is written email:password");
+  return { user: text.slice(0, cut), password: text.slice(cut + 1) };
+}
+
+function listed(values: readonly string[]): readonly string[] {
+  return values.flatMap((value) => value.split(",")).filter((id) => id !== "");
+}
+
+/** The text of a file of that name, else the value itself is the key. */
+async function keyOf(value: string): Promise<string> {
+  return await readFile(value, "utf8").then(
+    (text) => text.trim(),
+    () => value,
+  );
+}
+
+async function fileText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new ScanError(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new ScanError(`--seed ${text}: a seed is a whole number from 0 on`);
+  return value;
+}
+
+function terminal(): { width: number; color: boolean } {
+  const { stdout, env } = process;
+  return {
+    width: stdout.columns ?? 80,
+    color: stdout.isTTY === true && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb",
+  };
+}
+
+/** One line that is overwritten on a terminal; elsewhere a line per quarter. */
+function createProgress(out: NodeJS.WriteStream): { show(progress: Progress): void; clear(): void } {
+  let drawn = 0;
+  let quarter = 0;
+  return {
+    show(progress) {
+      if (out.isTTY !== true) {
+        const now = Math.floor((progress.done / progress.total) * 4);
+        if (now > quarter) out.write(`${progressLine(progress, 100)}\n`);
+        quarter = now;
+        return;
+      }
+      const now = performance.now();
+      if (now - drawn < 80 && progress.done < progress.total) return;
+      drawn = now;
+      out.write(`\r\u001b[2K${progressLine(progress, Math.max(20, (out.columns ?? 80) - 1))}`);
+    },
+    clear() {
+      if (out.isTTY === true && drawn > 0) out.write("\r\u001b[2K");
+    },
+  };
+}

@@ -1,0 +1,3 @@
+export { jsonReport } from "./reporters/json.ts";
+export { progressLine } from "./reporters/progress.ts";
+export { type TableOptions, tableReport } from "./reporters/table.ts";

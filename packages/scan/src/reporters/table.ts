@@ -1,0 +1,207 @@
+import { createColors } from "picocolors";
+import { checklist, type Priority } from "portcullis/checklist";
+import type { Exchange } from "../exchange.ts";
+import type { ProtectionResult, ScanResult, Verdict, VerdictKind } from "../scan.ts";
+import { counted, fitted, wrapped } from "./text.ts";
+
+/** How the table is drawn. */
+export interface TableOptions {
+  /** Columns, 60 .. 160; default 80. */
+  readonly width?: number;
+  /** Colours; default false, so that a file stays readable. */
+  readonly color?: boolean;
+}
+
+/**
+ * The result for people: protections grouped by priority with one line each, then what was found with its proof, then
+ * what could not be decided and what was left behind.
+ */
+export function tableReport(result: ScanResult, options: TableOptions = {}): string {
+  const width = Math.min(160, Math.max(60, options.width ?? 80));
+  const paint = createColors(options.color ?? false);
+  const lines = [...heading(result, width, paint), ...groups(result, width, paint)];
+  lines.push(...findings(result, width, paint), ...undecided(result, width, paint), ...notes(result, width, paint));
+  lines.push("", ...totals(result, paint), "");
+  return lines.join("\n");
+}
+
+type Paint = ReturnType<typeof createColors>;
+
+const marks: Readonly<Record<VerdictKind, string>> = {
+  broken: "✗",
+  held: "✓",
+  inconclusive: "?",
+  "not-applicable": "-",
+};
+
+const words: Readonly<Record<VerdictKind, string>> = {
+  broken: "BROKEN",
+  held: "held",
+  inconclusive: "undecided",
+  "not-applicable": "n/a",
+};
+
+function painted(kind: VerdictKind, text: string, paint: Paint): string {
+  if (kind === "broken") return paint.bold(paint.red(text));
+  if (kind === "held") return paint.green(text);
+  return kind === "inconclusive" ? paint.yellow(text) : paint.dim(text);
+}
+
+function heading(result: ScanResult, width: number, paint: Paint): readonly string[] {
+  const { target } = result;
+  const how = target.source === "manifest" ? "exact, by its manifest" : "by its OpenAPI document";
+  const who = result.identities.length === 0 ? "as nobody" : `as ${result.identities.join(", ")}`;
+  const line = fitted(`${target.name}, ${counted(target.operations, "operation")}, ${how}, ${who}`, width);
+  return [`${paint.bold(target.url)}`, line];
+}
+
+const priorities: readonly Priority[] = ["critical", "high", "medium", "low"];
+
+function groups(result: ScanResult, width: number, paint: Paint): readonly string[] {
+  const name = Math.max(...checklist.map((row) => row.id.length)) + 2;
+  const verdict = 11;
+  const lines: string[] = [];
+  for (const priority of priorities) {
+    const rows = checklist.filter((row) => row.priority === priority);
+    const own = rows.flatMap((row) => result.protections.find((entry) => entry.protection === row.id) ?? []);
+    if (own.length === 0) continue;
+    lines.push("", paint.bold(priority));
+    for (const entry of own) {
+      const room = width - 4 - name - verdict;
+      const more = entry.more === 0 ? "" : ` (+${entry.more})`;
+      const why = `${fitted(entry.why, room - more.length)}${more}`;
+      const reason = entry.verdict === "broken" ? why : paint.dim(why);
+      lines.push(
+        `  ${painted(entry.verdict, marks[entry.verdict], paint)} ${entry.protection.padEnd(name)}${painted(entry.verdict, words[entry.verdict].padEnd(verdict), paint)}${reason}`,
+      );
+    }
+  }
+  return lines;
+}
+
+/** Findings of one protection that say the same thing, at however many operations. */
+interface Finding {
+  readonly why: string;
+  readonly operations: readonly string[];
+  readonly first: Verdict;
+}
+
+function foundBy(result: ScanResult, entry: ProtectionResult, kind: VerdictKind): readonly Finding[] {
+  const found = new Map<string, { operations: string[]; first: Verdict }>();
+  for (const verdict of result.verdicts) {
+    if (verdict.protection !== entry.protection || verdict.verdict !== kind) continue;
+    // The same finding at many operations is one line, wherever its sentence names the operation.
+    const why = verdict.operation === undefined ? verdict.why : verdict.why.replaceAll(verdict.operation, "it");
+    const known = found.get(why) ?? { operations: [], first: verdict };
+    if (verdict.operation !== undefined) known.operations.push(verdict.operation);
+    found.set(why, known);
+  }
+  return [...found].map(([why, { operations, first }]) => ({
+    why: capital(why),
+    operations: [...new Set(operations)],
+    first,
+  }));
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+const mostFindings = 3;
+
+function findings(result: ScanResult, width: number, paint: Paint): readonly string[] {
+  const bad = inOrder(result).filter((entry) => entry.verdict === "broken");
+  if (bad.length === 0) return [];
+  const lines = ["", paint.bold("What is broken")];
+  for (const entry of bad) {
+    lines.push("", painted("broken", `✗ ${entry.protection}`, paint));
+    const list = foundBy(result, entry, "broken");
+    for (const finding of list.slice(0, mostFindings)) {
+      lines.push(...bullet(finding.why, width));
+      const where = finding.operations.slice(0, 3).join(", ");
+      const more = finding.operations.length > 3 ? ` and ${finding.operations.length - 3} more` : "";
+      if (where !== "") lines.push(paint.dim(fitted(`      at ${where}${more}`, width)));
+      const proof = proofOf(finding.first.evidence);
+      if (proof !== undefined) lines.push(paint.dim(fitted(`      ${proof}`, width)));
+    }
+    if (list.length > mostFindings)
+      lines.push(paint.dim(`    and ${list.length - mostFindings} more in the JSON report`));
+  }
+  return lines;
+}
+
+function bullet(text: string, width: number): readonly string[] {
+  return wrapped(text, width - 6).map((line, index) => `${index === 0 ? "    - " : "      "}${line}`);
+}
+
+/** The request that got through, in one line. */
+function proofOf(evidence: readonly Exchange[]): string | undefined {
+  const attack = evidence.find((exchange) => exchange.leg === "attack") ?? evidence.at(-1);
+  if (attack === undefined) return undefined;
+  const { method, target } = attack.request;
+  const outcome = "status" in attack.answer ? String(attack.answer.status) : attack.answer.failed;
+  return `${attack.as}: ${method} ${target} -> ${outcome}`;
+}
+
+function undecided(result: ScanResult, width: number, paint: Paint): readonly string[] {
+  const open = inOrder(result).filter((entry) => entry.counts.inconclusive > 0);
+  if (open.length === 0) return [];
+  const lines = ["", paint.bold("What could not be decided")];
+  for (const entry of open) {
+    const list = foundBy(result, entry, "inconclusive");
+    for (const finding of list.slice(0, 3)) {
+      const where =
+        finding.operations.length === 0
+          ? ""
+          : ` (${finding.operations.slice(0, 2).join(", ")}${finding.operations.length > 2 ? ", …" : ""})`;
+      lines.push(...bullet(`${entry.protection}: ${finding.why}${where}`, width));
+    }
+    if (list.length > 3)
+      lines.push(paint.dim(`    and ${list.length - 3} more of ${entry.protection} in the JSON report`));
+  }
+  return lines;
+}
+
+function inOrder(result: ScanResult): readonly ProtectionResult[] {
+  const rank = (entry: ProtectionResult) => {
+    const priority = checklist.find((row) => row.id === entry.protection)?.priority ?? "low";
+    return priorities.indexOf(priority);
+  };
+  return [...result.protections].sort((left, right) => rank(left) - rank(right));
+}
+
+function notes(result: ScanResult, width: number, paint: Paint): readonly string[] {
+  const lines: string[] = [];
+  if (result.assumptions.length > 0) {
+    lines.push(
+      "",
+      paint.bold("What had to be assumed"),
+      ...result.assumptions.flatMap((entry) => bullet(entry, width)),
+    );
+  }
+  if (result.leftovers.length > 0) {
+    lines.push("", paint.bold("What the scan could not delete again"));
+    lines.push(...result.leftovers.slice(0, 10).flatMap((entry) => bullet(entry, width)));
+    if (result.leftovers.length > 10) lines.push(`    and ${result.leftovers.length - 10} more in the JSON report`);
+  }
+  return lines;
+}
+
+function totals(result: ScanResult, paint: Paint): readonly string[] {
+  const { counts } = result;
+  const part = (kind: VerdictKind, word: string) => {
+    const text = `${counts[kind]} ${word}`;
+    return counts[kind] === 0 ? paint.dim(text) : painted(kind, text, paint);
+  };
+  const seconds = (result.durationMs / 1000).toFixed(1);
+  const checks = result.verdicts.filter((verdict) => verdict.verdict !== "not-applicable").length;
+  return [
+    [
+      part("held", "held"),
+      part("broken", "broken"),
+      part("inconclusive", "undecided"),
+      part("not-applicable", "not applicable"),
+    ].join(" · "),
+    paint.dim(`${counted(checks, "check")}, ${counted(result.requests, "request")}, ${seconds} s, seed ${result.seed}`),
+  ];
+}
