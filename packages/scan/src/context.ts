@@ -34,6 +34,11 @@ export interface ProbeContext {
   send(leg: Leg, outgoing: Outgoing): Promise<Trial>;
   /** Somebody who may call the operation: with its role where it demands one, else the first without one. */
   permitted(operation: Operation): Identity | undefined;
+  /**
+   * As `permitted`, but another one for each operation, so that probes which send much do not wait for one caller's limit.
+   * Only for what everybody can do with objects of his own.
+   */
+  worker(operation: Operation): Identity | undefined;
   /** The answer to the operation when it is allowed; safe operations only. Sent once, then remembered. */
   baseline(operation: Operation): Promise<Trial>;
   /** The answer to a path that cannot exist. */
@@ -81,6 +86,12 @@ export function createContext(parts: ContextParts): ProbeContext {
     ...parts,
     subject: (identity) => parts.subjects.get(identity.name) ?? subjectOf(identity),
     permitted: (operation) => permittedIdentities(operation, parts.identities, target)[0],
+    worker(operation) {
+      const able = permittedIdentities(operation, parts.identities, target).filter(
+        (identity) => identity.kind !== "cookie" && !isPrivileged(identity, target),
+      );
+      return able[target.operations.indexOf(operation) % able.length] ?? context.permitted(operation);
+    },
     baseline(operation) {
       const known = baselines.get(operation);
       if (known !== undefined) return known;
@@ -114,7 +125,8 @@ export function createContext(parts: ContextParts): ProbeContext {
     }
     let first: Trial | undefined;
     // A plain description names no roles: whoever is let in first is the one it is for.
-    for (const identity of permittedIdentities(operation, parts.identities, target)) {
+    const able = permittedIdentities(operation, parts.identities, target);
+    for (const identity of target.source === "manifest" ? able.slice(0, 1) : able) {
       const { params } = await objects.fill(operation, identity);
       const trial = await send("positive", requestFor(operation, { as: identity, params, query }));
       first ??= trial;
@@ -158,7 +170,7 @@ function permittedIdentities(
   if (roles.length > 0) return able.filter((identity) => hasRole(identity, roles));
   const plain = able.filter((identity) => !isPrivileged(identity, target));
   const others = able.filter((identity) => !plain.includes(identity));
-  return target.source === "manifest" ? [...plain, ...others].slice(0, 1) : [...plain, ...others];
+  return [...plain, ...others];
 }
 
 /** True where the operation takes the kind of credential the identity has; unknown kinds are taken to be welcome. */

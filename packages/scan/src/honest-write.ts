@@ -33,7 +33,7 @@ export async function honestWrite(
     if (account === undefined) return "A valid body needs an account (--account email:password).";
     return { outgoing: sessions.attempt(operation, account.user, account.password), sent: () => {} };
   }
-  const owner = context.permitted(operation);
+  const owner = context.worker(operation);
   if (owner === undefined) return "No identity was given that may call it.";
   const creates = objects.kinds.find((kind) => kind.create === operation);
   if (creates !== undefined) {

@@ -51,7 +51,7 @@ function planMassAssignment(context: ProbeContext): readonly Check[] {
 }
 
 async function allFields(context: ProbeContext, kind: Kind, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const owner = context.permitted(operation);
+  const owner = context.worker(operation);
   if (owner === undefined) return [{ check: "server-set", ...inconclusive("no identity may call it") }];
   const sample = await context.objects.shared(kind, owner);
   const seen = isRecord(sample.created.answer.json) ? sample.created.answer.json : {};

@@ -2,7 +2,6 @@ import { type Answer, isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import { walk } from "../json.ts";
-import { outcome } from "../objects.ts";
 import {
   broken,
   type Check,

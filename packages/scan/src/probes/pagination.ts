@@ -1,5 +1,5 @@
 import { type Answer, isSuccess } from "../answer.ts";
-import { type ProbeContext, requiredQuery } from "../context.ts";
+import { isPrivileged, type ProbeContext, requiredQuery } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import { isRecord, numberAt } from "../json.ts";
 import type { Identity } from "../identities.ts";
@@ -69,7 +69,8 @@ function itemsIn(answer: Answer): number | undefined {
 }
 
 async function ceiling(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const owner = (await context.baseline(operation)).outgoing.as ?? context.identities[0];
+  const reader = (await context.baseline(operation)).outgoing.as;
+  const owner = reader === undefined || isPrivileged(reader, context.target) ? reader : context.worker(operation);
   if (owner === undefined) return [{ check: "ceiling", ...inconclusive("no identity may call it") }];
   const kind = context.objects.kinds.find((entry) => entry.list === operation) ?? listedKind(context, operation);
   const { params } = await context.objects.fill(operation, owner);
