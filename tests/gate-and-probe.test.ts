@@ -100,9 +100,9 @@ describe.each(holes)("$id", (hole) => {
 
 /** The reference API on loopback, as the row needs it. */
 function start({ setting = {} }: Hole, create: Hole["create"]): Promise<Protected> {
-  const { configure = (config) => config, tls = false } = setting;
+  const { configure = (config) => config, adapt = (api) => api, tls = false } = setting;
   return startProtected({
-    create: (config) => create(configure(config)),
+    create: (config) => adapt(create(configure(config))),
     audit: { sinks: [memorySink()] },
     ...(tls && { tls: { cert: certificate.cert, key: certificate.key } }),
   });

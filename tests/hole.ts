@@ -22,6 +22,8 @@ export interface Setting {
   readonly tls?: boolean;
   /** The configuration it needs besides the example's. */
   readonly configure?: (config: ApiConfig) => ApiConfig;
+  /** The API it needs: the example's, with routes declared differently. */
+  readonly adapt?: (api: Api) => Api;
 }
 
 /** An API in which these gates are wrong and all others are ours. */

@@ -1,3 +1,4 @@
+import { reading } from "../../examples/projects/limits.ts";
 import { Refusal } from "../../packages/portcullis/src/refusal.ts";
 import { type Hole, withGates } from "../hole.ts";
 
@@ -25,8 +26,13 @@ export const hole: Hole = {
     settleAfterwards: () => () => undefined,
   }),
   setting: {
-    // A second is short on a busy machine; in four it can use the limit up.
-    configure: (config) => ({ ...config, limits: { ...config.limits, caller: "300/4s" } }),
+    // A second is short on a busy machine; in four it can use a limit up.
+    configure: (config) => ({ ...config, limits: { ...config.limits, caller: "150/4s" } }),
+    adapt: (api) => ({
+      ...api,
+      route: (policy, handler) =>
+        api.route(policy.limit === reading ? { ...policy, limit: "100/4s" } : policy, handler),
+    }),
   },
 };
 
