@@ -133,7 +133,7 @@ function terminal(): { width: number; color: boolean } {
   const { stdout, env } = process;
   return {
     width: stdout.columns ?? 80,
-    color: stdout.isTTY === true && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb",
+    color: stdout.isTTY && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb",
   };
 }
 
@@ -143,7 +143,7 @@ function createProgress(out: NodeJS.WriteStream): { show(progress: Progress): vo
   let quarter = 0;
   return {
     show(progress) {
-      if (out.isTTY !== true) {
+      if (!out.isTTY) {
         const now = Math.floor((progress.done / progress.total) * 4);
         if (now > quarter) out.write(`${progressLine(progress, 100)}\n`);
         quarter = now;
@@ -155,7 +155,7 @@ function createProgress(out: NodeJS.WriteStream): { show(progress: Progress): vo
       out.write(`\r\u001b[2K${progressLine(progress, Math.max(20, (out.columns ?? 80) - 1))}`);
     },
     clear() {
-      if (out.isTTY === true && drawn > 0) out.write("\r\u001b[2K");
+      if (out.isTTY && drawn > 0) out.write("\r\u001b[2K");
     },
   };
 }

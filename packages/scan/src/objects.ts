@@ -296,13 +296,11 @@ export function sameShape(id: string, random: Random): string {
   const prefix = /^[a-z]+_/i.exec(id)?.[0] ?? "";
   return (
     prefix +
-    [...id.slice(prefix.length)]
-      .map((unit) => {
-        if (/\d/.test(unit)) return String(random.int(0, 9));
-        if (/[a-z]/.test(unit)) return String.fromCharCode(97 + random.int(0, 5));
-        if (/[A-Z]/.test(unit)) return String.fromCharCode(65 + random.int(0, 5));
-        return unit;
-      })
-      .join("")
+    Array.from(id.slice(prefix.length), (unit) => {
+      if (/\d/.test(unit)) return String(random.int(0, 9));
+      if (/[a-z]/.test(unit)) return String.fromCharCode(97 + random.int(0, 5));
+      if (/[A-Z]/.test(unit)) return String.fromCharCode(65 + random.int(0, 5));
+      return unit;
+    }).join("")
   );
 }

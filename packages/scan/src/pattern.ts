@@ -151,5 +151,7 @@ function characterClass(state: State): string {
   }
   state.at += 1;
   if (!negated) return members;
-  return [...words].filter((unit) => !members.includes(unit)).join("");
+  return Array.from(words)
+    .filter((unit) => !members.includes(unit))
+    .join("");
 }

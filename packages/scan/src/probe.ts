@@ -104,19 +104,15 @@ export async function threeLegs(legs: Legs): Promise<Outcome> {
   }
   const first = await legs.attack();
   const trials = [...control, first];
-  switch (decide(first.answer)) {
-    case "refused":
-      return held(legs.held, trials);
-    case "limited":
-      return inconclusive(limitedWhy(first.answer), trials);
-    case "unclear":
-      return inconclusive(`the attack ${outcome(first.answer)}, which is neither a clear yes nor a known no`, trials);
-    case "granted": {
-      const second = await legs.attack();
-      if (decide(second.answer) === "granted") return broken(legs.broken, [...trials, second]);
-      return inconclusive("the attack got through once and not again", [...trials, second]);
-    }
+  const judgement = decide(first.answer);
+  if (judgement === "refused") return held(legs.held, trials);
+  if (judgement === "limited") return inconclusive(limitedWhy(first.answer), trials);
+  if (judgement === "unclear") {
+    return inconclusive(`the attack ${outcome(first.answer)}, which is neither a clear yes nor a known no`, trials);
   }
+  const second = await legs.attack();
+  if (decide(second.answer) === "granted") return broken(legs.broken, [...trials, second]);
+  return inconclusive("the attack got through once and not again", [...trials, second]);
 }
 
 /**

@@ -166,7 +166,7 @@ function swapAt(text: string, at: number): string {
 
 function swapCase(text: string): string {
   const cut = text.lastIndexOf("_") + 1;
-  const flipped = [...text.slice(cut)].map((unit) =>
+  const flipped = Array.from(text.slice(cut), (unit) =>
     unit === unit.toLowerCase() ? unit.toUpperCase() : unit.toLowerCase(),
   );
   return text.slice(0, cut) + flipped.join("");

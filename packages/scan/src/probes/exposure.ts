@@ -52,7 +52,7 @@ const places: readonly Place[] = [
     what: "an .env file",
     shows: (answer) => /^[A-Z][A-Z0-9_]{2,}=\S/m.test(answer.text) && mediaTypeOf(answer) !== "text/html",
   },
-  { path: "/.git/HEAD", what: "a git repository", shows: (answer) => /^ref: refs\//.test(answer.text) },
+  { path: "/.git/HEAD", what: "a git repository", shows: (answer) => answer.text.startsWith("ref: refs/") },
   { path: "/.git/config", what: "a git repository", shows: (answer) => /^\[core\]/m.test(answer.text) },
   { path: "/debug", what: "a debug endpoint", shows: debugging },
   { path: "/debug/config", what: "a debug endpoint", shows: debugging },

@@ -119,7 +119,7 @@ function badRequests(context: ProbeContext, honest: Outgoing, body: JsonRecord, 
     { ...honest, headers: honest.headers.filter(([name]) => name !== "content-type") },
     "no content type",
   ]);
-  bad.push(["not-json", raw(`${text.slice(0, -1)}`), "JSON cut short"]);
+  bad.push(["not-json", raw(text.slice(0, -1)), "JSON cut short"]);
   return bad;
 }
 

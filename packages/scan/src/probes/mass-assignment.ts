@@ -149,9 +149,9 @@ function candidate(
     }
   }
   if (typeof current === "string" && /^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(current)) return context.random.uuid();
-  if (/At$/.test(name)) return new Date(Date.UTC(2001, round, 1)).toISOString();
+  if (name.endsWith("At")) return new Date(Date.UTC(2001, round, 1)).toISOString();
   if (/^(?:is[A-Z]|admin$|verified$)/.test(name)) return round === 1;
-  if (/s$/.test(name) && name === "roles") return [`pc-role-${round}`];
+  if (name === "roles") return [`pc-role-${round}`];
   return `pc-${name}-${round}${context.random.text(4)}`;
 }
 

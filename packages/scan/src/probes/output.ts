@@ -111,7 +111,7 @@ function secrets(operation: Operation, trial: Trial): Outcome {
 /** A payment card number: 13 to 19 digits, a known first digit and a right check digit (ISO/IEC 7812-1). */
 function cardIn(answer: Answer): string | undefined {
   for (const match of answer.text.matchAll(/"([3-6]\d{12,18})"/g)) {
-    const digits = [...(match[1] ?? "")].reverse().map(Number);
+    const digits = Array.from(match[1] ?? "", Number).reverse();
     const sum = digits.reduce((total, digit, index) => {
       const doubled = index % 2 === 1 ? digit * 2 : digit;
       return total + (doubled > 9 ? doubled - 9 : doubled);

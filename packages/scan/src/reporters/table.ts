@@ -52,7 +52,7 @@ function heading(result: ScanResult, width: number, paint: Paint): readonly stri
   const how = target.source === "manifest" ? "exact, by its manifest" : "by its OpenAPI document";
   const who = result.identities.length === 0 ? "as nobody" : `as ${result.identities.join(", ")}`;
   const line = fitted(`${target.name}, ${counted(target.operations, "operation")}, ${how}, ${who}`, width);
-  return [`${paint.bold(target.url)}`, line];
+  return [paint.bold(target.url), line];
 }
 
 const priorities: readonly Priority[] = ["critical", "high", "medium", "low"];

@@ -1,6 +1,6 @@
 /** The text in at most `width` columns, with an ellipsis where it had to be cut. */
 export function fitted(text: string, width: number): string {
-  const units = [...text];
+  const units = Array.from(text);
   return units.length <= width
     ? text
     : `${units
