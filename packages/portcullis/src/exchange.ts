@@ -134,6 +134,8 @@ export class Exchange {
   queryInput: unknown = nothing;
   headerInput: unknown = nothing;
   bodyInput: unknown = undefined;
+  /** The body as it was sent, before the schema made something of it; only to see that no id got lost in between. */
+  bodySent: unknown = undefined;
   page: unknown = undefined;
 
   // object-access

@@ -2,12 +2,20 @@ import type { Credential } from "./credential.ts";
 import type { Problem } from "./environment.ts";
 import { isByRole } from "./lib/choose-output.ts";
 import { pageParameters } from "./lib/paging.ts";
-import { declaresField, fieldNames, idFields, inputProblems, outputProblems } from "./lib/schema-problems.ts";
+import { pointerSegment } from "./lib/json-pointer.ts";
+import {
+  declaresField,
+  fieldNames,
+  fieldPointers,
+  idFields,
+  inputProblems,
+  outputProblems,
+} from "./lib/schema-problems.ts";
 import { unknownKeys } from "./lib/unknown-keys.ts";
 import { outputJsonSchema } from "./lib/standard-schema.ts";
 import type { ByRoleOutput, EgressOptOut, OutputRule } from "./output.ts";
 import { isMethod } from "./plan.ts";
-import type { InputPart, RoutePlan } from "./plan.ts";
+import type { InputPart, PlannedObject, RoutePlan } from "./plan.ts";
 import type { ApiConfig, RoutePolicy } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 
@@ -189,10 +197,16 @@ function idProblems(route: RoutePlan, add: Add): void {
   ];
   for (const [place, part] of places) {
     if (part === undefined) continue;
-    for (const pointer of idFields(part.json)) ids.push(`${place}.${pointer.slice(1).replaceAll("/", ".")}`);
+    for (const pointer of idFields(part.json)) ids.push(`${place}${pointer.replaceAll("/", ".")}`);
   }
   for (const id of ids) {
     if (consumed.has(id) || excused.has(id)) continue;
+    if (id === "body") {
+      const fix =
+        'put it into a field, such as { ids: [...] }, so that a rule can name it, or "body": notAnObject("reason")';
+      add("objects", "the body itself is an id, or a list of them, and no rule consumes it", fix);
+      continue;
+    }
     const name = id.slice(id.lastIndexOf(".") + 1);
     add(
       "objects",
@@ -216,6 +230,7 @@ function objectProblems(route: RoutePlan, add: Add): void {
       if (!known)
         add("objects", `the path has no :${one.field}`, "name a value of the path, or query.x, body.x, header.x");
     }
+    if (one.place !== "path") placeProblems(route, one, add);
     if (one.within === undefined) continue;
     const above = route.objects.slice(0, position).find((other) => other.name === one.within);
     if (above === undefined) {
@@ -224,9 +239,28 @@ function objectProblems(route: RoutePlan, add: Add): void {
         `${one.name} stands within ${one.within}, which is not loaded before it`,
         "declare the parent first",
       );
+    } else if (above.each) {
+      add("objects", `${one.name} stands within ${one.within}, which is several`, "name one object");
     } else if (one.resource.rule.parent?.resource !== above.resource) {
       add("objects", `${one.resource.name} has no parent ${above.resource.name}`, "declare parent in the resource");
     }
+  }
+}
+
+/** A rule that looks where nothing can stand loads nothing, and guards nothing. */
+function placeProblems(route: RoutePlan, one: PlannedObject, add: Add): void {
+  const part = { query: route.query, header: route.headers, body: route.body, path: undefined }[one.place];
+  const names = one.place === "body" ? one.field.split(".") : [one.field];
+  const pointer = names.map((name) => (name === "*" ? "/*" : pointerSegment(name))).join("");
+  if (part === undefined || !fieldPointers(part.json).has(pointer)) {
+    add(
+      "objects",
+      `the ${one.place} has no ${one.field}, which ${one.name} is loaded by`,
+      "name a field of the schema; list items are *, as in body.items.*.projectId",
+    );
+  }
+  if (names.includes("*") && !one.each) {
+    add("objects", `${one.name} stands in a list, and one object is loaded`, "say byEach, which loads each of them");
   }
 }
 

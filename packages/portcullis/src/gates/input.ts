@@ -82,6 +82,7 @@ export const input: RouteGate = (api, route) => {
     }
     const value = readJson(x.body ?? noBytes, limits);
     if (value instanceof Unreadable) return new Refusal("bad-body", `${value.reason} ${value.where}`);
+    x.bodySent = value;
     return match(route.body, value, "/body", (matched) => {
       x.bodyInput = matched;
     });

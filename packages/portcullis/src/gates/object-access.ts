@@ -40,6 +40,9 @@ export const objectAccess: RouteGate = (api, route) => {
 
     function loadOne(one: PlannedObject): Outcome | Promise<Outcome> {
       const raw = idIn(x, one);
+      if (raw === undefined && wasSent(x, one)) {
+        return new Refusal("internal", `the schema takes ${one.place}.${one.field} and does not give it on`);
+      }
       if (one.each) return loadEach(one, raw);
       // An optional id that was not sent names nothing; the handler gets undefined.
       if (raw === undefined && one.place !== "path") return undefined;
@@ -219,8 +222,36 @@ function idIn(x: Exchange, one: PlannedObject): unknown {
   if (one.place === "path") return read(x.params, one.field);
   if (one.place === "query") return read(x.queryInput, one.field);
   if (one.place === "header") return read(x.headerInput, one.field);
-  // A field inside the body is named by its path: `body.project.id`.
-  return one.field.split(".").reduce(read, x.bodyInput);
+  return atPath(x.bodyInput, one.field.split("."));
+}
+
+/** Whether the client named the object, whatever a schema that transforms has made of it. */
+function wasSent(x: Exchange, one: PlannedObject): boolean {
+  if (one.place === "query") return x.query[one.field] !== undefined;
+  if (one.place === "header") return x.headers[one.field] !== undefined;
+  return one.place === "body" && atPath(x.bodySent, one.field.split(".")) !== undefined;
+}
+
+/** A field inside the body by its path: `project.id`, or through every item of a list: `items.*.projectId`. */
+function atPath(value: unknown, path: readonly string[]): unknown {
+  let here = value;
+  for (const [index, name] of path.entries()) {
+    if (name !== "*") here = read(here, name);
+    else {
+      const rest = path.slice(index + 1);
+      return Array.isArray(here)
+        ? here
+            .map((item) => atPath(item, rest))
+            .filter(isThere)
+            .flat()
+        : undefined;
+    }
+  }
+  return here;
+}
+
+function isThere(value: unknown): boolean {
+  return value !== undefined;
 }
 
 function read(value: unknown, field: string): unknown {

@@ -33,7 +33,12 @@ export function rolesWithin(
     const owner = rule.owner?.(object);
     if (isName(owner) && owner === caller.subject) roles.push("owner");
     const granted = rule.grant?.(object, caller);
-    if (granted !== undefined) for (const role of granted) roles.push(role);
+    if (granted !== undefined) {
+      // A text would give a role for each of its letters.
+      if (!Array.isArray(granted)) throw new TypeError(`grant of ${resource.name} answered no list`);
+      // `[row.roles[caller.subject]]` of somebody without a role is [undefined], and that is none.
+      for (const role of granted) if (isName(role)) roles.push(role);
+    }
   }
   if (rule.parent !== undefined) {
     const parentId = rule.parent.id(object);
@@ -53,6 +58,6 @@ export function isOfTenant(resource: AnyResource, object: unknown, caller: Calle
   return isName(tenant) && caller !== undefined && tenant === caller.tenant;
 }
 
-function isName(value: string | null | undefined): value is string {
+function isName(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }

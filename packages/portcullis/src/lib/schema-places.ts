@@ -14,16 +14,28 @@ export interface Place {
   readonly shape: Shape;
 }
 
+/** Where a recursive schema comes back to what stands above. */
+export interface Repetition {
+  /** The place as it is met again. */
+  readonly pointer: string;
+  /** The place above that it repeats, with everything below it. */
+  readonly above: string;
+}
+
 /**
  * Calls `visit` for every place a value of this schema can have, unions once per alternative.
  *
- * A recursive schema is followed until a place repeats on its own path.
+ * A recursive schema is followed until a place repeats on its own path; `repeats` is told where.
  *
  * @returns false when the walk stopped at `maxPlaces` or 500 levels of nesting, so that what it did not see cannot be vouched for
  */
-export function walkPlaces(root: JsonSchema, visit: (place: Place) => void): boolean {
+export function walkPlaces(
+  root: JsonSchema,
+  visit: (place: Place) => void,
+  repeats: (repetition: Repetition) => void = () => undefined,
+): boolean {
   const reader = shapeReader(root);
-  const walk: Walk = { reader, visit, path: new Set(), left: maxPlaces };
+  const walk: Walk = { reader, visit, repeats, path: new Map(), left: maxPlaces };
   follow(walk, { pointer: "", name: undefined, fieldPointer: "", shape: reader(root) });
   return walk.left > 0;
 }
@@ -37,17 +49,23 @@ const maxNesting = 500;
 interface Walk {
   readonly reader: ShapeReader;
   readonly visit: (place: Place) => void;
-  /** Shapes between the root and here. */
-  readonly path: Set<Shape>;
+  readonly repeats: (repetition: Repetition) => void;
+  /** Shapes between the root and here, and where each stands. */
+  readonly path: Map<Shape, string>;
   left: number;
 }
 
 function follow(walk: Walk, place: Place): void {
   const { shape, pointer, name, fieldPointer } = place;
-  if (walk.left === 0 || walk.path.has(shape)) return;
+  if (walk.left === 0) return;
+  const above = walk.path.get(shape);
+  if (above !== undefined) {
+    walk.repeats({ pointer, above });
+    return;
+  }
   walk.left = walk.path.size > maxNesting ? 0 : walk.left - 1;
   walk.visit(place);
-  walk.path.add(shape);
+  walk.path.set(shape, pointer);
 
   for (const alternative of shape.alternatives ?? []) {
     follow(walk, { pointer, name, fieldPointer, shape: walk.reader(alternative) });

@@ -1,6 +1,6 @@
 import { isBoundedPattern } from "./bounded-pattern.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import type { Place } from "./schema-places.ts";
+import type { Place, Repetition } from "./schema-places.ts";
 import { maxPlaces, walkPlaces } from "./schema-places.ts";
 import type { Shape } from "./schema-shape.ts";
 
@@ -53,16 +53,34 @@ export function outputProblems(schema: JsonSchema): readonly SchemaProblem[] {
  * Where a schema takes or gives the id of some object: fields named `id`, `…Id`, `…Ids`, `…_id`, `…-ids` and the like,
  * and fields whose format is made for ids (uuid, ulid, cuid, ksuid, xid, nanoid), at any depth.
  *
- * @returns pointers of the fields, in declared order; a list of ids is named by its field, not by its items
+ * @returns pointers of the fields, in declared order; a list of ids is named by its field, not by its items. "" where
+ *   the whole value is an id or a list of them. Where a recursive schema brings ids again, the place that repeats them
  */
 export function idFields(schema: JsonSchema): readonly string[] {
   const pointers = new Set<string>();
-  walkPlaces(schema, ({ name, pointer, fieldPointer, shape }) => {
-    if (name === undefined) return;
-    const isNamedSo = pointer === fieldPointer && idName.test(name);
-    if (isNamedSo || shape.formats.some((format) => idFormats.has(format))) pointers.add(fieldPointer);
-  });
+  const repetitions: Repetition[] = [];
+  walkPlaces(
+    schema,
+    ({ name, pointer, fieldPointer, shape }) => {
+      const isNamedSo = name !== undefined && pointer === fieldPointer && idName.test(name);
+      if (isNamedSo || shape.formats.some((format) => idFormats.has(format))) pointers.add(fieldPointer);
+    },
+    (repetition) => repetitions.push(repetition),
+  );
+  const ids = [...pointers];
+  for (const { pointer, above } of repetitions) {
+    if (ids.some((id) => id === above || id.startsWith(`${above}/`))) pointers.add(pointer);
+  }
   return [...pointers];
+}
+
+/** Pointers of all declared fields, at any depth. */
+export function fieldPointers(schema: JsonSchema): ReadonlySet<string> {
+  const pointers = new Set<string>();
+  walkPlaces(schema, ({ name, fieldPointer }) => {
+    if (name !== undefined) pointers.add(fieldPointer);
+  });
+  return pointers;
 }
 
 /** Names of the properties an object schema declares at its top, over all alternatives, in declared order. */

@@ -276,7 +276,7 @@ describe("ids", () => {
         return node.optional();
       },
     });
-    expect(idFields(inputJsonSchema(node))).toEqual(["/nodeId"]);
+    expect(idFields(inputJsonSchema(node))).toEqual(["/nodeId", "/next"]);
   });
 });
 
