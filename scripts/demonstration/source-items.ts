@@ -13,7 +13,7 @@ import type { Colors } from "./colors.ts";
 export function sourceItems(good: ScanResult, bad: ScanResult, colors: Colors, width: number): string {
   const columns = width >= 120 ? 2 : 1;
   const cellWidth = Math.floor(width / columns) - 2;
-  const legend = `${colors.green("✓")} held  ${colors.red("✗")} broken  ${colors.yellow("?")} undecided  ≈ done otherwise, see docs/coverage.md  ○ planned`;
+  const legend = `${colors.green("✓")} held  ${colors.red("✗")} broken  ${colors.yellow("?")} undecided  · not visible outside  ≈ done otherwise  ○ planned`;
   const lines = [colors.dim("left: protected · right: unprotected · ") + legend];
   for (const { list, title } of sourceLists) {
     const items = coverageItems.filter(({ item }) => item.startsWith(`${list}.`));
@@ -37,14 +37,13 @@ interface Cell {
 }
 
 function cellOf(item: CoverageItem, good: ScanResult, bad: ScanResult, colors: Colors, width: number): Cell {
-  const says = clip(item.says, width - 10);
-  const number = item.item.padEnd(5);
-  const isOpen = item.state === "planned" || item.state === "otherwise";
-  const mark = item.state === "planned" ? "○" : "≈";
-  const ticks = isOpen
-    ? colors.dim(`${mark}  `)
+  const says = clip(item.says, width - 12);
+  const number = `${item.item}${item.state === "otherwise" ? " ≈" : ""}`.padEnd(7);
+  const isPlanned = item.state === "planned";
+  const ticks = isPlanned
+    ? colors.dim("○  ")
     : `${tick(standing(item.item, good), colors)} ${tick(standing(item.item, bad), colors)}`;
-  return { text: `${ticks} ${colors.dim(number)}${isOpen ? colors.dim(says) : says}`, width: 4 + 5 + says.length };
+  return { text: `${ticks} ${colors.dim(number)}${isPlanned ? colors.dim(says) : says}`, width: 4 + 7 + says.length };
 }
 
 /** The worst verdict among the protections that answer an item; what no probe can see counts as built. */
