@@ -1,7 +1,7 @@
 import { type Answer, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
-import { type Identity, subjectOf } from "./identities.ts";
+import { type Identity, scopesOf, subjectOf } from "./identities.ts";
 import { textAt } from "./json.ts";
 import { resembles } from "./oracle.ts";
 import type { Objects } from "./objects.ts";
@@ -88,7 +88,7 @@ export function createContext(parts: ContextParts): ProbeContext {
     permitted: (operation) => permittedIdentities(operation, parts.identities, target)[0],
     worker(operation) {
       const able = permittedIdentities(operation, parts.identities, target).filter(
-        (identity) => identity.kind !== "cookie" && !isPrivileged(identity, target),
+        (identity) => identity.kind !== "cookie" && !isPrivileged(identity, target) && hasScopes(identity, operation),
       );
       return able[target.operations.indexOf(operation) % able.length] ?? context.permitted(operation);
     },
@@ -157,6 +157,13 @@ function roleHint(operation: Operation): string {
 function hasRole(identity: Identity, roles: readonly string[]): boolean {
   const own = identity.roles.length > 0 ? identity.roles : [identity.name];
   return roles.some((role) => own.includes(role));
+}
+
+/** True where a credential is known to have the scopes an operation demands; a key does not tell. */
+function hasScopes(identity: Identity, { access }: Operation): boolean {
+  if (access.kind !== "caller" || access.scopes.length === 0) return true;
+  const own = scopesOf(identity);
+  return own !== undefined && access.scopes.every((scope) => own.includes(scope));
 }
 
 /** Who may call an operation, the likeliest first. */

@@ -1,4 +1,4 @@
-import { isRecord, type JsonRecord, parseJson, textAt } from "./json.ts";
+import { isRecord, type JsonRecord, parseJson, textAt, textsAt } from "./json.ts";
 import { ScanError } from "./scan-error.ts";
 
 /** One request header: its name and its value. */
@@ -125,4 +125,14 @@ function decodePart(part: string): JsonRecord | undefined {
 /** The account a token claims, as its `sub`; undefined where the credential says nothing. */
 export function subjectOf(identity: Identity): string | undefined {
   return textAt(readToken(identity.secret)?.claims, "sub");
+}
+
+/** The scopes a token claims; undefined where the credential names none, as a key never does. */
+export function scopesOf(identity: Identity): readonly string[] | undefined {
+  const claims = readToken(identity.secret)?.claims;
+  const text = textAt(claims, "scope") ?? textAt(claims, "scp") ?? "";
+  const scopes = [...textsAt(claims, "scp"), ...textsAt(claims, "scopes"), ...text.split(" ")].filter(
+    (one) => one !== "",
+  );
+  return scopes.length === 0 ? undefined : scopes;
 }

@@ -1,8 +1,8 @@
 import { isSuccess } from "../answer.ts";
 import { isPrivileged, type ProbeContext, takes } from "../context.ts";
 import { signerOf } from "../forge.ts";
-import { headerWith, type Identity, readToken } from "../identities.ts";
-import { textAt, textsAt } from "../json.ts";
+import { headerWith, type Identity, readToken, scopesOf } from "../identities.ts";
+import { textAt } from "../json.ts";
 import { outcome } from "../objects.ts";
 import { isLimited, judge, resembles } from "../oracle.ts";
 import {
@@ -169,14 +169,8 @@ async function missingScope(context: ProbeContext, operation: Operation, scopes:
   const token = identity === undefined ? undefined : readToken(identity.secret);
   const nowhere = await context.nowhere();
   const poor = context.identities.find((entry) => {
-    const claims = readToken(entry.secret)?.claims;
-    if (claims === undefined) return false;
-    const own = [
-      ...textsAt(claims, "scp"),
-      ...textsAt(claims, "scopes"),
-      ...(textAt(claims, "scope") ?? "").split(" "),
-    ];
-    return !scopes.every((scope) => own.includes(scope)) && own.some((scope) => scope !== "");
+    const own = scopesOf(entry);
+    return own !== undefined && !scopes.every((scope) => own.includes(scope));
   });
   let credential = poor?.header;
   if (credential === undefined && identity !== undefined && token !== undefined && context.jwtKey !== undefined) {
