@@ -108,8 +108,8 @@ export class Exchange {
   addressKey: LimitKey | undefined = undefined;
   callerKey: LimitKey | undefined = undefined;
   reservation: Admitted | undefined = undefined;
-  /** The address has no failures left; its refusals are counted instead of written one by one. */
-  failureBudgetSpent = false;
+  /** The address has no failures or no requests left; its refusals are counted instead of written one by one. */
+  isFlooding = false;
   /** The decision that bound this request, for the RateLimit headers. */
   decision: Decision | undefined = undefined;
   /** Taken now and given back if the answer is no failure. */

@@ -177,6 +177,7 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
   }
 
   function answerFor(x: Exchange, outcome: Outcome): Handled {
+    if (x.address === undefined) locate(x);
     const headers: string[] = [];
     let body: string | undefined;
     if (outcome === undefined) {
@@ -195,6 +196,12 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     for (const add of outHeaders) add(x, headers);
     const close = x.arrival.hasBody && !x.bodyConsumed;
     return handled(x, { status: x.status, headers, body, close }, auditor);
+  }
+
+  /** Refused before any gate knew the address: as far as socket and headers show it, for the record and the limits. */
+  function locate(x: Exchange): void {
+    const { address } = resolveClient(x.arrival.peer, x.headers, api.topology);
+    if (address !== "unknown") x.address = address;
   }
 
   function thrown(error: unknown): Refusal {
@@ -218,9 +225,6 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     },
     refuse(refusal, arrival) {
       const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());
-      // No gate has looked at it; what the socket itself shows is all there is to record.
-      const { address } = resolveClient(arrival.peer, {}, api.topology);
-      if (address !== "unknown") x.address = address;
       x.scheme = arrival.scheme;
       return conclude(x, refusal);
     },

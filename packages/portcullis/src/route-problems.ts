@@ -10,6 +10,7 @@ import {
   idFields,
   inputProblems,
   outputProblems,
+  whyNotCounted,
 } from "./lib/schema-problems.ts";
 import { unknownKeys } from "./lib/unknown-keys.ts";
 import { outputJsonSchema } from "./lib/standard-schema.ts";
@@ -37,6 +38,7 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
   outputRuleProblems(route, add);
   pageProblems(route, add);
   timeProblems(route, add);
+  limitProblems(route, add);
   return found;
 }
 
@@ -358,11 +360,21 @@ function timeProblems(route: RoutePlan, add: Add): void {
     if (!(Number.isInteger(value) && value >= 1 && value <= 2 ** 31 - 1))
       add(field, `${value} is out of range`, "write a whole number above 0");
   }
-  for (const limit of route.limits) {
-    if (limit.by !== "field") continue;
-    const declared =
-      route.body !== undefined && limit.field !== undefined && fieldNames(route.body.json).includes(limit.field);
-    if (!declared)
-      add("limit", `counts by body.${limit.field ?? ""}, which the body does not have`, "name a field of the body");
+}
+
+function limitProblems(route: RoutePlan, add: Add): void {
+  if (route.limits.length === 0) add("limit", "names none", "leave it out for the preset, or name at least one rate");
+  for (const { by, field = "" } of route.limits) {
+    if (by !== "field") continue;
+    const why = route.body === undefined ? "absent" : whyNotCounted(route.body.json, field);
+    if (why !== undefined)
+      add("limit", `counts by body.${field}, which ${notCounted[why].problem}`, notCounted[why].fix);
   }
 }
+
+/** What cannot be counted would pass without end. */
+const notCounted = {
+  absent: { problem: "the body does not have", fix: "name a field of the body" },
+  optional: { problem: "may be left out", fix: "demand it in the schema: whoever leaves it out would not be counted" },
+  "other-type": { problem: "is no text and no number", fix: "name a field that is one" },
+} as const;

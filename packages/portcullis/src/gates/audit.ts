@@ -5,7 +5,7 @@ import type { Auditor } from "../gate.ts";
 /**
  * Observes every call: one record after the last byte or the abort, one event per refusal and per sign-in. Accounts
  * appear as keyed hashes, paths as their route's pattern; bodies, query values and secrets never. Past the failure
- * budget of an address its refusals become one event per second and code, with an exact count.
+ * budget or the limit of an address its refusals become one event per second and code, with an exact count.
  *
  * @see OWASP ASVS 5.0 sections 16.2 and 16.3
  */
@@ -69,7 +69,7 @@ export const audit: Auditor = (api) => {
         recorder.record({ ...common, type: "signed-in", protection: "sessions" });
         return;
       }
-      crowd.refused(x.failureBudgetSpent, {
+      crowd.refused(x.isFlooding, {
         ...common,
         type: "refused",
         protection: refusal.protection,

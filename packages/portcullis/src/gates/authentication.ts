@@ -46,7 +46,9 @@ export const authentication: RouteGate = (api, route) => {
       api.provedBefore.add(found.value);
       return admit(x, proved);
     }
-    if (found.verifier.credential.carrier.in !== "cookie" || proved.status === 503) return proved;
+    if (proved.status === 503) return proved;
+    api.provedBefore.delete(found.value);
+    if (found.verifier.credential.carrier.in !== "cookie") return proved;
     x.clearedCookies = found.verifier.credential.carrier.cookies;
     return isPublic ? undefined : new Refusal("no-credential", proved.reason, { headers: challenge });
   }

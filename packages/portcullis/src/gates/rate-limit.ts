@@ -1,45 +1,50 @@
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate, RouteGate } from "../gate.ts";
-import { chain } from "../lib/chain.ts";
-import type { Decision, Tariff } from "../limits/limiter.ts";
+import { withinTime } from "../lib/within-time.ts";
+import type { Decision, Refused, Tariff } from "../limits/limiter.ts";
 import { LimitKey } from "../limits/key.ts";
 import { limitHeaders } from "../limits/headers.ts";
 import type { PlannedLimit } from "../limits/tariffs.ts";
+import type { ApiPlan, RoutePlan } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
 
 /**
  * Stage one, before anything is proved: reserves one request of the address, of its /48 and of the share of the global
- * limit that strangers may hold. An address whose failure budget is spent gets no further, unless it brings a credential
- * that is proved already: guessing stops, neighbours behind one NAT do not.
+ * limit that strangers may hold. Where one of these or the failure budget of the address is used up, only a credential
+ * that was proved before gets further, by what the proved callers of one address share: guessing and floods stop,
+ * neighbours behind one NAT do not.
  *
  * @returns step; refuses with `rate-limited`, `failure-budget-spent` (429) or `unknown-address` (400)
  * @see OWASP API4:2023, OWASP ASVS 5.0 2.4.1 and 6.3.1
  */
 export const reserve: ArrivalGate = (api) => {
-  const { arrival, addressFailures } = api.tariffs;
+  const { arrival, knownArrival, addressFailures } = api.tariffs;
   const find = credentialFinder(api);
 
   return function reserveForAddress(x) {
     if (x.address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
     const key = LimitKey.ofAddress(x.address);
     x.addressKey = key;
+    const wideKey = LimitKey.ofWideAddress(x.address);
     const failures = addressFailures.peek([key]);
-    if (!failures.admitted) {
-      x.failureBudgetSpent = true;
-      if (!isProvedAlready(x)) return refused(x, failures, "failure-budget-spent");
-    }
-    const decision = arrival.reserve([key, LimitKey.ofWideAddress(x.address), LimitKey.everyone]);
-    if (!decision.admitted) return refused(x, decision, "rate-limited");
+    if (!failures.admitted) return admitKnown(x, wideKey, failures, "failure-budget-spent");
+    const decision = arrival.reserve([key, wideKey, LimitKey.everyone]);
+    if (!decision.admitted) return admitKnown(x, wideKey, decision, "rate-limited");
     x.reservation = decision;
     x.decision = decision;
     return undefined;
   };
 
-  function isProvedAlready(x: Exchange): boolean {
+  function admitKnown(x: Exchange, wideKey: LimitKey, spent: Refused, code: LimitCode): Outcome {
+    x.isFlooding = true;
     const found = find(x);
-    if (found === undefined || found instanceof Refusal) return false;
-    return api.provedBefore.has(found.value);
+    const isKnown = found !== undefined && !(found instanceof Refusal) && api.provedBefore.has(found.value);
+    if (!isKnown) return refused(x, spent, code);
+    const decision = knownArrival.reserve([LimitKey.everyone, wideKey]);
+    if (!decision.admitted) return refused(x, decision, "rate-limited");
+    x.reservation = decision;
+    return undefined;
   }
 };
 
@@ -52,6 +57,7 @@ export const reserve: ArrivalGate = (api) => {
 export const settle: RouteGate = (api, route) => {
   const { callerFailures } = api.tariffs;
   const { proved, unproved } = api.tariffs.forRoute(route);
+  const whenDecided = boundedDecision(api, route);
   const keysOf = (x: Exchange, limits: readonly PlannedLimit[]): LimitKey[] =>
     limits.map((limit) =>
       limit.by === "tenant" && x.caller !== undefined ? LimitKey.ofTenant(x.caller) : ownKey(x, limit),
@@ -62,10 +68,13 @@ export const settle: RouteGate = (api, route) => {
     if (address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
     if (caller === undefined) {
       const keys = [LimitKey.everyone, ...keysOf(x, unproved.limits)];
-      return chain(unproved.tariff.settle(keys), (decision) => {
-        if (!decision.admitted) reservation?.giveBack();
-        return decide(x, decision) ?? countTries(x, unproved.tries);
-      });
+      return whenDecided(
+        () => unproved.tariff.settle(keys),
+        (decision) => {
+          if (!decision.admitted) reservation?.giveBack();
+          return decide(x, decision) ?? countTries(x, unproved.tries);
+        },
+      );
     }
     const key = LimitKey.ofCaller(caller);
     x.callerKey = key;
@@ -77,8 +86,8 @@ export const settle: RouteGate = (api, route) => {
     const keys = [LimitKey.everyone, LimitKey.ofWideAddress(address), key];
     if (api.rates.tenant !== undefined) keys.push(LimitKey.ofTenant(caller));
     for (const limit of keysOf(x, proved.limits)) keys.push(limit);
-    return chain(
-      proved.tariff.settle(keys, reservation),
+    return whenDecided(
+      () => proved.tariff.settle(keys, reservation),
       (decision) => decide(x, decision) ?? countTries(x, proved.tries),
     );
   };
@@ -98,11 +107,12 @@ export const settle: RouteGate = (api, route) => {
 /**
  * The limits a policy puts on a value of the body, such as the account of a sign-in, once the schema has matched it.
  *
- * @returns step; refuses with `rate-limited` (429)
+ * @returns step; refuses with `rate-limited` (429) or `limiter-unavailable` (503)
  */
 export const byInputField: RouteGate = (api, route) => {
   const fields = api.tariffs.forRoute(route).fields;
   if (fields.length === 0) return undefined;
+  const whenDecided = boundedDecision(api, route);
 
   return function limitInputField(x) {
     return from(0);
@@ -115,21 +125,26 @@ export const byInputField: RouteGate = (api, route) => {
         field === undefined || typeof x.bodyInput !== "object" || x.bodyInput === null
           ? undefined
           : Reflect.get(x.bodyInput, field);
-      // What was not sent cannot be counted and was not demanded by the schema either.
-      if (typeof value !== "string" || field === undefined) return from(index + 1);
-      const key = LimitKey.ofInput(field, value);
+      // The schema demands a text or a number here, or the API had not started; so a transform has taken it away.
+      if (field === undefined || (typeof value !== "string" && typeof value !== "number")) {
+        return new Refusal("internal", `the schema takes body.${field ?? ""} and does not give it on`);
+      }
+      const key = LimitKey.ofInput(field, String(value));
       if (one.limit.counts === "failures") return tryOnce(x, one.tariff, key) ?? from(index + 1);
-      return chain(one.tariff.settle([key]), (decision) => (decision.admitted ? from(index + 1) : decide(x, decision)));
+      return whenDecided(
+        () => one.tariff.settle([key]),
+        (decision) => (decision.admitted ? from(index + 1) : decide(x, decision)),
+      );
     }
   };
 };
 
 /**
- * After the outcome is known: charges the failure budget, gives back the tries that turned out well, and tells the
- * client its limits.
+ * After the outcome is known: counts what was refused before stage one, charges the failure budget, gives back the tries
+ * that turned out well, and tells the client its limits.
  */
 export const settleAfterwards: HeaderGate = (api) => {
-  const { addressFailures, callerFailures } = api.tariffs;
+  const { arrival, addressFailures, callerFailures } = api.tariffs;
   const write = limitHeaders(api.limiter.dimensions, api.config.rateLimitHeaders ?? "draft");
 
   let toldMs = Number.NEGATIVE_INFINITY;
@@ -146,19 +161,52 @@ export const settleAfterwards: HeaderGate = (api) => {
         reason: "more keys are active than have a counter of their own; the bound holds, strangers count together",
       });
     }
-    if (failing.has(x.status)) {
+    if (x.addressKey === undefined) countEarly(x);
+    // A cookie nobody knows counts as absent, and is a guess all the same.
+    if (failing.has(x.status) || x.clearedCookies !== undefined) {
       if (x.callerKey !== undefined) callerFailures.charge([x.callerKey]);
       else if (x.addressKey !== undefined) addressFailures.charge([x.addressKey]);
     }
     if (x.tries !== undefined && x.status < 400) for (const one of x.tries) one.giveBack();
     if (x.decision !== undefined) write(x.decision, headers);
   };
+
+  /** What was refused before stage one, unreadable or for a host nobody serves, is a request of its address too. */
+  function countEarly(x: Exchange): void {
+    if (x.address === undefined) return;
+    const key = LimitKey.ofAddress(x.address);
+    x.addressKey = key;
+    const isWithin =
+      addressFailures.peek([key]).admitted &&
+      arrival.reserve([key, LimitKey.ofWideAddress(x.address), LimitKey.everyone]).admitted;
+    if (!isWithin) x.isFlooding = true;
+  }
 };
 
 const crowdedEveryMs = 60_000;
 
 /** Answers that look like somebody trying doors. */
 const failing: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
+
+/** A limiter that throws, rejects or never answers has not said yes: 503, and the handler does not run. */
+function boundedDecision(api: ApiPlan, route: RoutePlan) {
+  type Use = (decision: Decision) => Outcome | Promise<Outcome>;
+  const unavailable = (cause: unknown): Refusal =>
+    new Refusal("limiter-unavailable", "the limiter did not decide", { cause });
+  const late = (): Decision => {
+    throw new Error(`no decision after ${route.timeoutMs} ms`);
+  };
+
+  return function whenDecided(ask: () => Decision | Promise<Decision>, use: Use): Outcome | Promise<Outcome> {
+    try {
+      const decision = ask();
+      if (!(decision instanceof Promise)) return use(decision);
+      return withinTime(api.deadlines, route.timeoutMs, decision, late).then(use).catch(unavailable);
+    } catch (error) {
+      return unavailable(error);
+    }
+  };
+}
 
 function ownKey(x: Exchange, limit: PlannedLimit): LimitKey {
   if (limit.by === "caller" && x.callerKey !== undefined) return x.callerKey;
@@ -181,7 +229,9 @@ function decide(x: Exchange, decision: Decision): Outcome {
   return undefined;
 }
 
-function refused(x: Exchange, decision: Decision, code: "rate-limited" | "failure-budget-spent"): Refusal {
+type LimitCode = "rate-limited" | "failure-budget-spent";
+
+function refused(x: Exchange, decision: Decision, code: LimitCode): Refusal {
   x.decision = decision;
   return new Refusal(code, `dimension ${decision.dimension}, limit ${decision.limit}`);
 }

@@ -3,6 +3,7 @@ import type { JsonSchema } from "./json-schema.ts";
 import type { Place, Repetition } from "./schema-places.ts";
 import { maxPlaces, walkPlaces } from "./schema-places.ts";
 import type { Shape } from "./schema-shape.ts";
+import { leavesOf, shapeReader } from "./schema-shape.ts";
 
 /** Why a schema cannot guard a route, and what to write instead. */
 export interface SchemaProblem {
@@ -91,6 +92,20 @@ export function fieldNames(schema: JsonSchema): readonly string[] {
     for (const name of shape.fields.keys()) names.add(name);
   });
   return [...names];
+}
+
+/**
+ * Whether a field at the top always holds a text or a number, so that requests can be counted by it: in every
+ * alternative, and never left out.
+ */
+export function whyNotCounted(schema: JsonSchema, name: string): "absent" | "optional" | "other-type" | undefined {
+  const reader = shapeReader(schema);
+  const fields = leavesOf(reader, reader(schema)).map((leaf) => leaf.fields.get(name));
+  if (fields.every((field) => field === undefined)) return "absent";
+  if (fields.some((field) => field === undefined || !field.required)) return "optional";
+  const leaves = fields.flatMap((field) => (field === undefined ? [] : leavesOf(reader, reader(field.schema))));
+  const isCounted = (type: string): boolean => type === "string" || type === "integer" || type === "number";
+  return leaves.every(({ types }) => [...types].every(isCounted)) ? undefined : "other-type";
 }
 
 /** Where a field of this name is declared, at any depth, spelled exactly so. Empty: nowhere. */

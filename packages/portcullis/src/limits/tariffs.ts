@@ -32,6 +32,8 @@ interface CountedRoute {
 export interface Tariffs {
   /** Keys: address, wide address, everyone. */
   readonly arrival: Tariff;
+  /** For credentials proved before, where strangers have used up what `arrival` takes. Keys: everyone, wide address. */
+  readonly knownArrival: Tariff;
   /** Key: address. */
   readonly addressFailures: Tariff;
   /** Key: caller. */
@@ -110,6 +112,7 @@ export function planDimensions(rates: ApiRates, routes: readonly CountedRoute[])
 export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates: ApiRates): Tariffs {
   return {
     arrival: limiter.tariff([{ dimension: address }, { dimension: wideAddress }, { dimension: unprovedShare }]),
+    knownArrival: limiter.tariff([{ dimension: global }, { dimension: provedAddress }]),
     addressFailures: limiter.tariff([{ dimension: addressFailures }]),
     callerFailures: limiter.tariff([{ dimension: callerFailures }]),
     forRoute(route) {
