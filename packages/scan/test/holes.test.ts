@@ -1,0 +1,49 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { identityOf, scan } from "../src/scan.ts";
+import { type Hole, holes } from "./notes/holes.ts";
+import { manifest } from "./notes/manifest.ts";
+import { type Notes, startNotes } from "./notes/server.ts";
+
+let notes: Notes | undefined;
+afterEach(async () => {
+  await notes?.close();
+  notes = undefined;
+});
+
+async function scanNotes(open: readonly Hole[], only: readonly string[] = []) {
+  notes = await startNotes(open);
+  const { tokens, url, account, jwtSecret } = notes;
+  return await scan({
+    url,
+    manifest,
+    only,
+    identities: [
+      identityOf("alice", `Bearer ${tokens.alice}`),
+      identityOf("bob", `Bearer ${tokens.bob}`),
+      identityOf("admin", `Bearer ${tokens.admin}`, ["admin"]),
+    ],
+    accounts: [account],
+    jwtKey: jwtSecret,
+    seed: 11,
+  });
+}
+
+describe("an API written by hand", () => {
+  it("gives no finding and leaves nothing undecided while it is clean", async () => {
+    const result = await scanNotes([]);
+    const open = result.verdicts.filter(({ verdict }) => verdict === "broken" || verdict === "inconclusive");
+    expect(
+      open.map(({ protection, check, operation, why }) => `${protection} ${check} ${operation ?? ""}: ${why}`),
+    ).toEqual([]);
+    expect(result.exitCode).toBe(0);
+    expect(result.leftovers).toEqual([]);
+  });
+
+  it.each(holes)("is found with one hole: %s", async (hole) => {
+    const protection = hole.slice(0, hole.indexOf(":"));
+    const result = await scanNotes([hole], [protection]);
+    const found = result.protections.find((entry) => entry.protection === protection);
+    expect(found).toMatchObject({ verdict: "broken" });
+    expect(result.exitCode).toBe(1);
+  });
+});
