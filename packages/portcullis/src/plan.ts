@@ -8,6 +8,7 @@ import { compileCoercion } from "./lib/coerce.ts";
 import type { Cursors } from "./lib/cursor.ts";
 import type { Deadlines } from "./lib/deadlines.ts";
 import type { JsonSchema } from "./lib/json-schema.ts";
+import { placePointers } from "./lib/schema-problems.ts";
 import { inputJsonSchema } from "./lib/standard-schema.ts";
 import type { AnySchema } from "./lib/standard-schema.ts";
 import type { ProvedBefore } from "./lib/proved-before.ts";
@@ -98,6 +99,8 @@ export interface AccessPlan {
 export interface InputPart {
   readonly schema: AnySchema;
   readonly json: JsonSchema;
+  /** Pointers of its declared places: what a record may say of an input. */
+  readonly places: ReadonlySet<string>;
   /** Turns canonical numbers and booleans of a text-only place into values; undefined for bodies. */
   readonly coerce: ((values: Readonly<Record<string, string>>) => Record<string, unknown>) | undefined;
 }
@@ -226,7 +229,7 @@ function isList(value: readonly string[] | Readonly<Record<string, readonly stri
 function planPart(schema: AnySchema | undefined, textOnly: boolean): InputPart | undefined {
   if (schema === undefined) return undefined;
   const json = inputJsonSchema(schema);
-  return { schema, json, coerce: textOnly ? compileCoercion(json) : undefined };
+  return { schema, json, places: placePointers(json), coerce: textOnly ? compileCoercion(json) : undefined };
 }
 
 function planObjects(policy: RoutePolicy): readonly PlannedObject[] {

@@ -6,10 +6,10 @@ import { pointerSegment } from "./lib/json-pointer.ts";
 import {
   declaresField,
   fieldNames,
-  fieldPointers,
   idFields,
   inputProblems,
   outputProblems,
+  placePointers,
   whyNotCounted,
 } from "./lib/schema-problems.ts";
 import { unknownKeys } from "./lib/unknown-keys.ts";
@@ -254,7 +254,7 @@ function placeProblems(route: RoutePlan, one: PlannedObject, add: Add): void {
   const part = { query: route.query, header: route.headers, body: route.body, path: undefined }[one.place];
   const names = one.place === "body" ? one.field.split(".") : [one.field];
   const pointer = names.map((name) => (name === "*" ? "/*" : pointerSegment(name))).join("");
-  if (part === undefined || !fieldPointers(part.json).has(pointer)) {
+  if (part === undefined || !placePointers(part.json).has(pointer)) {
     add(
       "objects",
       `the ${one.place} has no ${one.field}, which ${one.name} is loaded by`,

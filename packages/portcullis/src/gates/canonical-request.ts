@@ -45,7 +45,8 @@ export const canonicalRequest: ArrivalGate = (api) => {
 
     if (target.query !== "") {
       const query = readQuery(target.query, queryOptions);
-      if (query instanceof Unreadable) return new Refusal("bad-query", `${query.reason} ${query.where}`);
+      // Without the parameter's name: it is the client's text, and a token pasted behind the "?" is a name.
+      if (query instanceof Unreadable) return new Refusal("bad-query", query.reason);
       x.query = query;
     }
     return undefined;

@@ -8,6 +8,7 @@ import { pageReader } from "../lib/paging.ts";
 import { readJson } from "../lib/read-json.ts";
 import { Unreadable } from "../lib/unreadable.ts";
 import type { InputPart } from "../plan.ts";
+import type { InputError } from "../refusal.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -54,7 +55,7 @@ export const input: RouteGate = (api, route) => {
 
   function matchOwnQuery(x: Exchange, values: Readonly<Record<string, string>>): Outcome | Promise<Outcome> {
     if (route.query === undefined) {
-      for (const name in values) return unknownField(`/query/${pointerPart(name)}`);
+      for (const name in values) return unknownParameter(name);
       return undefined;
     }
     return match(route.query, values, "/query", (value) => {
@@ -104,9 +105,20 @@ function match(part: InputPart, raw: unknown, at: string, keep: (value: unknown)
     const errors = explain(part.json, value, result.issues)
       .slice(0, defaults.validationErrorsMax)
       .map((entry) => ({ pointer: at + entry.pointer, reason: entry.reason }));
-    const reason = result.issues.map((issue) => issue.message).join("; ");
-    return new Refusal("invalid-input", reason.slice(0, 500), { errors });
+    return new Refusal("invalid-input", reasonOf(part, at, errors), { errors });
   }
+}
+
+/**
+ * For the record: declared places and our own words. The library's messages may quote what was sent, a password among it,
+ * and a name that nobody declared is the client's text as well.
+ */
+function reasonOf(part: InputPart, at: string, errors: readonly InputError[]): string {
+  const words = errors.map(({ pointer, reason }) => {
+    const place = pointer.slice(at.length).replaceAll(/\/\d+(?=\/|$)/g, "/*");
+    return `${reason} ${part.places.has(place) ? at + place : `in ${at}`}`;
+  });
+  return words.join("; ").slice(0, 500);
 }
 
 type ValidationResult = Awaited<ReturnType<InputPart["schema"]["~standard"]["validate"]>>;
@@ -115,8 +127,9 @@ function isTextRecord(raw: unknown): raw is Readonly<Record<string, string>> {
   return typeof raw === "object" && raw !== null;
 }
 
-function unknownField(pointer: string): Refusal {
-  return new Refusal("invalid-input", `undeclared ${pointer}`, { errors: [{ pointer, reason: "unknown" }] });
+function unknownParameter(name: string): Refusal {
+  const errors = [{ pointer: `/query/${pointerPart(name)}`, reason: "unknown" } as const];
+  return new Refusal("invalid-input", "unknown in /query", { errors });
 }
 
 /** A name as part of a JSON Pointer, cut to 64 characters. @see RFC 6901 section 3 */

@@ -20,7 +20,7 @@ export function compileCoercion(schema: JsonSchema): Coercion {
   const readers = new Map<string, (text: string) => unknown>();
   const reader = shapeReader(schema);
   for (const [name, shapes] of fieldShapes(reader, schema)) {
-    if (name === "__proto__" || shapes.some((shape) => shape.types.has("string"))) continue;
+    if (shapes.some((shape) => shape.types.has("string"))) continue;
     const wantsNumber = shapes.some((shape) => shape.types.has("integer"));
     const wantsBoolean = shapes.some((shape) => shape.types.has("boolean"));
     if (wantsNumber && wantsBoolean) readers.set(name, (text) => canonicalNumber(text) ?? canonicalBoolean(text));

@@ -14,7 +14,7 @@ export interface Member {
  * Compiles the choice between several kinds of object.
  *
  * The properties any of them declares are read once into a copy, and everything is decided and picked from the copy:
- * first by tags (required properties with listed values), then by required properties and the types of the others; of
+ * first by tags (properties with listed values), then by required properties and the types of the others; of
  * several that remain the first that fits whole is taken.
  */
 export function compileObjectUnion(state: PickState, members: readonly Member[], reader: ShapeReader): Pick {
@@ -76,7 +76,7 @@ function guardsOf(shape: Shape, reader: ShapeReader): readonly Guard[] {
     return {
       name,
       required,
-      isTag: required && leaves.every(({ values }) => values !== undefined),
+      isTag: leaves.every(({ values }) => values !== undefined),
       takes: (held) => leaves.some((leaf) => takesKind(leaf, held)),
     };
   });

@@ -75,12 +75,10 @@ export function idFields(schema: JsonSchema): readonly string[] {
   return [...pointers];
 }
 
-/** Pointers of all declared fields, at any depth. */
-export function fieldPointers(schema: JsonSchema): ReadonlySet<string> {
+/** Pointers of all declared places, at any depth; the whole value is "", any item of an array `*`. */
+export function placePointers(schema: JsonSchema): ReadonlySet<string> {
   const pointers = new Set<string>();
-  walkPlaces(schema, ({ name, fieldPointer }) => {
-    if (name !== undefined) pointers.add(fieldPointer);
-  });
+  walkPlaces(schema, ({ pointer }) => pointers.add(pointer));
   return pointers;
 }
 

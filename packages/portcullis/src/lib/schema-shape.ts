@@ -74,7 +74,7 @@ export function shapeReader(root: JsonSchema): ShapeReader {
 }
 
 /** Most places one document may unfold into. Real schemas have hundreds. */
-export const maxShapes = 20_000;
+export const maxShapes = 10_000;
 
 const readers = new WeakMap<JsonSchema, ShapeReader>();
 

@@ -42,7 +42,7 @@ export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
 
-/** One complaint. `message` is the library's own text and belongs in the log only. */
+/** One complaint. `message` is the library's own text; it may quote what was sent, so it is kept nowhere. */
 export interface StandardIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
