@@ -133,6 +133,20 @@ describe("where the walk and the library differ", () => {
     ]);
   });
 
+  it("does not accuse what only the library could judge, when it complains about the whole", () => {
+    const schema: JsonSchema = {
+      type: "object",
+      properties: {
+        step: { type: "integer", multipleOf: 2 },
+        text: { type: "string", pattern: "^a" },
+        open: { type: "object", properties: {} },
+      },
+      additionalProperties: false,
+    };
+    const value = { step: 3, text: "b", open: { more: 1 }, unknown: 1 };
+    expect(explain(schema, value, [{ message: "no" }])).toEqual([{ pointer: "/unknown", reason: "unknown" }]);
+  });
+
   it("decides alone when the library said nothing about where", () => {
     const schema: JsonSchema = { type: "object", properties: { a: { type: "integer" } }, additionalProperties: false };
     expect(explain(schema, { a: "x" }, [{ message: "no" }])).toEqual([{ pointer: "/a", reason: "type" }]);

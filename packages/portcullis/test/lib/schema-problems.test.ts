@@ -100,8 +100,8 @@ describe("an input with problems", () => {
     ["a tuple with an unbounded rest", z.strictObject({ a: z.tuple([z.int()], z.int()) }), [`/a ${list}`]],
     [
       "numbers open on a side",
-      z.strictObject({ a: z.number(), b: z.number().min(0), c: z.float64() }),
-      ["/a", "/b", "/c"].map((at) => `${at} ${number}`),
+      z.strictObject({ a: z.number(), b: z.number().min(0), c: z.float64(), d: z.number().max(5) }),
+      ["/a", "/b", "/c", "/d"].map((at) => `${at} ${number}`),
     ],
     ["anything", z.strictObject({ a: z.any() }), ["/a is not clear: nothing is said about the value"]],
     ["unknown", z.unknown(), [" is not clear: nothing is said about the value"]],
@@ -175,6 +175,22 @@ describe("an input with problems", () => {
     );
     const schema: JsonSchema = { $ref: "#/$defs/d0", $defs: { ...$defs, d20: { type: "null" } } };
     expect(inputProblems(schema).map(({ problem }) => problem)).toEqual(["has more than 20000 places"]);
+  });
+
+  it("stops at a schema that multiplies while it is joined", () => {
+    const again = (): JsonSchema => ({
+      type: "object",
+      properties: Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`f${at}`, { $ref: "#" }])),
+    });
+    const schema: JsonSchema = { allOf: [again(), { ...again(), additionalProperties: false }] };
+    expect(inputProblems(schema).map(({ problem }) => problem)).toContain(
+      "is not clear: the schema unfolds into more than 10000 places",
+    );
+  });
+
+  it("knows that a tuple without further items ends", () => {
+    const tuple: JsonSchema = { type: "array", prefixItems: [{ type: "null" }], items: false };
+    expect(inputProblems(tuple)).toEqual([]);
   });
 
   it("joins the bounds of allOf", () => {

@@ -229,6 +229,13 @@ describe("recursion", () => {
     expect(errorOf(() => serializerOf(comment)(circle)).expected).toBe("at most 100 levels of nesting");
   });
 
+  it("refuses a chain of objects without an end, too", () => {
+    const link: JsonSchema = { type: "object", properties: { next: { $ref: "#" } } };
+    const circle: { next?: object } = {};
+    circle.next = circle;
+    expect(errorOf(() => compileSerializer(link)(circle)).expected).toBe("at most 100 levels of nesting");
+  });
+
   it("refuses a schema whose reference leads only to itself", () => {
     const schema: JsonSchema = { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } };
     expect(errorOf(() => compileSerializer(schema)({})).expected).toBe("a schema that says what may leave");
@@ -394,6 +401,12 @@ describe("JSON Schema as other libraries write it", () => {
     };
     expect(compileSerializer(schema)({ age: 1, name: "a", hash: "h" })).toBe('{"name":"a","age":1}');
     expect(errorOf(() => compileSerializer(schema)({ age: 1 })).pointer).toBe("/name");
+  });
+
+  it("keeps a property required that one member of allOf requires", () => {
+    const a: JsonSchema = { properties: { a: { type: "string" } } };
+    const schema: JsonSchema = { type: "object", allOf: [{ ...a, required: ["a"] }, a] };
+    expect(errorOf(() => compileSerializer(schema)({})).pointer).toBe("/a");
   });
 
   it("joins a union with the properties beside it", () => {
