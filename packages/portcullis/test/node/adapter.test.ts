@@ -96,7 +96,7 @@ describe("the node adapter and bodies", () => {
       "POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     const chunk = `10000\r\n${"a".repeat(65_536)}\r\n`;
-    const closed = once(socket, "close");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     for (let i = 0; i < 200 && !socket.destroyed; i++) {
       socket.write(chunk);
       await wait(5);

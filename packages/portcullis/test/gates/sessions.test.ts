@@ -1,10 +1,15 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { anyCaller, answer, nothing, publicAccess, refuse } from "portcullis";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { CredentialVerifier } from "../../src/credential.ts";
 import { session, type SessionCaller, type SessionOptions } from "../../src/gates/sessions.ts";
 import { Refusal } from "../../src/refusal.ts";
-import { testWorld } from "./environment.ts";
+import { testWorld } from "../credentials/environment.ts";
+import type { Reply } from "../front-door.ts";
+import { bearer, sharedDoor, testApi, tokens } from "../front-door.ts";
 
-describe("session", () => {
+describe("sessions: the application's own check", () => {
   it("admits whoever the application's check returns, frozen, and marks the credential as ambient", async () => {
     const found = { subject: "alice", tenant: "acme", scopes: ["a"], roles: ["admin"], claims: { plan: "pro" } };
     const caller = await build(() => found).verify("__Host-session=s1");
@@ -179,6 +184,163 @@ describe("session", () => {
       const credential = session({ cookies: ["__Host-session"], resolve: () => null, ...over });
       expect(() => credential.build(testWorld().environment)).toThrow(/./);
     });
+  });
+});
+
+describe("sessions", () => {
+  const alive = new Set(["alices"]);
+  const seen: unknown[] = [];
+  const door = sharedDoor(() => {
+    const test = testApi({
+      handlerTimeoutMs: 60,
+      credentials: [
+        tokens,
+        session({
+          cookies: ["__Host-session"],
+          resolve(cookies) {
+            seen.push({ ...cookies });
+            const value = cookies["__Host-session"] ?? "";
+            if (value === "throws") throw new Error("store down");
+            if (value === "hangs") return wait(60_000, null, { ref: false });
+            return alive.has(value) ? { subject: "alice", scopes: ["a"] } : null;
+          },
+        }),
+      ],
+    });
+    const limit = "1000/s";
+    test.api.route({ path: "POST /v1/writes", access: anyCaller, output: nothing, limit }, () => undefined);
+    test.api.route(
+      { path: "GET /v1/me", access: anyCaller, output: z.strictObject({ subject: z.string() }), limit },
+      ({ caller }) => ({ subject: caller.subject }),
+    );
+    test.api.route(
+      {
+        path: "POST /v1/sign-in",
+        access: publicAccess("signing in"),
+        input: { body: z.strictObject({ user: z.string().max(50), password: z.string().max(50).optional() }) },
+        output: nothing,
+        startsSession: { account: "body.user" },
+        limit,
+      },
+      ({ body }) => {
+        if (body.password === "wrong") return refuse("sign-in-failed", `${body.user} exists, wrong password`);
+        if (body.user === "nobody") return refuse("sign-in-failed", "no such account");
+        return answer(undefined, { cookies: [{ name: "__Host-session", value: "alices", maxAgeSeconds: 600 }] });
+      },
+    );
+    return test;
+  });
+
+  const own = { "Sec-Fetch-Site": "same-origin" };
+  const write = (cookie: string | readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Reply> =>
+    door.ask("POST /v1/writes", { headers: { Cookie: cookie, ...own, ...more } });
+
+  it("admits a live session, and no longer once it is over", async () => {
+    expect((await write("__Host-session=alices")).status).toBe(204);
+    alive.delete("alices");
+    expect((await write("__Host-session=alices")).status).toBe(401);
+    alive.add("alices");
+  });
+
+  it("clears a cookie nobody knows and counts it as absent, so that signing in again works", async () => {
+    const refused = await write("__Host-session=old");
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get("set-cookie")).toBe(
+      "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict",
+    );
+    const again = await door.ask("POST /v1/sign-in", {
+      json: { user: "a" },
+      headers: { Cookie: "__Host-session=old", ...own },
+    });
+    expect(again.status).toBe(204);
+  });
+
+  it("serves a public route to a stale cookie as to a stranger", async () => {
+    const reply = await door.ask("GET /v1/open", { headers: { Cookie: "__Host-session=old" } });
+    expect([reply.status, reply.headers.get("set-cookie")?.startsWith("__Host-session=;")]).toEqual([200, true]);
+  });
+
+  it("refuses with 503 where the check throws or never answers, and clears nothing", async () => {
+    for (const value of ["throws", "hangs"]) {
+      const reply = await write(`__Host-session=${value}`);
+      expect([reply.status, reply.code, reply.headers.has("set-cookie")], value).toEqual([
+        503,
+        "verifier-unavailable",
+        false,
+      ]);
+      expect(reply.body).not.toContain("store down");
+    }
+  });
+
+  it("does not let a stranger in on a public route where the check could not decide", async () => {
+    expect((await door.ask("GET /v1/open", { headers: { Cookie: "__Host-session=throws" } })).status).toBe(503);
+  });
+
+  it("refuses a cookie beside a token, because nobody can say which was meant", async () => {
+    const reply = await write("__Host-session=alices", await bearer("bob"));
+    expect([reply.status, reply.code]).toEqual([400, "several-credentials"]);
+  });
+
+  it("refuses a session cookie that stands there twice, in one line or in two", async () => {
+    for (const cookie of [
+      "__Host-session=alices; __Host-session=mallorys",
+      ["__Host-session=alices", "__Host-session=m"],
+    ]) {
+      const reply = await write(cookie);
+      expect([reply.status, reply.code]).toEqual([400, "bad-header"]);
+    }
+  });
+
+  it("takes no session from another cookie, another spelling, or another place", async () => {
+    for (const cookie of [
+      "session=alices",
+      "__host-session=alices",
+      "__Secure-session=alices",
+      " __Host-sessio=alices",
+    ]) {
+      expect((await write(cookie)).status, cookie).toBe(401);
+    }
+    const header = await door.ask("GET /v1/me", { headers: { "__Host-session": "alices" } });
+    expect(header.status).toBe(401);
+    expect((await door.ask("GET /v1/me?session=alices")).status).not.toBe(200);
+  });
+
+  it("hands the check its own cookie and no other", async () => {
+    seen.length = 0;
+    await door.ask("GET /v1/me", { headers: { Cookie: "theme=dark; __Host-session=alices; token=secret" } });
+    expect(seen).toEqual([{ "__Host-session": "alices" }]);
+  });
+
+  it("sets a cookie that scripts, other sites and plain http never see", async () => {
+    const reply = await door.ask("POST /v1/sign-in", { json: { user: "alice" } });
+    expect(reply.headers.get("set-cookie")).toBe(
+      "__Host-session=alices; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Strict",
+    );
+  });
+
+  it("gives one answer for an unknown account and a wrong password", async () => {
+    const unknown = await door.ask("POST /v1/sign-in", { json: { user: "nobody" } });
+    const wrong = await door.ask("POST /v1/sign-in", { json: { user: "alice", password: "wrong" } });
+    const shape = (reply: Reply): unknown => [
+      reply.status,
+      [...reply.headers.keys()],
+      reply.body.replaceAll(reply.id, "id"),
+    ];
+    expect(shape(unknown)).toEqual(shape(wrong));
+    expect(unknown.json).toMatchObject({ status: 401, title: "Wrong user or password" });
+  });
+
+  it("records a sign-in with the account hashed, never named", async () => {
+    const reply = await door.ask("POST /v1/sign-in", { json: { user: "alice@example.com" } });
+    const entries = await door.recorded(reply);
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        type: "signed-in",
+        route: "POST /v1/sign-in",
+        account: expect.stringMatching(/^[\w-]{16}$/),
+      }),
+    );
+    expect(JSON.stringify(entries)).not.toContain("alice@example.com");
   });
 });
 

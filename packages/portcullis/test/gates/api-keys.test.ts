@@ -8,9 +8,9 @@ import type { ApiKeyStore } from "../../src/lib/api-key-store.ts";
 import { issueApiKey, revokeApiKey, rotateApiKey, type NewApiKey } from "../../src/lib/issue-api-key.ts";
 import { memoryKeyStore } from "../../src/lib/memory-key-store.ts";
 import { Refusal } from "../../src/refusal.ts";
-import { testWorld } from "./environment.ts";
+import { testWorld } from "../credentials/environment.ts";
 
-describe("apiKeys", () => {
+describe("api-keys", () => {
   it("admits an issued key; the caller is whoever created it", async () => {
     const { verifier, issue } = setUp();
     const { key, record } = await issue({ tenant: "acme", scopes: ["projects:read"], name: "ci" });
@@ -462,7 +462,7 @@ describe("apiKeys", () => {
   });
 });
 
-describe("issuing, rotating and revoking", () => {
+describe("api-keys: issuing, rotating and revoking", () => {
   it("rotates: the old key works until the overlap is over, the new one keeps owner, scopes and name", async () => {
     const { verifier, issue, store, world } = setUp();
     const old = await issue({ tenant: "acme", scopes: ["a:read"], name: "ci" });

@@ -7,7 +7,7 @@ import type { JwtOptions } from "../../src/lib/jwt-options.ts";
 import { publicKey, secret } from "../../src/lib/jwt-keys.ts";
 import { jwks } from "../../src/lib/jwks.ts";
 import { Refusal } from "../../src/refusal.ts";
-import { testWorld, type TestWorld } from "./environment.ts";
+import { testWorld, type TestWorld } from "../credentials/environment.ts";
 
 const issuer = "https://id.example.com";
 const audience = "https://api.example.com";

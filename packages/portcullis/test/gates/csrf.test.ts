@@ -1,0 +1,185 @@
+import type { Api, ApiConfig } from "portcullis";
+import { anyCaller, createApi, nothing, publicAccess, session } from "portcullis";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Asked } from "../front-door.ts";
+import { bearer, sharedDoor, testApi, tokens } from "../front-door.ts";
+
+const app = "https://app.example";
+const cookie = { Cookie: "__Host-session=alices" };
+
+describe("csrf", () => {
+  const door = sharedDoor(() => {
+    const test = testApi({ origins: [app] }, withSession);
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"] as const) {
+      test.api.route(
+        { path: `${method} /v1/writes`, access: anyCaller, output: nothing, limit: "1000/s" },
+        () => undefined,
+      );
+    }
+    test.api.route({ path: "GET /v1/writes", access: anyCaller, output: nothing, limit: "1000/s" }, () => undefined);
+    test.api.route(
+      {
+        path: "POST /v1/feedback",
+        access: publicAccess("everybody may say something"),
+        output: nothing,
+        limit: "1000/s",
+      },
+      () => undefined,
+    );
+    signIn(test.api);
+    return test;
+  });
+
+  const cases: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
+    [
+      "admits a cookie write from the same origin by Sec-Fetch-Site",
+      { ...cookie, "Sec-Fetch-Site": "same-origin" },
+      204,
+    ],
+    ["admits a cookie write a person made by hand", { ...cookie, "Sec-Fetch-Site": "none" }, 204],
+    ["refuses a cookie write from another site", { ...cookie, "Sec-Fetch-Site": "cross-site" }, 403],
+    ["refuses a cookie write from a sibling host", { ...cookie, "Sec-Fetch-Site": "same-site" }, 403],
+    ["refuses a Sec-Fetch-Site nobody knows", { ...cookie, "Sec-Fetch-Site": "Same-Origin, none" }, 403],
+    ["refuses an empty Sec-Fetch-Site", { ...cookie, "Sec-Fetch-Site": "" }, 403],
+    ["admits a sibling that is a configured origin", { ...cookie, "Sec-Fetch-Site": "same-site", Origin: app }, 204],
+    [
+      "refuses a sibling that is no configured origin",
+      { ...cookie, "Sec-Fetch-Site": "same-site", Origin: "https://evil.app.example" },
+      403,
+    ],
+    ["refuses a cookie write with a foreign Origin", { ...cookie, Origin: "https://evil.example" }, 403],
+    ["refuses a cookie write with Origin null", { ...cookie, Origin: "null" }, 403],
+    ["refuses our own name over another scheme", { ...cookie, Origin: "https://localhost" }, 403],
+    ["refuses our own name with another port", { ...cookie, Origin: "http://localhost:81" }, 403],
+    ["refuses a name that begins like ours", { ...cookie, Origin: "http://localhost.evil.example" }, 403],
+    ["admits a cookie write with our own Origin", { ...cookie, Origin: "http://localhost" }, 204],
+    ["refuses a cookie write that says nothing of where it comes from", cookie, 403],
+    ["is not talked round by a Referer", { ...cookie, Referer: "http://localhost/settings" }, 403],
+    ["is not talked round by X-Requested-With", { ...cookie, "X-Requested-With": "XMLHttpRequest" }, 403],
+    [
+      "refuses it as a form and as text too",
+      { ...cookie, Origin: "https://evil.example", "Content-Type": "text/plain" },
+      403,
+    ],
+    [
+      "refuses it as JSON too, which a page can send as a blob",
+      { ...cookie, Origin: "https://evil.example", "Content-Type": "application/json" },
+      403,
+    ],
+  ];
+  it.each(cases)("%s", async (_name, headers, status) => {
+    const reply = await door.ask("POST /v1/writes", { headers: { ...headers, "Content-Length": "0" } });
+    expect([reply.status, reply.code]).toEqual([status, status === 403 ? "cross-site" : undefined]);
+  });
+
+  it.each(["POST", "PUT", "PATCH", "DELETE"])("guards every method that writes: %s", async (method) => {
+    const headers = { ...cookie, "Sec-Fetch-Site": "cross-site" };
+    expect((await door.ask(`${method} /v1/writes`, { headers })).code).toBe("cross-site");
+    expect(
+      (await door.ask(`${method} /v1/writes`, { headers: { ...cookie, "Sec-Fetch-Site": "same-origin" } })).status,
+    ).toBe(204);
+  });
+
+  it("lets a cookie read from anywhere, because CORS keeps the answer from the other site", async () => {
+    const reply = await door.ask("GET /v1/writes", { headers: { ...cookie, "Sec-Fetch-Site": "cross-site" } });
+    expect([reply.status, reply.headers.get("access-control-allow-origin")]).toEqual([204, undefined]);
+  });
+
+  it("has no way round by naming another method in a header", async () => {
+    const headers = { ...cookie, "Sec-Fetch-Site": "cross-site", "X-HTTP-Method-Override": "GET" };
+    expect((await door.ask("POST /v1/writes", { headers })).code).toBe("cross-site");
+  });
+
+  it("asks nothing of a credential in a header", async () => {
+    const headers = { ...(await bearer("alice")), Origin: "https://evil.example", "Sec-Fetch-Site": "cross-site" };
+    expect((await door.ask("POST /v1/writes", { headers })).status).toBe(204);
+  });
+
+  it("asks nothing of a stranger on a public route, who has nothing that could be misused", async () => {
+    expect((await door.ask("POST /v1/feedback", { headers: { "Sec-Fetch-Site": "cross-site" } })).status).toBe(204);
+    expect((await door.ask("POST /v1/feedback", { headers: { ...cookie, "Sec-Fetch-Site": "cross-site" } })).code).toBe(
+      "cross-site",
+    );
+  });
+
+  it("guards a route that starts a session although no cookie proved anybody", async () => {
+    const from = (headers: Asked["headers"]) =>
+      door.ask("POST /v1/sign-in", { json: { user: "alice" }, headers: headers ?? {} });
+    expect((await from({ "Sec-Fetch-Site": "cross-site" })).status).toBe(403);
+    expect((await from({ Origin: "https://evil.example" })).status).toBe(403);
+    expect((await from({ Origin: "null" })).status).toBe(403);
+    // A program that is no browser sends neither.
+    expect((await from({})).status).toBe(204);
+  });
+});
+
+describe("csrf where the API takes no cookie", () => {
+  const door = sharedDoor(() => {
+    const test = testApi({ origins: [app] });
+    signIn(test.api);
+    test.api.route({ path: "POST /v1/writes", access: anyCaller, output: nothing, limit: "1000/s" }, () => undefined);
+    return test;
+  });
+
+  it("still guards the route that starts a session", async () => {
+    const headers = { "Sec-Fetch-Site": "cross-site" };
+    expect((await door.ask("POST /v1/sign-in", { json: { user: "alice" }, headers })).code).toBe("cross-site");
+  });
+
+  it("takes a cookie for nothing, not for a caller", async () => {
+    expect((await door.ask("POST /v1/writes", { headers: { ...cookie, "Sec-Fetch-Site": "same-origin" } })).code).toBe(
+      "no-credential",
+    );
+  });
+});
+
+describe("csrf behind a proxy", () => {
+  const door = sharedDoor(() => {
+    const test = testApi(
+      { hosts: ["api.example.com"], proxies: { trusted: ["127.0.0.0/8"], header: "x-forwarded-for" } },
+      withSession,
+    );
+    test.api.route({ path: "POST /v1/writes", access: anyCaller, output: nothing, limit: "1000/s" }, () => undefined);
+    return test;
+  });
+  const proxied = {
+    Host: "api.example.com",
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Proto": "https",
+    ...cookie,
+  };
+
+  it("knows our own origin by the scheme the client spoke, not by the socket's", async () => {
+    const from = (origin: string) => door.ask("POST /v1/writes", { headers: { ...proxied, Origin: origin } });
+    expect((await from("https://api.example.com")).status).toBe(204);
+    expect((await from("http://api.example.com")).code).toBe("cross-site");
+  });
+});
+
+function withSession(config: ApiConfig): Api {
+  return createApi({
+    ...config,
+    credentials: [
+      tokens,
+      session({
+        cookies: ["__Host-session"],
+        resolve: (cookies) => (cookies["__Host-session"] === "alices" ? { subject: "alice" } : null),
+      }),
+    ],
+  });
+}
+
+function signIn(api: Api): void {
+  api.route(
+    {
+      path: "POST /v1/sign-in",
+      access: publicAccess("signing in"),
+      input: { body: z.strictObject({ user: z.string().max(50) }) },
+      output: nothing,
+      startsSession: { account: "body.user" },
+      limit: "1000/s",
+    },
+    () => undefined,
+  );
+}
