@@ -25,8 +25,7 @@ export const authentication: RouteGate = (api, route) => {
     const found = find(x);
     if (found instanceof Refusal) return found;
     if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none", { headers: challenge });
-    const known = found.verifier.verifier.cached(found.value);
-    if (known !== undefined) return admit(x, known);
+    if (found.known !== undefined) return admit(x, found.known);
     try {
       const proved = found.verifier.verifier.verify(found.value);
       if (!isPromise(proved)) return decide(x, found, proved);

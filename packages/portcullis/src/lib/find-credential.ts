@@ -1,3 +1,4 @@
+import type { Caller } from "../caller.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ApiPlan, PlannedVerifier } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
@@ -8,6 +9,8 @@ import { Unreadable } from "./unreadable.ts";
 export interface Found {
   readonly verifier: PlannedVerifier;
   readonly value: string;
+  /** The caller, where this value was proved before and still holds; see `CredentialVerifier.cached`. */
+  readonly known: Caller | undefined;
 }
 
 const invalid: readonly string[] = Object.freeze(["www-authenticate", 'Bearer error="invalid_token"']);
@@ -31,18 +34,16 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => Found | Refusal
     let found: Found | undefined;
     const authorization = x.headers["authorization"];
     if (authorization !== undefined) {
-      const value = bearerValue(authorization);
-      const verifier = value === undefined ? undefined : bearers.find((one) => one.verifier.recognises(value));
-      if (value === undefined || verifier === undefined) {
+      found = findBearer(authorization);
+      if (found === undefined) {
         return new Refusal("bad-credential", "Authorization is nothing this API knows", { headers: invalid });
       }
-      found = { verifier, value };
     }
     for (const { verifier, header } of named) {
       const value = x.headers[header];
       if (value === undefined) continue;
       if (found !== undefined) return new Refusal("several-credentials", `Authorization and ${header}`);
-      found = { verifier, value };
+      found = { verifier, value, known: verifier.verifier.cached(value) };
     }
     const cookie = cookied.length === 0 ? undefined : x.headers["cookie"];
     if (cookie === undefined) return found;
@@ -52,20 +53,37 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => Found | Refusal
       const present = cookies.filter((name) => values[name] !== undefined && values[name] !== "");
       if (present.length === 0) continue;
       if (found !== undefined) return new Refusal("several-credentials", "a header credential and a cookie");
-      found = { verifier, value: present.map((name) => `${name}=${values[name] ?? ""}`).join("; ") };
+      const value = present.map((name) => `${name}=${values[name] ?? ""}`).join("; ");
+      found = { verifier, value, known: verifier.verifier.cached(value) };
     }
     return found;
   };
+
+  function findBearer(authorization: string): Found | undefined {
+    const value = bearerValue(authorization);
+    if (value === undefined) return undefined;
+    // What was proved before was read then; only a new value is looked at character by character.
+    for (const verifier of bearers) {
+      const known = verifier.verifier.cached(value);
+      if (known !== undefined) return { verifier, value, known };
+    }
+    const verifier = isToken68(value) ? bearers.find((one) => one.verifier.recognises(value)) : undefined;
+    return verifier === undefined ? undefined : { verifier, value, known: undefined };
+  }
 }
 
-/** The token after exactly `Bearer` and one blank; undefined for every other scheme and shape. @see RFC 6750 2.1 */
+/** What stands after exactly `Bearer` and one blank; undefined for every other scheme. @see RFC 6750 section 2.1 */
 function bearerValue(authorization: string): string | undefined {
   if (authorization.length < 8 || authorization.charCodeAt(6) !== 0x20) return undefined;
   if (!authorization.startsWith("Bearer") && authorization.slice(0, 6).toLowerCase() !== "bearer") return undefined;
-  const value = authorization.slice(7);
+  return authorization.slice(7);
+}
+
+/** Whether a text has only the characters of a bearer token. @see RFC 6750 section 2.1 */
+function isToken68(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
-    const isToken68 =
+    const isAllowed =
       (code >= 0x30 && code <= 0x39) ||
       (code >= 0x41 && code <= 0x5a) ||
       (code >= 0x61 && code <= 0x7a) ||
@@ -76,7 +94,7 @@ function bearerValue(authorization: string): string | undefined {
       code === 0x2b ||
       code === 0x2f ||
       code === 0x3d;
-    if (!isToken68) return undefined;
+    if (!isAllowed) return false;
   }
-  return value;
+  return true;
 }

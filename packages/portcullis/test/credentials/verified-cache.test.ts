@@ -17,6 +17,20 @@ describe("the cache of verified credentials", () => {
     expect(cache.get("token")).toBeUndefined();
   });
 
+  it("does not confuse credentials that end alike, whatever comes before", () => {
+    const cache = createVerifiedCache<number>({ maxEntries: 100 });
+    const end = "x".repeat(200);
+    cache.set(`a${end}`, 1);
+    for (const other of [`b${end}`, end, `aa${end}`, "x".repeat(32)]) expect(cache.get(other)).toBeUndefined();
+    cache.delete(`b${end}`);
+    expect(cache.get(`a${end}`)).toBe(1);
+    for (let n = 0; n < 1_000; n++) {
+      cache.set(`${n}${end}`, n);
+      expect(cache.get(`${n}${end}`)).toBe(n);
+      expect(cache.size).toBeLessThanOrEqual(100);
+    }
+  });
+
   it("never holds more entries than its bound", () => {
     const cache = createVerifiedCache<number>({ maxEntries: 100 });
     for (let n = 0; n < 10_000; n++) {
