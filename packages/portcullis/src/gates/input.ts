@@ -3,6 +3,7 @@ import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
 import { chain } from "../lib/chain.ts";
 import { explain } from "../lib/explain.ts";
+import { isPromise } from "../lib/maybe-promise.ts";
 import { readMediaType } from "../lib/media-type.ts";
 import { pageReader } from "../lib/paging.ts";
 import { readJson } from "../lib/read-json.ts";
@@ -95,7 +96,8 @@ const noBytes = new Uint8Array(0);
 function match(part: InputPart, raw: unknown, at: string, keep: (value: unknown) => void): Outcome | Promise<Outcome> {
   const value = part.coerce === undefined || !isTextRecord(raw) ? raw : part.coerce(raw);
   const result = part.schema["~standard"].validate(value);
-  return result instanceof Promise ? result.then(decide) : decide(result);
+  // A validator may answer with a promise of its own making; read as a result it would have no issues.
+  return isPromise(result) ? Promise.resolve(result).then(decide) : decide(result);
 
   function decide(result: ValidationResult): Outcome {
     if (result.issues === undefined) {
