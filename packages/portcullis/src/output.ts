@@ -1,5 +1,6 @@
 import type { Refusal } from "./refusal.ts";
 import type { AnyResource, Resource } from "./resource.ts";
+import type { Serializable } from "./lib/serializer.ts";
 import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 
 /** One declared answer: what leaves, and whose objects stand in it. */
@@ -167,7 +168,7 @@ type ResultValue<O> = O extends NothingOutput
       : O extends { readonly kind: "by-role"; readonly roles: infer R }
         ? ResultValue<R[keyof R]>
         : O extends AnySchema
-          ? Readable<InferOutput<O>>
+          ? Serializable<InferOutput<O>>
           : O extends { readonly [status: number]: infer V }
             ? ResultValue<V>
             : never;
@@ -176,14 +177,7 @@ type ResultValue<O> = O extends NothingOutput
  * The whole object, so that its owner can be read, and what the schema declares. Where the two disagree about a field
  * nothing fits, so that a column of another type is a mistake at compile time and not a 500.
  */
-type RowFor<S extends AnySchema, T> = T & Readable<InferOutput<S>>;
-
-/** A value is only read on its way out, so lists and fields may be readonly. */
-type Readable<V> = V extends readonly (infer Item)[]
-  ? readonly Readable<Item>[]
-  : V extends object
-    ? { readonly [K in keyof V]: Readable<V[K]> }
-    : V;
+type RowFor<S extends AnySchema, T> = T & Serializable<InferOutput<S>>;
 
 /** What a handler returns for {@link list}. */
 export interface Page<V> {
