@@ -31,7 +31,7 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
   }
   pathProblems(config, route, add);
   accessProblems(config, route, add);
-  inputPartProblems(route, add);
+  inputPartProblems(config, route, add);
   idProblems(route, add);
   objectProblems(route, add);
   serverSetProblems(route, add);
@@ -155,7 +155,28 @@ function givesRoles(credential: Credential): boolean {
   return credential.describe()["rolesFromToken"] === true || credential.protection === "sessions";
 }
 
-function inputPartProblems(route: RoutePlan, add: Add): void {
+/** What gates decide by; raw in a handler it would be a credential that leaks, or an address that is believed. */
+const ownedByGates: ReadonlySet<string> = new Set([
+  "authorization",
+  "cf-connecting-ip",
+  "cookie",
+  "fly-client-ip",
+  "forwarded",
+  "host",
+  "origin",
+  "proxy-authorization",
+  "sec-fetch-site",
+  "true-client-ip",
+  "x-api-key",
+  "x-client-ip",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+]);
+
+function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
+  const carriers = config.credentials.flatMap(({ carrier }) => (carrier.in === "header" ? [carrier.header] : []));
   const parts: readonly [string, InputPart | undefined][] = [
     ["input.params", route.params],
     ["input.query", route.query],
@@ -182,6 +203,10 @@ function inputPartProblems(route: RoutePlan, add: Add): void {
   for (const name of route.headers === undefined ? [] : fieldNames(route.headers.json)) {
     if (name !== name.toLowerCase())
       add("input.headers", `${name} is not in lower case`, "write header names in lower case");
+    if (ownedByGates.has(name.toLowerCase()) || carriers.includes(name.toLowerCase())) {
+      const fix = "take it out: handlers are given the caller, and the address as request.address";
+      add("input.headers", `hands ${name} to the handler as it was sent`, fix);
+    }
   }
 }
 

@@ -8,7 +8,8 @@ import { readMediaType } from "../lib/media-type.ts";
 import { pageReader } from "../lib/paging.ts";
 import { readJson } from "../lib/read-json.ts";
 import { Unreadable } from "../lib/unreadable.ts";
-import type { InputPart } from "../plan.ts";
+import { withinTime } from "../lib/within-time.ts";
+import type { ApiPlan, InputPart, RoutePlan } from "../plan.ts";
 import type { InputError } from "../refusal.ts";
 import { Refusal } from "../refusal.ts";
 
@@ -25,6 +26,7 @@ export const input: RouteGate = (api, route) => {
   const limits = { maxDepth: defaults.jsonMaxDepth, maxKeys: defaults.jsonMaxKeys };
   const names = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
   const readPage = pageReader(api, route);
+  const match = matcher(api, route);
   const headerNames = route.headers === undefined ? [] : Object.keys(route.headers.json.properties ?? {});
   const accept = [route.method === "PATCH" ? "accept-patch" : "accept-post", "application/json"];
 
@@ -93,22 +95,32 @@ export const input: RouteGate = (api, route) => {
 
 const noBytes = new Uint8Array(0);
 
-function match(part: InputPart, raw: unknown, at: string, keep: (value: unknown) => void): Outcome | Promise<Outcome> {
-  const value = part.coerce === undefined || !isTextRecord(raw) ? raw : part.coerce(raw);
-  const result = part.schema["~standard"].validate(value);
-  // A validator may answer with a promise of its own making; read as a result it would have no issues.
-  return isPromise(result) ? Promise.resolve(result).then(decide) : decide(result);
+type Match = (part: InputPart, raw: unknown, at: string, keep: (value: unknown) => void) => Outcome | Promise<Outcome>;
 
-  function decide(result: ValidationResult): Outcome {
-    if (result.issues === undefined) {
-      keep(result.value);
-      return undefined;
+/** Makes the function that asks a schema. A schema that has to wait has the route's time. */
+function matcher(api: ApiPlan, route: RoutePlan): Match {
+  return function match(part, raw, at, keep) {
+    const value = part.coerce === undefined || !isTextRecord(raw) ? raw : part.coerce(raw);
+    const result = part.schema["~standard"].validate(value);
+    // A validator may answer with a promise of its own making; read as a result it would have no issues.
+    if (!isPromise(result)) return decide(result);
+    const late = (): "late" => "late";
+    return withinTime<ValidationResult | "late">(api.deadlines, route.timeoutMs, result, late).then((answer) =>
+      answer === "late" ? new Refusal("handler-timeout", `the schema of ${at} does not answer`) : decide(answer),
+    );
+
+    function decide(answer: ValidationResult): Outcome {
+      if (answer.issues === undefined) {
+        if (!("value" in answer)) return new Refusal("internal", `the schema of ${at} gave neither a value nor issues`);
+        keep(answer.value);
+        return undefined;
+      }
+      const errors = explain(part.json, value, answer.issues)
+        .slice(0, defaults.validationErrorsMax)
+        .map((entry) => ({ pointer: at + entry.pointer, reason: entry.reason }));
+      return new Refusal("invalid-input", reasonOf(part, at, errors), { errors });
     }
-    const errors = explain(part.json, value, result.issues)
-      .slice(0, defaults.validationErrorsMax)
-      .map((entry) => ({ pointer: at + entry.pointer, reason: entry.reason }));
-    return new Refusal("invalid-input", reasonOf(part, at, errors), { errors });
-  }
+  };
 }
 
 /**
