@@ -106,6 +106,7 @@ export class Exchange {
 
   // rate-limit
   addressKey: LimitKey | undefined = undefined;
+  wideAddressKey: LimitKey | undefined = undefined;
   callerKey: LimitKey | undefined = undefined;
   reservation: Admitted | undefined = undefined;
   /** The address has no failures or no requests left; its refusals are counted instead of written one by one. */

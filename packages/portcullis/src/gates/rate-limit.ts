@@ -27,6 +27,7 @@ export const reserve: ArrivalGate = (api) => {
     const key = LimitKey.ofAddress(x.address);
     x.addressKey = key;
     const wideKey = LimitKey.ofWideAddress(x.address);
+    x.wideAddressKey = wideKey;
     const failures = addressFailures.peek([key]);
     if (!failures.admitted) return admitKnown(x, wideKey, failures, "failure-budget-spent");
     const decision = arrival.reserve([key, wideKey, LimitKey.everyone]);
@@ -58,16 +59,14 @@ export const settle: RouteGate = (api, route) => {
   const { callerFailures } = api.tariffs;
   const { proved, unproved } = api.tariffs.forRoute(route);
   const whenDecided = boundedDecision(api, route);
-  const keysOf = (x: Exchange, limits: readonly PlannedLimit[]): LimitKey[] =>
-    limits.map((limit) =>
-      limit.by === "tenant" && x.caller !== undefined ? LimitKey.ofTenant(x.caller) : ownKey(x, limit),
-    );
+  const countsTenants = api.rates.tenant !== undefined;
 
   return function settleForCaller(x) {
     const { caller, address, reservation } = x;
     if (address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
     if (caller === undefined) {
-      const keys = [LimitKey.everyone, ...keysOf(x, unproved.limits)];
+      const keys = [LimitKey.everyone];
+      addKeys(keys, x, unproved.limits);
       return whenDecided(
         () => unproved.tariff.settle(keys),
         (decision) => {
@@ -83,9 +82,9 @@ export const settle: RouteGate = (api, route) => {
       reservation?.giveBack();
       return refused(x, failures, "failure-budget-spent");
     }
-    const keys = [LimitKey.everyone, LimitKey.ofWideAddress(address), key];
-    if (api.rates.tenant !== undefined) keys.push(LimitKey.ofTenant(caller));
-    for (const limit of keysOf(x, proved.limits)) keys.push(limit);
+    const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
+    if (countsTenants) keys.push(LimitKey.ofTenant(caller));
+    addKeys(keys, x, proved.limits);
     return whenDecided(
       () => proved.tariff.settle(keys, reservation),
       (decision) => decide(x, decision) ?? countTries(x, proved.tries),
@@ -206,6 +205,13 @@ function boundedDecision(api: ApiPlan, route: RoutePlan) {
       return unavailable(error);
     }
   };
+}
+
+/** Adds the key of each of a route's limits. */
+function addKeys(keys: LimitKey[], x: Exchange, limits: readonly PlannedLimit[]): void {
+  for (const limit of limits) {
+    keys.push(limit.by === "tenant" && x.caller !== undefined ? LimitKey.ofTenant(x.caller) : ownKey(x, limit));
+  }
 }
 
 function ownKey(x: Exchange, limit: PlannedLimit): LimitKey {

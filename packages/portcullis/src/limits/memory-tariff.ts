@@ -57,12 +57,15 @@ class PreparedTariff implements MemoryTariff {
   readonly #entries: Int32Array;
   /** Whether one of them is shared by strangers. */
   #crowded = false;
+  /** What a look at one dimension answers for a key without a counter: the same for all of them. */
+  readonly #untouched: Admission | undefined;
 
   constructor(parts: readonly Part[], ticks: () => number, hash: KeyHash) {
     this.#parts = parts;
     this.#ticks = ticks;
     this.#hash = hash;
     this.#entries = new Int32Array(parts.length);
+    this.#untouched = untouched(parts);
     this.demands = Object.freeze(parts.map(({ dimension, cost, scope }) => Object.freeze({ dimension, cost, scope })));
   }
 
@@ -76,7 +79,12 @@ class PreparedTariff implements MemoryTariff {
   }
 
   peek(keys: readonly LimitKey[]): Decision {
-    return this.#decide(keys, false);
+    const [part] = this.#parts;
+    const [key] = keys;
+    if (this.#untouched === undefined || part === undefined || key === undefined) return this.#decide(keys, false);
+    key.hashWith(this.#hash);
+    const entry = part.table.find(key.low ^ part.salt, key.high, this.#ticks());
+    return entry === nowhere ? this.#untouched : this.#decide(keys, false);
   }
 
   charge(keys: readonly LimitKey[]): void {
@@ -172,6 +180,15 @@ class PreparedTariff implements MemoryTariff {
       key.hashWith(this.#hash);
     }
   }
+}
+
+/** Of a tariff with one demand only; with several, the one that binds depends on the others. */
+function untouched(parts: readonly Part[]): Admission | undefined {
+  const [part, ...others] = parts;
+  if (part === undefined || others.length > 0) return undefined;
+  const { dimension, limit, advertised } = part;
+  if (!advertised) return new Admission(parts, undefined, 0, -1, 0, 0, 0, false);
+  return new Admission(parts, undefined, 0, dimension, limit, limit, 0, false);
 }
 
 class Admission implements Admitted {

@@ -28,8 +28,10 @@ export const nowhere: Entry = -1;
  */
 export class WindowTable {
   readonly counters: WindowCounters;
-  readonly #lows: Int32Array;
-  readonly #highs: Int32Array;
+  /** Both halves of the hash of each entry's key, side by side, so that a set is looked through in two lines of memory. */
+  readonly #tags: Int32Array;
+  /** How many entries of each set were ever taken; the others, and its overflow while it is not 16, have no counts. */
+  readonly #taken: Uint8Array;
   readonly #sets: number;
 
   /**
@@ -40,40 +42,44 @@ export class WindowTable {
     this.#sets = capacity === 1 ? 0 : 2 ** Math.ceil(Math.log2(Math.max(1, capacity / ways)));
     const keyed = this.#sets * ways;
     const entries = this.#sets === 0 ? 1 : keyed + this.#sets;
-    this.#lows = new Int32Array(keyed);
-    this.#highs = new Int32Array(keyed);
+    this.#tags = new Int32Array(keyed * 2);
+    this.#taken = new Uint8Array(this.#sets);
     this.counters = rate.limit <= exactLogLimit ? createExactLog(rate, entries) : createSubBuckets(rate, entries);
   }
 
   /** Bytes set aside. */
   get bytes(): number {
-    return this.counters.bytes + this.#lows.byteLength + this.#highs.byteLength;
+    return this.counters.bytes + this.#tags.byteLength + this.#taken.byteLength;
   }
 
   /** Where the key counts now; changes nothing. */
   find(low: number, high: number, tick: number): Entry {
     if (this.#sets === 0) return 0;
-    const own = this.#own(low, high);
-    if (own !== nowhere) return own;
-    const overflow = this.#overflow(low);
+    const set = low & (this.#sets - 1);
+    const taken = this.#taken[set] ?? 0;
+    const own = this.#own(set, taken, low, high);
+    if (own !== nowhere || taken < ways) return own;
+    const overflow = this.#overflow(set);
     return this.counters.used(overflow, tick) === 0 ? nowhere : overflow;
   }
 
   /** Where the key is to be counted: its own entry, or one it takes now, or the overflow of its set. */
   claim(low: number, high: number, tick: number): Entry {
     if (this.#sets === 0) return 0;
-    const own = this.#own(low, high);
+    const set = low & (this.#sets - 1);
+    const taken = this.#taken[set] ?? 0;
+    const own = this.#own(set, taken, low, high);
     if (own !== nowhere) return own;
-    const overflow = this.#overflow(low);
-    const first = this.#set(low) * ways;
-    for (let entry = first; entry < first + ways; entry++) {
-      if (this.counters.used(entry, tick) > 0) continue;
-      this.#lows[entry] = low;
-      this.#highs[entry] = high;
-      if (this.counters.used(overflow, tick) > 0) this.counters.copy(overflow, entry);
-      return entry;
-    }
-    return overflow;
+    const first = set * ways;
+    let entry = first;
+    while (entry < first + taken && this.counters.used(entry, tick) > 0) entry++;
+    const overflow = this.#overflow(set);
+    if (entry === first + ways) return overflow;
+    this.#tags[entry * 2] = low;
+    this.#tags[entry * 2 + 1] = high;
+    if (entry === first + taken) this.#taken[set] = taken + 1;
+    if (taken === ways && this.counters.used(overflow, tick) > 0) this.counters.copy(overflow, entry);
+    return entry;
   }
 
   /** True for an entry that strangers share because a set was full. */
@@ -81,18 +87,14 @@ export class WindowTable {
     return this.#sets > 0 && entry >= this.#sets * ways;
   }
 
-  #set(low: number): number {
-    return low & (this.#sets - 1);
+  #overflow(set: number): Entry {
+    return this.#sets * ways + set;
   }
 
-  #overflow(low: number): Entry {
-    return this.#sets * ways + this.#set(low);
-  }
-
-  #own(low: number, high: number): Entry {
-    const first = this.#set(low) * ways;
-    for (let entry = first; entry < first + ways; entry++) {
-      if (this.#lows[entry] === low && this.#highs[entry] === high) return entry;
+  #own(set: number, taken: number, low: number, high: number): Entry {
+    const first = set * ways;
+    for (let entry = first; entry < first + taken; entry++) {
+      if (this.#tags[entry * 2] === low && this.#tags[entry * 2 + 1] === high) return entry;
     }
     return nowhere;
   }
