@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { Api, ApiConfig, CallRecord, ListenOptions, SecurityEvent } from "portcullis";
+import type { Api, ApiConfig, CallRecord, ListenOptions, Resource, SecurityEvent } from "portcullis";
 import { anyCaller, by, createApi, jwt, memorySink, nothing, publicAccess, secret, view } from "portcullis";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll } from "vitest";
@@ -12,6 +12,15 @@ export const jwtSecret = "tests-only: 48 characters of nothing in particular";
 
 /** The credential that takes the tests' tokens. */
 export const tokens = jwt({ issuer: "https://id.example", audience: "https://api.example", keys: secret(jwtSecret) });
+
+/** The same tokens where a caller also has a tenant (`tid`) and roles (`roles`). */
+export const richTokens = jwt({
+  issuer: "https://id.example",
+  audience: "https://api.example",
+  keys: secret(jwtSecret),
+  rolesFromToken: "roles",
+  tenant: (claims) => (typeof claims["tid"] === "string" ? claims["tid"] : undefined),
+});
 
 /** A note as the tests' API stores it. */
 export interface Note {
@@ -152,6 +161,11 @@ export function routeUntyped(
   handler: (given: Given) => unknown = () => undefined,
 ): void {
   Reflect.apply(api.route, api, [{ limit: "100000/s", ...policy }, handler]);
+}
+
+/** Declares a resource as a program without types would: with functions that return whatever. */
+export function resourceUntyped(api: Api, name: string, rule: Readonly<Record<string, unknown>>): Resource<unknown> {
+  return api.resource<unknown>(name, Object.assign({ load: () => undefined }, rule));
 }
 
 /** What a handler is given, as a program without types sees it. */
