@@ -1,6 +1,5 @@
 import type { ProtectionId } from "portcullis/checklist";
-import type { Answer } from "./answer.ts";
-import { isSuccess } from "./answer.ts";
+import { type Answer, isSuccess, mediaTypeOf } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import { outcome } from "./objects.ts";
@@ -98,6 +97,13 @@ export async function threeLegs(legs: Legs): Promise<Outcome> {
   if (!isSuccess(positive.answer)) {
     return inconclusive(`the allowed request itself ${outcome(positive.answer)}`, control);
   }
+  if (!isAsPromised(positive)) {
+    const type = mediaTypeOf(positive.answer);
+    return inconclusive(
+      `the allowed request is answered with ${type === "" ? "no media type" : type} where JSON is promised`,
+      control,
+    );
+  }
   const decide = judgeFor(legs);
   if (decide === undefined) {
     return inconclusive("requests known to be bad are answered like good ones, so answers tell nothing here", control);
@@ -113,6 +119,12 @@ export async function threeLegs(legs: Legs): Promise<Outcome> {
   const second = await legs.attack();
   if (decide(second.answer) === "granted") return broken(legs.broken, [...trials, second]);
   return inconclusive("the attack got through once and not again", [...trials, second]);
+}
+
+/** False where an answer is a page or a text although its operation promises JSON. */
+function isAsPromised({ outgoing, answer }: Trial): boolean {
+  const promised = outgoing.operation?.responses.get(answer.status);
+  return promised === undefined || answer.text === "" || answer.json !== undefined || answer.truncated;
 }
 
 /**

@@ -3,8 +3,9 @@ import { madeUpCredential, type ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { type Header, type Identity, readToken } from "../identities.ts";
+import { threeLegsLearning } from "../learned.ts";
 import { outcome } from "../objects.ts";
-import { isLimited, judge } from "../oracle.ts";
+import { isLimited, resembles } from "../oracle.ts";
 import {
   broken,
   type Check,
@@ -18,7 +19,7 @@ import {
   twice,
 } from "../probe.ts";
 import { withCredential } from "../requests.ts";
-import { stageWrite } from "../stage.ts";
+import { type Stage, stageWrite } from "../stage.ts";
 import { isGone, isSafe, type Operation } from "../target.ts";
 
 /**
@@ -55,7 +56,7 @@ async function strangersRead(context: ProbeContext, operation: Operation): Promi
   const without = withCredential(positive.outgoing, undefined, "nobody");
   const madeUp = madeUpCredential(context, positive.outgoing, identity);
   const legs = (outgoing: Outgoing, what: string) =>
-    threeLegs({
+    threeLegsLearning(context, {
       positive,
       negatives: [nowhere],
       canary,
@@ -102,13 +103,7 @@ async function strangersWrite(context: ProbeContext, operation: Operation): Prom
     if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
     const seen = await stage.changed(attack);
     if (seen?.changed === true) return broken(`${operation.id} takes effect for ${label}`, [...trials, seen.trial]);
-    if (seen === undefined && isSuccess(attack.answer)) {
-      const nowhere = await context.nowhere();
-      if (judge(attack.answer, { positive: attack.answer, negatives: [nowhere.answer] }) === "granted") {
-        return broken(`${operation.id} ${outcome(attack.answer)} to ${label}`, [...trials, nowhere]);
-      }
-      return inconclusive("it answers everything alike", [...trials, nowhere]);
-    }
+    if (seen === undefined && isSuccess(attack.answer)) return await unseenEffect(context, stage, trials);
   }
   if (stage.prove === undefined) {
     const refused = trials.every(
@@ -124,6 +119,25 @@ async function strangersWrite(context: ProbeContext, operation: Operation): Prom
     return inconclusive(`strangers had no effect, but its owner ${outcome(proof.answer)} too`, [proof, ...trials]);
   }
   return held("strangers are refused and change nothing; the owner succeeds", [proof, ...trials]);
+}
+
+/** A stranger's write was answered with success, and nothing reads back whether it took effect. */
+async function unseenEffect(context: ProbeContext, stage: Stage, trials: readonly Trial[]): Promise<Outcome> {
+  const nowhere = await context.nowhere();
+  const attack = trials.at(-1);
+  if (attack === undefined || resembles(attack.answer, nowhere.answer)) {
+    return inconclusive("it answers everything alike", [...trials, nowhere]);
+  }
+  const says = `${stage.operation.id} ${outcome(attack.answer)} to ${attack.outgoing.label}`;
+  const proof = await stage.prove?.();
+  const likeOwner = proof === undefined ? context.target.source === "manifest" : resembles(attack.answer, proof.answer);
+  const evidence = [...(proof === undefined ? [] : [proof]), ...trials, nowhere];
+  if (proof !== undefined && isSuccess(proof.answer) && !likeOwner) {
+    return held("strangers are answered unlike the owner, and nothing comes of it", evidence);
+  }
+  // A status alone does not show that anything happened; an object in the answer does.
+  if (likeOwner && (attack.answer.json !== undefined || proof === undefined)) return broken(says, evidence);
+  return inconclusive(`${says}, and whether it had an effect cannot be seen`, evidence);
 }
 
 function madeUp(context: ProbeContext, identity: Identity): Header {

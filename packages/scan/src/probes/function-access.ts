@@ -3,6 +3,7 @@ import { isPrivileged, type ProbeContext, takes } from "../context.ts";
 import { signerOf } from "../forge.ts";
 import { headerWith, type Identity, readToken, scopesOf } from "../identities.ts";
 import { textAt } from "../json.ts";
+import { threeLegsLearning } from "../learned.ts";
 import { outcome } from "../objects.ts";
 import { isLimited, judge, resembles } from "../oracle.ts";
 import {
@@ -67,7 +68,7 @@ async function lowerRoleReads(context: ProbeContext, operation: Operation): Prom
   const found: NamedOutcome[] = [];
   for (const caller of lowerCallers(context, operation)) {
     const honest = withCredential(positive.outgoing, caller.header, caller.name);
-    const result = await threeLegs({
+    const result = await threeLegsLearning(context, {
       positive,
       negatives: [nowhere],
       attack: () => context.send("attack", { ...honest, as: caller }),
@@ -185,7 +186,7 @@ async function missingScope(context: ProbeContext, operation: Operation, scopes:
   // A right signature proves the caller: whatever it is refused counts against the caller, not against the address.
   const caller = poor ?? identity;
   const outgoing = caller === undefined ? changed : { ...changed, as: caller };
-  return await threeLegs({
+  return await threeLegsLearning(context, {
     positive,
     negatives: [nowhere],
     attack: () => context.send("attack", outgoing),

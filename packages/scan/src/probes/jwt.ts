@@ -4,6 +4,7 @@ import type { Trial } from "../exchange.ts";
 import { flippedSignature, reassembled, type Signer, signerOf, strangerKey } from "../forge.ts";
 import { headerWith, readToken, type Token } from "../identities.ts";
 import { type JsonRecord, textAt } from "../json.ts";
+import { threeLegsLearning } from "../learned.ts";
 import { judge } from "../oracle.ts";
 import { type Attack, type Check, inconclusive, type NamedOutcome, type Probe, threeLegs } from "../probe.ts";
 import { withCredential } from "../requests.ts";
@@ -248,7 +249,7 @@ async function tampered(context: ProbeContext, operation: Parameters<ProbeContex
     return { ...noToken, verdict: "not-applicable" as const, why: "Its caller is not proved by a token." };
   const forged = reassembled(token, { claims: { ...token.claims, pc: "tampered" } });
   const outgoing = withCredential(positive.outgoing, headerWith(identity, forged), `${identity.name}, claims changed`);
-  return await threeLegs({
+  return await threeLegsLearning(context, {
     positive,
     negatives: [await context.nowhere()],
     attack: () => context.send("attack", outgoing),

@@ -50,7 +50,12 @@ async function unknownPath(context: ProbeContext): Promise<Outcome> {
   const trial = await context.nowhere();
   const { answer } = trial;
   if (answer.status === 404) return held("an unknown path is 404", [trial]);
-  if (isSuccess(answer)) return broken("an unknown path is answered like a known one", [trial]);
+  if (isSuccess(answer)) {
+    // A page for every path may be meant, and a plain description does not say otherwise.
+    return context.target.source === "manifest"
+      ? broken("an unknown path is answered like a known one", [trial])
+      : inconclusive("every path is answered, so unknown ones cannot be told from known ones", [trial]);
+  }
   return held(`an unknown path is refused (${outcome(answer)})`, [trial]);
 }
 
