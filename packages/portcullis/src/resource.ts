@@ -11,7 +11,11 @@ export interface Resource<T> {
 
 /** How an object is loaded and who may reach it. */
 export interface ResourceRule<T> {
-  /** Loads one object by the id a client sent; null or undefined where there is none. May be asynchronous. */
+  /**
+   * Loads one object by the id a client sent; null or undefined where there is none. May be asynchronous.
+   *
+   * @param id  never empty; an integer, where the schema has one, as its text
+   */
   load(id: string): T | null | undefined | Promise<T | null | undefined>;
   /** The tenant the object belongs to; only callers of this tenant see it. */
   tenant?(object: T): string | null | undefined;

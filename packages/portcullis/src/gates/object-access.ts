@@ -152,8 +152,15 @@ function reach(
   raw: unknown,
   load: Load,
 ): Reached | Refusal | Promise<Reached | Refusal> {
-  if (typeof raw !== "string" || raw === "") return missing(one);
-  return chain(reachById(x, one.resource, raw, within(x, one), load, 0), (found) => found ?? missing(one));
+  const id = idText(raw);
+  if (id === undefined) return missing(one);
+  return chain(reachById(x, one.resource, id, within(x, one), load, 0), (found) => found ?? missing(one));
+}
+
+/** A text that says something, or an integer in its one spelling; whatever else a schema let through names nothing. */
+function idText(raw: unknown): string | undefined {
+  if (typeof raw === "string") return raw === "" ? undefined : raw;
+  return typeof raw === "number" && Number.isSafeInteger(raw) ? String(raw) : undefined;
 }
 
 type Load = (resource: AnyResource, id: string) => unknown;

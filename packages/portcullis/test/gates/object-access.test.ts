@@ -247,7 +247,11 @@ describe("object-access: wherever the id stands", () => {
     const test = testApi();
     const thing = test.api.resource("thing", {
       load: (id) =>
-        id.startsWith("a-") ? { id, ownerId: "alice" } : id.startsWith("b-") ? { id, ownerId: "bob" } : null,
+        id.startsWith("a-") || id === "41"
+          ? { id, ownerId: "alice" }
+          : id.startsWith("b-")
+            ? { id, ownerId: "bob" }
+            : null,
       owner: (row) => row.ownerId,
     });
     const id = z.string().max(40);
@@ -289,6 +293,13 @@ describe("object-access: wherever the id stands", () => {
       "POST /v1/each-optional",
       { body: z.strictObject({ thingIds: z.array(id).max(5).optional() }) },
       { thing: byEach("body.thingIds", thing) },
+    );
+    const whole = z.int().min(-9).max(999);
+    route("GET /v1/number/:thingId", { params: z.strictObject({ thingId: whole }) }, { thing: by("thingId", thing) });
+    route(
+      "POST /v1/any",
+      { body: z.strictObject({ thingId: z.union([z.number().min(0).max(99), z.boolean(), z.null()]) }) },
+      { thing: by("body.thingId", thing) },
     );
     return test;
   });
@@ -335,6 +346,18 @@ describe("object-access: wherever the id stands", () => {
     for (const ids of [["b-1"], ["a-1", "b-1"], ["b-1", "a-1"], ["a-1", "none"], ["a-1", "", "a-2"]]) {
       expect(await each(...ids), ids.join()).toBe("object-not-found");
       expect(given).toEqual([]);
+    }
+  });
+
+  it("loads by an integer as by its one spelling", async () => {
+    expect(await ask("GET /v1/number/41")).toEqual({ id: "41", ownerId: "alice" });
+    expect(await ask("GET /v1/number/42")).toBe("object-not-found");
+    for (const other of ["041", "41.0", "4.1e1", "+41", "-0"]) {
+      expect(await ask(`GET /v1/number/${other}`), other).toMatch(/invalid-input|bad-target/);
+    }
+    expect(await ask("POST /v1/any", { json: { thingId: 41 } })).toEqual({ id: "41", ownerId: "alice" });
+    for (const thingId of [41.5, true, null]) {
+      expect(await ask("POST /v1/any", { json: { thingId } }), String(thingId)).toBe("object-not-found");
     }
   });
 
