@@ -33,7 +33,7 @@ export function scanCommand(): Command {
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect, none)
     .option("--skip <id>", "leave this protection out", collect, none)
     .option("--json [file]", "write the whole result as JSON: to the file, or to standard output in place of the table")
-    .option("--seed <number>", "repeat the values of an earlier scan", wholeNumber)
+    .option("--seed <number>", "repeat the values of an earlier scan")
     .option("--quiet", "no progress")
     .addHelpText(
       "after",
@@ -53,7 +53,7 @@ interface Flags {
   readonly only: readonly string[];
   readonly skip: readonly string[];
   readonly json?: string | true;
-  readonly seed?: number;
+  readonly seed?: string;
   readonly quiet?: true;
 }
 
@@ -68,8 +68,10 @@ async function runScan(url: string, flags: Flags): Promise<void> {
     process.exitCode = result.exitCode;
   } catch (error) {
     progress?.clear();
-    if (!(error instanceof ScanError)) throw error;
-    process.stderr.write(`portcullis scan: ${error.message}\n`);
+    // Whatever went wrong, it is no statement about the API: never exit 1 for it.
+    const message = error instanceof Error ? error.message : String(error);
+    const fault = error instanceof ScanError ? "" : "a fault of the prover itself: ";
+    process.stderr.write(`portcullis scan: ${fault}${message}\n`);
     process.exitCode = 3;
   }
 }
@@ -92,7 +94,7 @@ async function optionsOf(url: string, flags: Flags): Promise<ScanOptions> {
     ...(flags.openapi === undefined ? {} : { openapi: flags.openapi }),
     ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
     ...(flags.ca === undefined ? {} : { ca: await fileText(flags.ca) }),
-    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...(flags.seed === undefined ? {} : { seed: wholeNumber(flags.seed) }),
   };
 }
 

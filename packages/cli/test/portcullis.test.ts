@@ -1,0 +1,177 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { description, startThings } from "../../scan/test/things.ts";
+
+const command = join(import.meta.dirname, "../src/portcullis.ts");
+let folder = "";
+let openapi = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "portcullis-"));
+  openapi = join(folder, "openapi.json");
+  await writeFile(openapi, JSON.stringify(description));
+});
+
+const closing: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of closing) await close();
+});
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the command as a person would, from another folder. */
+function portcullis(...args: readonly string[]): Promise<Ran> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ["--conditions=source", command, ...args],
+      { cwd: folder, maxBuffer: 32 * 1024 * 1024 },
+      (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out, err });
+      },
+    );
+  });
+}
+
+const people = ["--as", "alice=Bearer token-of-alice", "--as", "bob=Bearer token-of-bob"];
+
+describe("portcullis scan", () => {
+  it("exits 0 and prints the table when everything it attacked held", async () => {
+    const { url, close } = await startThings();
+    closing.push(close);
+    const ran = await portcullis(
+      "scan",
+      url,
+      "--openapi",
+      openapi,
+      ...people,
+      "--only",
+      "authentication,object-access",
+    );
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.out).toContain("2 held · 0 broken · 0 undecided");
+    expect(ran.err).toContain("100 %");
+  });
+
+  it("exits 1 when something is broken, and writes one JSON document to standard output", async () => {
+    const { url, close } = await startThings({
+      stranger: ({ path }) => [200, path === "/me" ? { id: "alice" } : { items: [] }],
+    });
+    closing.push(close);
+    const ran = await portcullis(
+      "scan",
+      url,
+      "--openapi",
+      openapi,
+      ...people,
+      "--only",
+      "authentication",
+      "--json",
+      "--quiet",
+    );
+    expect(ran).toMatchObject({ code: 1, err: "" });
+    expect(JSON.parse(ran.out)).toMatchObject({ format: 1, exitCode: 1 });
+  });
+
+  it("exits 2 when something could not be decided", async () => {
+    const { url, close } = await startThings();
+    closing.push(close);
+    const ran = await portcullis(
+      "scan",
+      url,
+      "--openapi",
+      openapi,
+      "--as",
+      "alice=Bearer token-of-alice",
+      "--only",
+      "object-access",
+      "--quiet",
+    );
+    expect(ran).toMatchObject({ code: 2 });
+    expect(ran.out).toContain("It takes two callers");
+  });
+
+  it("writes the JSON to a file and the table beside it", async () => {
+    const { url, close } = await startThings();
+    closing.push(close);
+    const file = join(folder, "result.json");
+    const ran = await portcullis(
+      "scan",
+      url,
+      "--openapi",
+      openapi,
+      ...people,
+      "--only",
+      "authentication",
+      "--json",
+      file,
+      "--quiet",
+    );
+    expect(ran.out).toContain("authentication");
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ exitCode: 0 });
+  });
+
+  it.each([
+    [["scan"], /missing required argument 'url'/],
+    [["scan", "http://localhost:1", "--bogus"], /unknown option '--bogus'/],
+    [["scan", "http://localhost:1"], /nothing says what the API offers/],
+    [["scan", "https://example.com", "--openapi", "x"], /not this machine/],
+    [["scan", "http://localhost:1", "--openapi", "no.json"], /cannot read no\.json/],
+    [["scan", "http://localhost:1", "--as", "alice"], /name=credential/],
+    [["scan", "http://localhost:1", "--as", "alice=token"], /Bearer <token>/],
+    [["scan", "http://localhost:1", "--roles", "admin=admin"], /no --as does/],
+    [["scan", "http://localhost:1", "--account", "me"], /email:password/],
+    [["scan", "http://localhost:1", "--seed", "x"], /whole number/],
+    [["scan", "http://localhost:1", "--ca", "no.pem"], /cannot read no\.pem/],
+    [["attack"], /unknown command 'attack'/],
+  ])("exits 3 with a reason for %j", async (args, message) => {
+    const ran = await portcullis(...args);
+    expect(ran).toMatchObject({ code: 3 });
+    expect(ran.err).toMatch(message);
+    expect(ran.err).not.toContain("    at ");
+  });
+});
+
+describe("portcullis manifest", () => {
+  const moduleOf = async (name: string, text: string) => {
+    const file = join(folder, name);
+    await writeFile(file, text);
+    return file;
+  };
+
+  it("prints the manifest of what a module exports as api", async () => {
+    const file = await moduleOf(
+      "good.mts",
+      'export const api = { problems: () => [] as const, manifest: () => ({ openapi: "3.1.0" }) };',
+    );
+    const ran = await portcullis("manifest", file);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(JSON.parse(ran.out)).toEqual({ openapi: "3.1.0" });
+  });
+
+  it("prints the problems and exits 1 where the API would not start", async () => {
+    const problem = { where: "GET /a", field: "output", problem: "nothing says what leaves", fix: "output: nothing" };
+    const file = await moduleOf(
+      "bad.mts",
+      `export default { problems: () => [${JSON.stringify(problem)}], manifest: () => ({}) };`,
+    );
+    const ran = await portcullis("manifest", file, "--out", join(folder, "never.json"));
+    expect(ran).toMatchObject({ code: 1, out: "" });
+    expect(ran.err).toContain(
+      "GET /a, output: nothing says what leaves\n  fix: output: nothing\n1 problem: this API would not start.",
+    );
+  });
+
+  it("says that a module exports no API", async () => {
+    const file = await moduleOf("none.mts", "export const somethingElse = 1;");
+    const ran = await portcullis("manifest", file);
+    expect(ran).toMatchObject({ code: 3 });
+    expect(ran.err).toContain("exports no API");
+  });
+});

@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createPacer } from "../src/pace.ts";
+
+describe("pace", () => {
+  it("never sends more than a limit allows inside any window", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2, max: 30 }),
+        fc.integer({ min: 20, max: 60 }),
+        fc.integer({ min: 1, max: 60 }),
+        async (limit, windowMs, count) => {
+          const pacer = createPacer(10_000);
+          pacer.declare("all", { limit, windowMs });
+          const times: number[] = [];
+          await Promise.all(
+            Array.from({ length: Math.min(count, limit * 2) }, async () => {
+              await pacer.take(["all"]);
+              times.push(performance.now());
+            }),
+          );
+          for (const from of times)
+            expect(times.filter((time) => time >= from && time < from + windowMs).length).toBeLessThanOrEqual(limit);
+        },
+      ),
+      { seed: 5, numRuns: 12 },
+    );
+  });
+
+  it("does not wait longer than it may", async () => {
+    const pacer = createPacer(1000);
+    pacer.declare("day", { limit: 1, windowMs: 86_400_000 });
+    await pacer.take(["day"]);
+    await expect(pacer.take(["day"])).rejects.toThrow(/leave no room/);
+  });
+
+  it("gives a held place back when the answer did not count", async () => {
+    let now = 0;
+    const pacer = createPacer(100, () => now);
+    pacer.declare("failures", { limit: 2, windowMs: 1000 }, "count");
+    (await pacer.reserve("failures")).settle(false);
+    (await pacer.reserve("failures")).settle(true);
+    await expect(pacer.reserve("failures")).rejects.toThrow(/leave no room/);
+    now = 1100;
+    (await pacer.reserve("failures")).settle(true);
+  });
+
+  it("lets what nobody limited pass", async () => {
+    await createPacer(0).take(["unknown"]);
+  });
+});

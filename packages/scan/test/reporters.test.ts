@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { jsonReport, progressLine, tableReport } from "../src/reporters.ts";
+import type { ScanResult } from "../src/scan.ts";
+import { scanThings, startThings } from "./things.ts";
+
+let clean: ScanResult;
+let open: ScanResult;
+
+beforeAll(async () => {
+  const good = await startThings();
+  clean = await scanThings(good.url, ["authentication", "object-access"]);
+  await good.close();
+  const bad = await startThings({
+    stranger: ({ path }) => (path === "/me" ? [200, { id: "somebody" }] : [401, { title: "No" }]),
+  });
+  open = await scanThings(bad.url, ["authentication"]);
+  await bad.close();
+});
+
+afterAll(() => {
+  expect(clean.exitCode).toBe(0);
+});
+
+describe("the table", () => {
+  it.each([80, 120])("fits into %i columns", (width) => {
+    for (const result of [clean, open]) {
+      for (const line of tableReport(result, { width }).split("\n"))
+        expect(Array.from(line).length).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it("has no escape sequences without colour, and some with it", () => {
+    expect(tableReport(clean)).not.toContain("\u001b");
+    expect(tableReport(clean, { color: true })).toContain("\u001b[32m");
+  });
+
+  it("groups protections by priority and ends with the counts", () => {
+    const table = tableReport(clean);
+    expect(table.indexOf("critical")).toBeLessThan(table.indexOf("high"));
+    expect(table).toMatch(/✓ authentication +held +\d+ checks hold/);
+    expect(table).toContain("2 held · 0 broken · 0 undecided");
+  });
+
+  it("says what is broken, where, and what proves it", () => {
+    const table = tableReport(open);
+    expect(table).toMatch(/✗ authentication +BROKEN/);
+    expect(table).toContain("What is broken");
+    expect(table).toMatch(/nobody: GET \/me -> 200/);
+  });
+});
+
+describe("the JSON report", () => {
+  it("holds verdicts, evidence and the ledger, and no secret", () => {
+    const text = jsonReport(open);
+    const report: unknown = JSON.parse(text);
+    expect(report).toMatchObject({ format: 1, exitCode: 1, counts: { broken: 1 } });
+    expect(text).not.toContain("token-of-alice");
+    expect(text).toContain("<alice>");
+  });
+
+  it("has one cell of the ledger for every operation and protection", () => {
+    const cells = new Set(open.ledger.map(({ operation, protection }) => `${operation} ${protection}`));
+    expect(cells.size).toBe(open.ledger.length);
+    expect(open.ledger.length).toBe(open.target.operations * open.protections.length);
+    expect(open.ledger.every(({ why }) => why !== "")).toBe(true);
+  });
+});
+
+describe("the progress line", () => {
+  it("is never wider than the terminal", () => {
+    const progress = {
+      done: 3,
+      total: 9,
+      requests: 100,
+      protection: "jwt",
+      check: "alg-none",
+      operation: "GET /a/very/long/path",
+      verdict: "held",
+    } as const;
+    for (const width of [10, 40, 79, 200])
+      expect(Array.from(progressLine(progress, width)).length).toBeLessThanOrEqual(width);
+  });
+});
