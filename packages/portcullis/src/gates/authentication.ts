@@ -57,18 +57,25 @@ export const authentication: RouteGate = (api, route) => {
       x.caller = caller;
       return undefined;
     }
-    const roles = rolesOf(caller);
-    if (!isPromise(roles)) {
-      x.caller = withRoles(caller, roles);
-      return undefined;
+    try {
+      const roles = rolesOf(caller);
+      if (!isPromise(roles)) {
+        x.caller = withRoles(caller, roles);
+        return undefined;
+      }
+      const late = (): readonly string[] => {
+        throw new Error("the roles function does not answer");
+      };
+      const known = withinTime(api.deadlines, route.timeoutMs, roles, late);
+      return known
+        .then((found) => {
+          x.caller = withRoles(caller, found);
+          return undefined;
+        })
+        .catch(rolesUnknown);
+    } catch (error) {
+      return rolesUnknown(error);
     }
-    const late = (): readonly string[] => {
-      throw new Error("the roles function does not answer");
-    };
-    return withinTime(api.deadlines, route.timeoutMs, roles, late).then((found) => {
-      x.caller = withRoles(caller, found);
-      return undefined;
-    });
   }
 };
 
@@ -89,6 +96,13 @@ function couldNotDecide(cause: unknown): Refusal {
   return new Refusal("verifier-unavailable", "the verifier threw", { cause });
 }
 
+/** A caller whose roles nobody knows may hold any or none: nobody is let in. */
+function rolesUnknown(cause: unknown): Refusal {
+  return new Refusal("verifier-unavailable", "the roles function failed", { cause });
+}
+
 function withRoles(caller: Caller, roles: readonly string[]): Caller {
+  // A text would give a role for each of its letters.
+  if (!Array.isArray(roles)) throw new TypeError("the roles function answered no list");
   return Object.freeze({ ...caller, roles: Object.freeze([...roles]) });
 }
