@@ -1,4 +1,5 @@
 import { defaults } from "../defaults.ts";
+import type { Exchange } from "../exchange.ts";
 import type { HeaderGate } from "../gate.ts";
 import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
 
@@ -29,8 +30,8 @@ export const securityHeaders: HeaderGate = (api) => {
   return function addSecurityHeaders(x, headers) {
     const isSecure = x.scheme === "https" && !loopbackOnly && !isLoopbackHost(splitHost(x.host).host);
     for (const part of isSecure ? secure : always) headers.push(part);
-    const cache = x.refusal === undefined && x.route?.access.public === true ? x.route.policy.cache : undefined;
-    headers.push("cache-control", cache ?? "no-store", "x-request-id", x.id);
+    headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");
+    headers.push("x-request-id", x.id);
     if (x.refusal !== undefined) headers.push("content-type", "application/problem+json");
     else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
     for (const name of x.clearedCookies ?? []) {
@@ -38,3 +39,14 @@ export const securityHeaders: HeaderGate = (api) => {
     }
   };
 };
+
+/** Whether a cache may hand the answer to the next one who asks: no caller was proved, and no cookie travels with it. */
+function isForEverybody(x: Exchange): boolean {
+  return (
+    x.refusal === undefined &&
+    x.route?.access.public === true &&
+    x.caller === undefined &&
+    x.clearedCookies === undefined &&
+    x.answerOptions?.cookies === undefined
+  );
+}
