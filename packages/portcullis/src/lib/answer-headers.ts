@@ -17,7 +17,10 @@ export const answerHeaderNames: ReadonlySet<string> = new Set([
  *
  * @see RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 (Link)
  */
-export function answerHeaders(_api: ApiPlan, route: RoutePlan): (x: Exchange) => readonly string[] | Refusal {
+export function answerHeaders(api: ApiPlan, route: RoutePlan): (x: Exchange) => readonly string[] | Refusal {
+  const sessionCookies = new Set(
+    api.verifiers.flatMap(({ credential: { carrier } }) => (carrier.in === "cookie" ? carrier.cookies : [])),
+  );
   const always: string[] = [];
   if (route.sinceMs !== undefined) always.push("deprecation", `@${Math.floor(route.sinceMs / 1000)}`);
   if (route.sunsetMs !== undefined) always.push("sunset", new Date(route.sunsetMs).toUTCString());
@@ -36,6 +39,11 @@ export function answerHeaders(_api: ApiPlan, route: RoutePlan): (x: Exchange) =>
       headers.push(lower, value);
     }
     for (const cookie of options.cookies ?? []) {
+      // Without startsSession no csrf gate stood before: a stranger could sign his victim in as himself.
+      const starts = cookie.value !== "" && sessionCookies.has(cookie.name) && x.caller?.proof.ambient !== true;
+      if (starts && !route.startsSession) {
+        return new Refusal("undeclared-output", `${cookie.name} begins a session; the route has to say startsSession`);
+      }
       const text = serializeCookie(cookie.name, cookie.value, {
         sameSite: cookie.sameSite ?? "Strict",
         ...(cookie.maxAgeSeconds === undefined ? {} : { maxAgeSeconds: cookie.maxAgeSeconds }),
