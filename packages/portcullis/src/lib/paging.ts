@@ -49,9 +49,10 @@ export function pageReader(
   };
 }
 
-/** A cursor is good for one route and one caller. */
+/** A cursor is good for one list, which is a route with the values of its path, and for one caller. */
 export function cursorBinding(route: RoutePlan, x: Exchange): string {
-  return JSON.stringify([route.name, x.caller?.subject ?? null, x.caller?.tenant ?? null]);
+  const { subject = null, tenant = null } = x.caller ?? {};
+  return JSON.stringify([route.name, route.version ?? null, x.pathValues, subject, tenant]);
 }
 
 function whole(text: string | undefined, preset: number, max: number): number | undefined {
