@@ -16,9 +16,18 @@ import type { Topology } from "./lib/forwarded.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { ApiRates, PlannedLimit, Tariffs } from "./limits/tariffs.ts";
 import { parseRate } from "./limits/rate.ts";
-import { read, write } from "./limits/presets.ts";
+import { read, signIn, write } from "./limits/presets.ts";
 import type { ByRoleOutput, OutputRule } from "./output.ts";
-import type { AccessPolicy, ApiConfig, InputPolicy, Method, PagePolicy, RouteLimit, RoutePolicy } from "./policy.ts";
+import type {
+  AccessPolicy,
+  ApiConfig,
+  InputPolicy,
+  Method,
+  PagePolicy,
+  PublicAccess,
+  RouteLimit,
+  RoutePolicy,
+} from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 
 /** An API's configuration made exact, once, before the first request. */
@@ -158,7 +167,7 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
       rule.kind === "not-an-object" ? [{ field, reason: rule.reason }] : [],
     ),
     outputs: planOutputs(policy),
-    limits: planLimits(policy.limit, method),
+    limits: planLimits(policy, method),
     page: policy.page,
     bodyMaxBytes: policy.bodyMaxBytes ?? config.body?.maxBytes ?? defaults.bodyMaxBytes,
     startsSession: policy.startsSession !== undefined,
@@ -206,7 +215,7 @@ export function planRates(config: ApiConfig): ApiRates {
 }
 
 function planAccess(access: AccessPolicy, objects: readonly PlannedObject[]): AccessPlan {
-  if ("kind" in access) {
+  if (isPublic(access)) {
     return { public: true, reason: access.reason, scopes: [], roles: [], objectRole: new Map() };
   }
   const demanded = access.objectRole;
@@ -220,6 +229,11 @@ function planAccess(access: AccessPolicy, objects: readonly PlannedObject[]): Ac
           ? new Map([[innermost, demanded]])
           : new Map(Object.entries(demanded));
   return { public: false, reason: undefined, scopes: access.scopes ?? [], roles: access.roles ?? [], objectRole };
+}
+
+/** Nothing else is: an access of another kind demands nothing and stops the start. */
+function isPublic(access: AccessPolicy): access is PublicAccess {
+  return "kind" in access && access.kind === "public";
 }
 
 function isList(value: readonly string[] | Readonly<Record<string, readonly string[]>>): value is readonly string[] {
@@ -265,8 +279,9 @@ function isRule(output: RoutePolicy["output"]): output is OutputRule | ByRoleOut
   return "kind" in output || "~standard" in output;
 }
 
-function planLimits(limit: RoutePolicy["limit"], method: Method): readonly PlannedLimit[] {
-  const declared = limit ?? (method === "GET" ? read : write);
+function planLimits({ limit, startsSession }: RoutePolicy, method: Method): readonly PlannedLimit[] {
+  const preset = typeof startsSession === "object" ? signIn(startsSession.account) : method === "GET" ? read : write;
+  const declared = limit ?? preset;
   const list: readonly RouteLimit[] =
     typeof declared === "string" || "windowMs" in declared
       ? [{ rate: declared }]

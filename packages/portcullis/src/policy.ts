@@ -213,7 +213,7 @@ export interface RoutePolicy<
   readonly input?: Input;
   readonly objects?: Objects;
   readonly output: Output;
-  /** Default: the preset `read` (60/min) or `write` (10/min) per caller, by the method. */
+  /** Default: the preset `read` (60/min) or `write` (10/min) per caller, by the method; `signIn` where an account is named. */
   readonly limit?: RateOption | RouteLimit | readonly RouteLimit[];
   readonly page?: Paging;
   /** Largest body of this route in bytes; default the API's. */

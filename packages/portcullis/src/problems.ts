@@ -7,9 +7,9 @@ import { planDimensions } from "./limits/tariffs.ts";
 import type { AdapterFacts } from "./listen.ts";
 import type { DeclaredRoute, RoutePlan } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
-import type { ApiConfig } from "./policy.ts";
-import type { AnyResource } from "./resource.ts";
-import { missingDecisions, routeProblems } from "./route-problems.ts";
+import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "./policy.ts";
+import type { AnyResource, ResourceRule } from "./resource.ts";
+import { missingDecisions, routeProblems, sameRequests } from "./route-problems.ts";
 import { unknownKeys } from "./lib/unknown-keys.ts";
 
 /**
@@ -38,6 +38,7 @@ export function findProblems(
       problems.push(asProblem(where, "policy", error));
     }
   }
+  problems.push(...sameRequests(config, routes));
   if (declared.length === 0) {
     problems.push(problem("createApi", "routes", "there are no routes", "declare at least one with api.route"));
   }
@@ -58,6 +59,13 @@ function configProblems(config: ApiConfig): Problem[] {
   };
   for (const key of unknownKeys(config, configKeys))
     add(key, "is no option", `the options are ${configKeys.join(", ")}`);
+  for (const [option, known] of Object.entries(nestedKeys)) {
+    const value: unknown = Reflect.get(config, option);
+    if (typeof value !== "object" || value === null) continue;
+    for (const key of unknownKeys(value, known)) {
+      add(`${option}.${key}`, "is no option", `${option} has ${known.join(", ")}`);
+    }
+  }
   if (config.name === "") add("name", "is empty", "name the service, as records should show it");
   if (config.hosts.length === 0)
     add("hosts", "no host is served", 'list the names clients use: hosts: ["api.example.com"]');
@@ -154,6 +162,35 @@ const configKeys = [
   "fetch",
 ] as const satisfies readonly (keyof ApiConfig)[];
 
+const nestedKeys = {
+  proxies: ["trusted", "header", "forwardedHost"] satisfies readonly (keyof ProxyOptions)[],
+  limits: [
+    "global",
+    "address",
+    "wideAddress",
+    "caller",
+    "tenant",
+    "failures",
+    "unprovedShare",
+    "instances",
+    "limiter",
+  ] satisfies readonly (keyof ApiLimits)[],
+  body: ["maxBytes", "timeoutMs"] satisfies readonly (keyof NonNullable<ApiConfig["body"]>)[],
+  problem: ["members"] satisfies readonly (keyof NonNullable<ApiConfig["problem"]>)[],
+  cursors: ["secret"] satisfies readonly (keyof NonNullable<ApiConfig["cursors"]>)[],
+  audit: ["sinks", "accountKey", "onError"] satisfies readonly (keyof AuditOptions)[],
+} as const;
+
+const ruleKeys = [
+  "load",
+  "tenant",
+  "owner",
+  "grant",
+  "shared",
+  "parent",
+  "serverSet",
+] as const satisfies readonly (keyof ResourceRule<unknown>)[];
+
 /** What only the adapter knows: whether anything protects the wire. */
 function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[] {
   if (facts.tls !== "none" || config.proxies !== undefined) {
@@ -180,6 +217,11 @@ function resourceProblems(resource: AnyResource): Problem[] {
   if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {
     found.push(problem(where, "name", "is no name", "use letters and digits, beginning with a letter"));
   }
+  for (const key of unknownKeys(rule, ruleKeys)) {
+    found.push(problem(where, key, "is no part of a rule", `a rule has ${ruleKeys.join(", ")}`));
+  }
+  if (typeof rule.load !== "function")
+    found.push(problem(where, "load", "is missing", "say how one is loaded by its id"));
   const isReachable = [rule.owner, rule.grant, rule.shared, rule.parent].some((part) => part !== undefined);
   if (!isReachable) {
     found.push(problem(where, "owner", "nobody could reach it", "say owner, grant, parent, or shared with a reason"));

@@ -42,6 +42,24 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
   return found;
 }
 
+/**
+ * Routes that match the requests of an earlier one: `/v1/x/:a` and `/v1/x/:b` are one path, and only one policy of the
+ * two would ever be asked.
+ */
+export function sameRequests(config: ApiConfig, routes: readonly RoutePlan[]): readonly Problem[] {
+  const hasVersions = typeof config.version === "object" && "header" in config.version;
+  const seen = new Map<string, RoutePlan>();
+  return routes.flatMap((route) => {
+    const path = route.segments.map((segment) => ("param" in segment ? ":" : segment.text)).join("/");
+    const key = JSON.stringify([route.method, path, hasVersions ? route.version : undefined]);
+    const before = seen.get(key);
+    seen.set(key, before ?? route);
+    if (before === undefined) return [];
+    const fix = "name the values of the path alike to replace it, or take one of the two out";
+    return [{ where: route.name, field: "path", problem: `matches what ${before.name} matches`, fix }];
+  });
+}
+
 /** What a program without types can leave out; nothing else of a policy can be looked at before these are there. */
 export function missingDecisions(policy: RoutePolicy): readonly Problem[] {
   const where = policy.path;
@@ -111,6 +129,18 @@ function firstVersion(route: RoutePlan): string {
 
 function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
   const { access: plan } = route;
+  const known = plan.public ? ["kind", "reason"] : ["scopes", "roles", "objectRole", "any"];
+  for (const key of unknownKeys(route.policy.access, known)) {
+    add("access", `${key} is no demand`, 'say scopes, roles, objectRole, anyCaller or publicAccess("reason")');
+  }
+  for (const scope of plan.scopes) {
+    if (scopeToken.test(scope)) continue;
+    add(
+      "access.scopes",
+      `${JSON.stringify(scope)} is no scope`,
+      'use visible ASCII without blanks, " and \\ (RFC 6749)',
+    );
+  }
   if (plan.public) {
     if (plan.reason === undefined || plan.reason === "")
       add("access", "is public without a reason", "say why: publicAccess(reason)");
@@ -145,10 +175,26 @@ function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
   if (!plan.public && route.policy.cache !== undefined) {
     add("cache", "an answer for one caller may not be kept", "leave it out");
   }
-  if (route.startsSession && route.method === "GET") {
-    add("startsSession", "a GET can be sent by any link", "use POST");
+  if (route.policy.cache !== undefined && !/^[\x20-\x7e]+$/.test(route.policy.cache)) {
+    add("cache", `${JSON.stringify(route.policy.cache)} is no Cache-Control`, "write such as public, max-age=60");
+  }
+  sessionProblems(route, add);
+}
+
+function sessionProblems(route: RoutePlan, add: Add): void {
+  const { startsSession, method, accountField, body, limits } = route;
+  if (startsSession && method === "GET") add("startsSession", "a GET can be sent by any link", "use POST");
+  if (accountField === undefined) return;
+  if (body === undefined || !fieldNames(body.json).includes(accountField)) {
+    add("startsSession", `the body has no ${accountField}`, "name the field of the body that names the account");
+  } else if (!limits.some(({ by, field }) => by === "field" && field === accountField)) {
+    const fix = `leave limit out, or say signIn("body.${accountField}") or a rate by "body.${accountField}"`;
+    add("limit", "lets one account be guessed without end, from many addresses", fix);
   }
 }
+
+/** @see RFC 6749 section 3.3: it stands between quotes in WWW-Authenticate */
+const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /** Tokens where the options say so; a session's own check says who the caller is, roles included. */
 function givesRoles(credential: Credential): boolean {
@@ -315,6 +361,10 @@ function outputRuleProblems(route: RoutePlan, add: Add): void {
     if (!Number.isInteger(status) || status < 200 || status > 299) {
       add("output", `${status} is no success`, "declare 2xx statuses; refusals have their own shape");
     }
+    // RFC 9110 sections 15.3.5 and 15.3.6: a length beside such a status leaves client and proxy at odds.
+    if ((status === 204 || status === 205) && !("kind" in rule && rule.kind === "nothing")) {
+      add(`output.${status}`, "is an answer that has no body", "say nothing, or use another status");
+    }
     checkRule(rule, `output.${status}`, route, add);
   }
 }
@@ -364,6 +414,9 @@ function pageProblems(route: RoutePlan, add: Add): void {
   ) {
     add("page", "has no sensible bounds", "1 <= size <= max <= 1000");
   }
+  if (page.kind === "pages" && !(Number.isInteger(page.maxPage) && page.maxPage >= 1 && page.maxPage <= 1_000_000)) {
+    add("page", "has no sensible depth", "write a maxPage from 1 to 1000000");
+  }
   const own = route.query === undefined ? [] : fieldNames(route.query.json);
   for (const name of pageParameters[page.kind]) {
     if (own.includes(name))
@@ -378,6 +431,10 @@ function timeProblems(route: RoutePlan, add: Add): void {
   if (sinceMs !== undefined && sunsetMs !== undefined && sunsetMs < sinceMs) {
     add("deprecated.sunset", "comes before the deprecation", "let callers know first (RFC 8594)");
   }
+  const link = route.policy.deprecated?.link;
+  if (link !== undefined && !/^[\x21\x23-\x3b\x3d\x3f-\x7e]+$/.test(link)) {
+    add("deprecated.link", `${JSON.stringify(link)} is no URL as headers have it`, "encode it (RFC 3986)");
+  }
   for (const [field, value] of [
     ["bodyMaxBytes", route.bodyMaxBytes],
     ["timeoutMs", route.timeoutMs],
@@ -388,6 +445,19 @@ function timeProblems(route: RoutePlan, add: Add): void {
 }
 
 function limitProblems(route: RoutePlan, add: Add): void {
+  const { limit } = route.policy;
+  const written: readonly unknown[] = Array.isArray(limit) ? limit : [limit];
+  for (const one of written) {
+    if (typeof one !== "object" || one === null || !("rate" in one)) continue;
+    for (const key of unknownKeys(one, ["rate", "by", "counts"])) {
+      add("limit", `${key} is no part of a limit`, "a limit has rate, by and counts");
+    }
+  }
+  for (const { counts } of route.limits) {
+    if (counts !== "requests" && counts !== "failures") {
+      add("limit", `counts ${String(counts)}, which nobody counts`, "say requests or failures");
+    }
+  }
   if (route.limits.length === 0) add("limit", "names none", "leave it out for the preset, or name at least one rate");
   for (const { by, field = "" } of route.limits) {
     if (by !== "field") continue;

@@ -178,7 +178,7 @@ function signIn(api: Api): void {
       input: { body: z.strictObject({ user: z.string().max(50) }) },
       output: nothing,
       startsSession: { account: "body.user" },
-      limit: "1000/s",
+      limit: { rate: "1000/s", by: "body.user" },
     },
     () => undefined,
   );

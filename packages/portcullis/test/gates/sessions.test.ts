@@ -220,7 +220,7 @@ describe("sessions", () => {
         input: { body: z.strictObject({ user: z.string().max(50), password: z.string().max(50).optional() }) },
         output: nothing,
         startsSession: { account: "body.user" },
-        limit,
+        limit: { rate: limit, by: "body.user" },
       },
       ({ body }) => {
         if (body.password === "wrong") return refuse("sign-in-failed", `${body.user} exists, wrong password`);
