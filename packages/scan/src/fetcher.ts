@@ -95,7 +95,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     let counted = false;
     try {
       for (const key of [failureKey, ...routes.failures]) reservations.push(await pacer.reserve(key));
-      await pacer.take(["all", caller === undefined ? "address" : `caller ${caller}`, ...routes.requests]);
+      const who = caller === undefined ? ["address"] : ["tenant", `caller ${caller}`];
+      await pacer.take(["all", ...who, ...routes.requests]);
       count();
       const answer = await once(outgoing);
       counted = failures.has(answer.status);
@@ -242,6 +243,8 @@ function declareLimits(pacer: Pacer, policy: Policy): void {
   pacer.declare("address", limits.address ?? (described ? { limit: 1000, windowMs: 1000 } : unknown));
   const all = limits.wideAddress ?? limits.global;
   if (all !== undefined) pacer.declare("all", all);
+  // Who is in which tenant is not known: all callers together stay below the limit of one.
+  if (limits.tenant !== undefined) pacer.declare("tenant", limits.tenant);
   if (limits.failures !== undefined) pacer.declare("failures", limits.failures, "count");
 }
 

@@ -116,7 +116,7 @@ function readPolicy(extension: JsonRecord | undefined): Policy {
     transport: textMembers(transport, ["tls", "plainHttp", "hsts"]),
     proxies: { trusted: textsAt(proxies, "trusted"), header: textAt(proxies, "header") },
     credentials: Array.isArray(credentials) ? credentials.flatMap((entry) => readCredential(entry)) : [],
-    limits: limitMembers(limits, ["global", "address", "wideAddress", "caller", "failures"]),
+    limits: limitMembers(limits, ["global", "address", "wideAddress", "caller", "tenant", "failures"]),
     bodyMaxBytes: numberAt(recordAt(extension, "body"), "maxBytes"),
     json: {
       ...(maxDepth === undefined ? {} : { maxDepth }),
@@ -162,6 +162,7 @@ function readCredential(entry: unknown): readonly CredentialKind[] {
       algorithms: listAt(entry, "keys").flatMap((key) => textAt(key, "algorithm") ?? []),
       types: textsAt(entry, "typ"),
       maxAgeSeconds: numberAt(entry, "maxAgeSeconds"),
+      revocationSeconds: numberAt(entry, "revocationSeconds"),
     },
   ];
 }

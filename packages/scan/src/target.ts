@@ -28,6 +28,7 @@ export interface Policy {
     readonly address?: Limit;
     readonly wideAddress?: Limit;
     readonly caller?: Limit;
+    readonly tenant?: Limit;
     readonly failures?: Limit;
   };
   readonly bodyMaxBytes: number | undefined;
@@ -49,6 +50,8 @@ export interface CredentialKind {
   readonly algorithms: readonly string[];
   readonly types: readonly string[];
   readonly maxAgeSeconds: number | undefined;
+  /** How long a revoked one may still be accepted. */
+  readonly revocationSeconds: number | undefined;
 }
 
 /** At most `limit` requests inside any interval of `windowMs` milliseconds. */
