@@ -9,6 +9,8 @@ export const defaults = Object.freeze({
   bodyTimeoutMs: 30_000,
   headersMaxBytes: 16_384,
   headersTimeoutMs: 10_000,
+  /** For an answer that does not fit into the system's buffers; a client that never reads it goes. */
+  sendTimeoutMs: 30_000,
   targetMaxBytes: 8_192,
   queryMaxPairs: 100,
   jsonMaxDepth: 32,

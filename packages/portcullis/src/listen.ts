@@ -49,8 +49,10 @@ export interface ListenOptions {
   /** Port of the health answers, never the API's own; undefined: none. Bound to loopback unless `healthHost` says so. */
   readonly healthPort?: number;
   readonly healthHost?: string;
-  /** Milliseconds for the request line and headers. Default 10_000. */
+  /** Milliseconds for the request line and headers, and for the TLS handshake. Default 10_000. */
   readonly headersTimeoutMs?: number;
+  /** Milliseconds a client has to read an answer that does not fit into the system's buffers. Default 30_000. */
+  readonly sendTimeoutMs?: number;
   /** Milliseconds for requests under way when stopping. Default 10_000. */
   readonly drainTimeoutMs?: number;
   /** Most connections at once; more are closed with 503. Default 10_000. */

@@ -37,6 +37,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
 
   const scheme = options.tls === undefined ? "http" : "https";
   const headersTimeout = options.headersTimeoutMs ?? defaults.headersTimeoutMs;
+  const sendTimeoutMs = options.sendTimeoutMs ?? defaults.sendTimeoutMs;
   const serverOptions = {
     // Our own reader bounds the block; Node's bound only keeps a client from sending without end.
     maxHeaderSize: defaults.headersMaxBytes * 2,
@@ -57,6 +58,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
           ...options.tls,
           minVersion: `TLSv${minTls}`,
           ALPNProtocols: ["http/1.1"],
+          handshakeTimeout: headersTimeout,
         });
 
   const maxConnections = options.maxConnections ?? defaults.maxConnections;
@@ -64,7 +66,8 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   server.maxConnections = maxConnections * 2;
   let connections = 0;
   let isStopping = false;
-  const answering = new WeakSet<Duplex>();
+  /** The last request of each socket that is not answered yet. */
+  const answering = new WeakMap<Duplex, ServerResponse>();
   const deadlines = createDeadlines(
     () => performance.now(),
     (delayMs, work) => void setTimeout(work, delayMs).unref(),
@@ -72,10 +75,24 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
 
   function onRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
     const { socket } = req;
-    answering.add(socket);
     // An answer whose client has gone is no error of ours.
     res.on("error", ignore);
     req.on("error", ignore);
+    const before = answering.get(socket);
+    answering.set(socket, res);
+    if (before === undefined) {
+      take(req, res, expectsContinue);
+      return;
+    }
+    // Sent before the last one was answered. It waits, because that answer may close the connection, and what stands
+    // behind a request whose end two servers see in different places is not to be run.
+    before.once("close", () => {
+      if (!socket.destroyed && !socket.writableEnded) take(req, res, expectsContinue);
+    });
+  }
+
+  function take(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+    const { socket } = req;
     if (isStopping) return sendRefusal(res, "stopping", "the process is stopping");
     if (connections > maxConnections) return sendRefusal(res, "overloaded", `${connections} connections`);
     const arrival = new NodeArrival(req, res, socket instanceof TLSSocket, expectsContinue, deadlines);
@@ -96,7 +113,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   function send(req: IncomingMessage, res: ServerResponse, handled: Handled): void {
     const { socket } = req;
     res.on("close", () => {
-      answering.delete(socket);
+      if (answering.get(socket) === res) answering.delete(socket);
       handled.finished(!res.writableFinished);
     });
     if (res.destroyed) {
@@ -108,13 +125,22 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     if (!answer.close) {
       if (body === undefined) res.end();
       else res.end(body);
+      boundSending(res, socket);
       return;
     }
     // The client is still sending a body nobody reads. Its answer goes out now; the connection closes after a little
     // of the rest has been read, because closing on unread bytes would reset the connection and lose the answer.
     if (body === undefined) res.flushHeaders();
     else res.write(body);
+    boundSending(res, socket);
     linger(req, () => res.end());
+  }
+
+  /** A client that does not read keeps its connection no longer than it may; where the system took all, nothing waits. */
+  function boundSending(res: ServerResponse, socket: Socket): void {
+    if (socket.writableLength === 0) return;
+    const deadline = deadlines.add(sendTimeoutMs, () => socket.destroy());
+    res.once("close", () => deadlines.remove(deadline));
   }
 
   /** Writes the head of the answer, or of what goes out instead: thrown here, an error would end the process. */
@@ -263,6 +289,7 @@ function checkOptions(options: ListenOptions): void {
   whole("port", options.port, 0, 65_535);
   whole("healthPort", options.healthPort, 0, 65_535);
   whole("headersTimeoutMs", options.headersTimeoutMs, 1, 600_000);
+  whole("sendTimeoutMs", options.sendTimeoutMs, 1, 3_600_000);
   whole("drainTimeoutMs", options.drainTimeoutMs, 0, 600_000);
   whole("maxConnections", options.maxConnections, 1, 1_000_000);
   if (options.healthPort !== undefined && options.healthPort !== 0 && options.healthPort === options.port) {
