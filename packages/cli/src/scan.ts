@@ -134,7 +134,8 @@ function wholeNumber(text: string): number {
 function terminal(): { width: number; color: boolean } {
   const { stdout, env } = process;
   return {
-    width: stdout.columns ?? 80,
+    // A terminal that does not know its width says 0.
+    width: stdout.columns > 0 ? stdout.columns : 80,
     color: stdout.isTTY && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb",
   };
 }
@@ -154,7 +155,7 @@ function createProgress(out: NodeJS.WriteStream): { show(progress: Progress): vo
       const now = performance.now();
       if (now - drawn < 80 && progress.done < progress.total) return;
       drawn = now;
-      out.write(`\r\u001b[2K${progressLine(progress, Math.max(20, (out.columns ?? 80) - 1))}`);
+      out.write(`\r\u001b[2K${progressLine(progress, Math.max(40, (out.columns > 0 ? out.columns : 80) - 1))}`);
     },
     clear() {
       if (out.isTTY && drawn > 0) out.write("\r\u001b[2K");

@@ -34,7 +34,7 @@ export function exchangeOf(trial: Trial, redactor: Redactor): Exchange {
   const { outgoing, answer } = trial;
   const clean = (text: string) => redactor.apply(text);
   const headers = (list: readonly Header[]): readonly Header[] =>
-    list.map(([name, value]) => [name, clean(cut(value, 400))]);
+    list.map(([name, value]) => [name, redactor.applyTo(name.toLowerCase(), cut(value, 400))]);
   const body = outgoing.body === undefined ? undefined : clean(cut(bodyText(outgoing.body)));
   return {
     leg: trial.leg,

@@ -65,6 +65,8 @@ export interface Objects {
    * spreads the work and takes back what an attack spoiled.
    */
   during<Result>(check: () => Promise<Result>): Promise<Result>;
+  /** Ids of shared objects that their owners cannot see any more, although nobody was to delete them. */
+  vanished(): Promise<ReadonlySet<string>>;
   /** Deletes everything that is left, children first. What could not be deleted is returned, one line each. */
   cleanUp(): Promise<readonly string[]>;
 }
@@ -206,6 +208,17 @@ export function createObjects(options: ObjectsOptions): Objects {
         deletions.add(deletion);
         void deletion.then(() => deletions.delete(deletion));
       }
+    },
+    async vanished() {
+      const gone = new Set<string>();
+      for (const made of shared.values()) {
+        const thing = await made.catch(() => undefined);
+        if (thing === undefined || (thing.kind.read ?? thing.kind.list) === undefined) continue;
+        const { exists, trial } = await objects.reread(thing);
+        // A list may show other members first; only a read by id that fails says that it is gone.
+        if (!exists && thing.kind.read !== undefined && trial.answer.status !== 429) gone.add(thing.id);
+      }
+      return gone;
     },
     async cleanUp() {
       await Promise.all(deletions);

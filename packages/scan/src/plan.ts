@@ -3,7 +3,7 @@ import type { ProbeContext } from "./context.ts";
 import type { Check, Probe } from "./probe.ts";
 import { probes } from "./probes.ts";
 import type { Operation, Target } from "./target.ts";
-import { fold, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
+import { fold, leftOut, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
 
 /** A check of the plan and the probe it belongs to. */
 export interface PlannedCheck {
@@ -61,7 +61,7 @@ function cellOf(
 ): { verdict: VerdictKind; why: string } {
   const unproved = withoutProbe(id);
   if (unproved !== undefined) return { verdict: "not-applicable", why: unproved };
-  if (!isSelected(id, selection)) return { verdict: "not-applicable", why: "Left out by --only or --skip." };
+  if (!isSelected(id, selection)) return { verdict: "not-applicable", why: leftOut };
   const here = own.filter((verdict) => verdict.operation === operation.id);
   if (here.length > 0) {
     const { verdict, why } = fold(id, here);

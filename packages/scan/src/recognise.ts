@@ -55,8 +55,27 @@ export async function recogniseIdentities(
   return subjects;
 }
 
-/** A credential that died during the scan makes every refusal it got worthless. */
+/**
+ * Takes back what refusals proved where they may have had another reason: a credential that died during the scan, or an
+ * object that vanished under an attack of its own.
+ */
 export async function withoutTheDead(context: ProbeContext, verdicts: readonly Verdict[]): Promise<readonly Verdict[]> {
+  const dead = await deadIdentities(context);
+  const vanished = await context.objects.vanished();
+  if (dead.size === 0 && vanished.size === 0) return verdicts;
+  return verdicts.map((verdict) => {
+    const attacks = verdict.verdict === "held" ? verdict.evidence.filter((exchange) => exchange.leg === "attack") : [];
+    const name = attacks.find((exchange) => dead.has(exchange.as))?.as;
+    if (name !== undefined)
+      return { ...verdict, verdict: "inconclusive", why: `${name}'s credential stopped working during the scan.` };
+    const gone = attacks.some(({ request }) => [...vanished].some((id) => request.target.includes(id)));
+    return gone
+      ? { ...verdict, verdict: "inconclusive", why: "The object it was tried on vanished during the scan." }
+      : verdict;
+  });
+}
+
+async function deadIdentities(context: ProbeContext): Promise<ReadonlySet<string>> {
   const dead = new Set<string>();
   for (const identity of context.identities) {
     const operation = context.target.operations.find(
@@ -74,10 +93,5 @@ export async function withoutTheDead(context: ProbeContext, verdicts: readonly V
     const { answer } = await context.send("positive", requestFor(operation, { as: identity }));
     if (answer.status === 401 || answer.status === 403) dead.add(identity.name);
   }
-  if (dead.size === 0) return verdicts;
-  return verdicts.map((verdict) => {
-    const name = verdict.evidence.find((exchange) => exchange.leg === "attack" && dead.has(exchange.as))?.as;
-    if (verdict.verdict !== "held" || name === undefined) return verdict;
-    return { ...verdict, verdict: "inconclusive", why: `${name}'s credential stopped working during the scan.` };
-  });
+  return dead;
 }

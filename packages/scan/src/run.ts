@@ -55,8 +55,8 @@ export async function runChecks(
     }),
   );
   await Promise.all(phase("crowding").map(run));
-  const leftovers = await context.objects.cleanUp();
   const living = await withoutTheDead(context, inOrder());
+  const leftovers = await context.objects.cleanUp();
   for (const entry of phase("limits")) await run(entry);
   const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
   return { verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))], leftovers };

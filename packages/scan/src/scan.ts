@@ -16,7 +16,15 @@ import { type Progress, runChecks } from "./run.ts";
 import { ScanError } from "./scan-error.ts";
 import { type Account, createSessions } from "./sign-in.ts";
 import type { Target } from "./target.ts";
-import { countVerdicts, fold, type ProtectionResult, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
+import {
+  countVerdicts,
+  fold,
+  leftOut,
+  type ProtectionResult,
+  type Verdict,
+  type VerdictKind,
+  withoutProbe,
+} from "./verdict.ts";
 
 export type { Exchange } from "./exchange.ts";
 export { identityOf, type Identity, parseIdentity, parseRoles } from "./identities.ts";
@@ -205,6 +213,6 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
 
 function resultOf(id: ProtectionId, verdicts: readonly Verdict[], selection: Selection): ProtectionResult {
   const own = verdicts.filter((verdict) => verdict.protection === id);
-  const why = withoutProbe(id) ?? (isSelected(id, selection) ? undefined : "Left out by --only or --skip.");
+  const why = withoutProbe(id) ?? (isSelected(id, selection) ? undefined : leftOut);
   return why === undefined ? fold(id, own) : { ...fold(id, []), why };
 }

@@ -56,6 +56,9 @@ function summary(kind: VerdictKind, verdicts: readonly Verdict[]): { why: string
   return { why: first.why, more: new Set(same.map((entry) => entry.why)).size - 1 };
 }
 
+/** What is said of protections that were not asked for. */
+export const leftOut = "Left out by --only or --skip.";
+
 /** Why a row of the checklist has no probe; undefined where it has one. */
 export function withoutProbe(id: ProtectionId): string | undefined {
   const row = checklist.find((entry) => entry.id === id);

@@ -19,4 +19,22 @@ describe("redact", () => {
     redactor.add("secret", "jwt-key");
     expect(redactor.apply("a secret garden")).toBe("a secret garden");
   });
+
+  it("takes out what a sign-in or a new key answers, and what a form sends, without knowing it", () => {
+    const redactor = createRedactor();
+    expect(redactor.apply('{"name":"x","key":"prj_live_0123456789"}')).toBe('{"name":"x","key":"<redacted>"}');
+    expect(redactor.apply('{"accessToken": "0123456789", "password":"long enough"}')).toBe(
+      '{"accessToken": "<redacted>", "password":"<redacted>"}',
+    );
+  });
+
+  it("takes credentials out of the headers that carry them", () => {
+    const redactor = createRedactor();
+    expect(redactor.applyTo("set-cookie", "__Host-s=0123456789abcdef; Path=/; Secure")).toBe(
+      "__Host-s=<cookie>; Path=/; Secure",
+    );
+    expect(redactor.applyTo("cookie", "a=0123456789abcdef; b=1")).toBe("a=<cookie>; b=1");
+    expect(redactor.applyTo("authorization", "Bearer 0123456789abcdef")).toBe("Bearer <credential>");
+    expect(redactor.applyTo("location", "/things/0123456789abcdef")).toBe("/things/0123456789abcdef");
+  });
 });

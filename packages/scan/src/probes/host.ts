@@ -11,6 +11,7 @@ import {
   type Outcome,
   type Probe,
   mustRefuse,
+  notApplicable,
 } from "../probe.ts";
 import { outcome } from "../objects.ts";
 import { isLimited, judge } from "../oracle.ts";
@@ -52,12 +53,8 @@ async function unknownHosts(context: ProbeContext): Promise<readonly NamedOutcom
       held: `a request for the host "${name}" is refused`,
     });
     // Without a manifest nobody says which names are right; answering to a strange one is then no proof of a hole.
-    found.push({
-      check: `host-${check}`,
-      ...(exact || result.verdict !== "broken"
-        ? result
-        : inconclusive(`${result.why}, and the description names no hosts`, result.trials)),
-    });
+    const why = "The description names no hosts, so serving a strange one may be meant.";
+    found.push({ check: `host-${check}`, ...(exact || result.verdict !== "broken" ? result : notApplicable(why)) });
   }
   return found;
 }

@@ -62,7 +62,8 @@ async function allFields(context: ProbeContext, kind: Kind, operation: Operation
   const names = new Set([...(kind.policy?.serverSet ?? []), ...Object.keys(seen), ...shown.keys(), ...classic]);
   const found: NamedOutcome[] = [];
   for (const name of names) {
-    if (declared.has(name) || name === kind.parameter) continue;
+    // Another id on an update would hide the object from its own re-read.
+    if (declared.has(name) || (name === kind.parameter && operation !== kind.create)) continue;
     const result = await oneField(context, kind, operation, owner, name, seen[name], shown.get(name));
     found.push({ check: `field-${name}`, ...result });
   }

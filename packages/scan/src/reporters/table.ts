@@ -2,6 +2,7 @@ import { createColors } from "picocolors";
 import { checklist, type Priority } from "portcullis/checklist";
 import type { Exchange } from "../exchange.ts";
 import type { ProtectionResult, ScanResult, Verdict, VerdictKind } from "../scan.ts";
+import { leftOut } from "../verdict.ts";
 import { counted, fitted, wrapped } from "./text.ts";
 
 /** How the table is drawn. */
@@ -63,7 +64,9 @@ function groups(result: ScanResult, width: number, paint: Paint): readonly strin
   const lines: string[] = [];
   for (const priority of priorities) {
     const rows = checklist.filter((row) => row.priority === priority);
-    const own = rows.flatMap((row) => result.protections.find((entry) => entry.protection === row.id) ?? []);
+    const own = rows
+      .flatMap((row) => result.protections.find((entry) => entry.protection === row.id) ?? [])
+      .filter((entry) => entry.why !== leftOut);
     if (own.length === 0) continue;
     lines.push("", paint.bold(priority));
     for (const entry of own) {
