@@ -72,6 +72,8 @@ export interface Reply extends RawAnswer {
   readonly id: string;
   /** The body as JSON; undefined where there is none. */
   readonly json: unknown;
+  /** The body without the request's id, which may hold any letters. */
+  readonly said: string;
 }
 
 /** Makes the API; `change` overrides its configuration, `more` adds routes before it starts. */
@@ -274,10 +276,12 @@ function jsonText(json: unknown): string | undefined {
 function replyOf(answer: RawAnswer): Reply {
   const json: unknown = answer.body === "" ? undefined : JSON.parse(answer.body);
   const code: unknown = typeof json === "object" && json !== null && "code" in json ? json.code : undefined;
+  const id = answer.headers.get("x-request-id") ?? "";
   return {
     ...answer,
     json,
     code: typeof code === "string" ? code : undefined,
-    id: answer.headers.get("x-request-id") ?? "",
+    id,
+    said: id === "" ? answer.body : answer.body.replace(id, ""),
   };
 }

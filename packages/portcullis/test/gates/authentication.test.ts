@@ -86,7 +86,7 @@ describe("authentication", () => {
     for (const line of ["GET /v1/me", "GET /v1/maybe", "GET /v1/open", "POST /v1/notes"]) {
       const reply = await send(line, authorization);
       expect([reply.status, reply.headers.get("www-authenticate")?.startsWith("Bearer")], line).toEqual([401, true]);
-      expect(reply.body).not.toContain("subject");
+      expect(reply.said).not.toContain("subject");
     }
   });
 
@@ -282,7 +282,7 @@ describe("authentication that cannot decide", () => {
     for (const line of ["GET /v1/me", "GET /v1/maybe"]) {
       const reply = await door.ask(line, { headers: { "X-Own": verdict } });
       expect([reply.status, reply.code], line).toEqual([503, "verifier-unavailable"]);
-      expect(reply.body).not.toMatch(/db-7|subject/);
+      expect(reply.said).not.toMatch(/db-7|subject/);
     }
   });
 
@@ -343,7 +343,7 @@ describe("authentication and the roles function", () => {
       for (const line of ["GET /v1/admin", "GET /v1/me", "GET /v1/maybe"]) {
         const reply = await door.ask(line, { as });
         expect(reply.status, line).toBeGreaterThanOrEqual(500);
-        expect(reply.body).not.toMatch(/no roles|subject/);
+        expect(reply.said).not.toMatch(/no roles|subject/);
       }
     },
   );

@@ -107,7 +107,7 @@ describe("function-access", () => {
       'Bearer error="insufficient_scope", scope="notes:read notes:write"',
     ]);
     const role = await door.ask("GET /v1/admin", { as: "alice" });
-    expect([role.status, role.headers.has("www-authenticate"), role.body.includes("admin")]).toEqual([
+    expect([role.status, role.headers.has("www-authenticate"), role.said.includes("admin")]).toEqual([
       403,
       false,
       false,

@@ -77,7 +77,7 @@ describe("pagination", () => {
   it("knows no other names for more", async () => {
     for (const name of ["per_page", "pageSize", "count", "offset", "page", "all", "$top", "size"]) {
       const reply = await get(`/v1/rows?${name}=1000`);
-      expect([reply.status, reply.body.includes("items")], name).toEqual([400, false]);
+      expect([reply.status, reply.said.includes("items")], name).toEqual([400, false]);
     }
     // The route's own query stands beside the page.
     expect((await get("/v1/rows?sort=asc&limit=3")).status).toBe(200);
@@ -133,7 +133,7 @@ describe("pagination", () => {
   it("answers 500 rather than everything when the handler forgets the page", async () => {
     const reply = await get("/v1/everything");
     expect([reply.status, reply.code]).toEqual([500, "unbounded-list"]);
-    expect(reply.body).not.toContain("items");
+    expect(reply.said).not.toContain("items");
     expect(await door.recorded(reply)).toContainEqual(
       expect.objectContaining({ code: "unbounded-list", protection: "pagination" }),
     );

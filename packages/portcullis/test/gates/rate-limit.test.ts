@@ -335,7 +335,7 @@ describe("rate-limit, a limiter that cannot decide", () => {
     door = await openDoor(test);
     const reply = await door.ask("GET /v1/counted", { as: "alice" });
     expect([reply.status, reply.code, ran]).toEqual([503, "limiter-unavailable", 0]);
-    expect(reply.body).not.toContain("store is gone");
+    expect(reply.said).not.toContain("store is gone");
     expect((await door.ask("GET /v1/open")).status).toBe(503);
   });
 });

@@ -64,7 +64,7 @@ describe("transport behind a proxy", () => {
     expect(await door.recorded(reply)).toContainEqual(
       expect.objectContaining({ type: "refused", protection: "transport", code: "plain-http" }),
     );
-    expect(reply.body).not.toContain("plain http from");
+    expect(reply.said).not.toContain("plain http from");
   });
 });
 
