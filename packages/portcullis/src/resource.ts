@@ -62,9 +62,6 @@ interface AnyRule {
   serverSet?: readonly string[];
 }
 
-/** The object type of a resource. */
-export type ObjectOf<R> = R extends Resource<infer T> ? T : never;
-
 /** How a route finds one of its objects: the place of the id and the resource that loads it. */
 export interface ById<Field extends string = string, T = unknown> {
   readonly kind: "by";
