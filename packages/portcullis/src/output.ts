@@ -39,7 +39,7 @@ export interface NothingOutput {
   readonly kind: "nothing";
 }
 
-/** Another view per role: the first key the caller holds (in the object, or as a role) wins; `otherwise` for the rest. */
+/** Another view per role: the first key the caller holds (in the innermost object, or as a role) wins; `otherwise` for the rest. */
 export interface ByRoleOutput {
   readonly kind: "by-role";
   readonly roles: Readonly<Record<string, OutputRule>>;

@@ -1,6 +1,6 @@
 import type { Credential } from "./credential.ts";
 import type { Problem } from "./environment.ts";
-import { isByRole } from "./lib/choose-output.ts";
+import { isByRole, objectsWithRoles } from "./lib/choose-output.ts";
 import { pageParameters } from "./lib/paging.ts";
 import { pointerSegment } from "./lib/json-pointer.ts";
 import {
@@ -372,6 +372,15 @@ function outputRuleProblems(route: RoutePlan, add: Add): void {
 function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RoutePlan, add: Add): void {
   if (isByRole(rule)) {
     if (rule.roles["otherwise"] === undefined) add(field, "has no view for other callers", "add otherwise");
+    const [first, ...further] = objectsWithRoles(route);
+    let above = first;
+    for (const one of further) {
+      if (one.within !== above?.name) {
+        const fix = "put one within the other, or make two routes of it";
+        add(field, `cannot tell whose role is meant: ${above?.name} and ${one.name} both give roles`, fix);
+      }
+      above = one;
+    }
     for (const [role, one] of Object.entries(rule.roles)) checkRule(one, `${field}.${role}`, route, add);
     return;
   }

@@ -1,5 +1,5 @@
 import type { Api, Listening } from "portcullis";
-import { anyCaller, by, byEach, notAnObject, nothing, view } from "portcullis";
+import { anyCaller, by, byEach, byRole, notAnObject, nothing, view } from "portcullis";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { noteIds, testApi, token } from "../front-door.ts";
@@ -209,6 +209,62 @@ describe("object-access: a grant that grants nothing", () => {
     });
     expect(answer.status).toBe(status);
     expect(ran).toEqual([]);
+  });
+});
+
+describe("output: a view by role asks for the role in the object that leaves", () => {
+  const Full = z.strictObject({ id: z.uuid(), ownerId: z.string() });
+  const Less = z.strictObject({ id: z.uuid() });
+
+  it("so that owning another object named in the request opens nothing", () => {
+    const { api } = testApi();
+    const thing = things(api);
+    const params = z.strictObject({ id: z.uuid() });
+    const query = z.strictObject({ likeId: z.uuid() });
+    api.route(
+      {
+        path: "GET /v1/things/:id",
+        access: anyCaller,
+        input: { params, query },
+        objects: { thing: by("id", thing), like: by("query.likeId", thing) },
+        output: byRole({ owner: view(Full, thing), otherwise: view(Less, thing) }),
+      },
+      (given) => given.thing,
+    );
+    expect(problems(api)).toMatch(/output\.200: cannot tell whose role is meant: thing and like both give roles/);
+  });
+
+  it("and owning the object above it is another role", async () => {
+    const { api } = testApi();
+    const thing = things(api);
+    const part = api.resource("part", {
+      load: (id) => ({ id, ownerId: "bob", thingId: alices }),
+      owner: (one) => one.ownerId,
+      parent: { resource: thing, id: (one) => one.thingId },
+    });
+    const views = (role: "owner" | "thing:owner") => byRole({ [role]: view(Full, part), otherwise: view(Less, part) });
+    for (const role of ["owner", "thing:owner"] as const) {
+      untyped(
+        api,
+        {
+          path: `GET /v1/${role.replace(":", "-")}/:id/parts/:partId`,
+          access: anyCaller,
+          input: { params: z.strictObject({ id: z.uuid(), partId: z.uuid() }) },
+          objects: { thing: by("id", thing), part: by("partId", part, { within: "thing" }) },
+          output: views(role),
+        },
+        (given) => (typeof given === "object" && given !== null && "part" in given ? given.part : undefined),
+      );
+    }
+    open = await api.listen({ port: 0, handleSignals: false });
+    const get = async (path: string): Promise<unknown> =>
+      (
+        await fetch(`${open?.url}/v1/${path}/${alices}/parts/${bobs}`, {
+          headers: { authorization: `Bearer ${await token("alice")}` },
+        })
+      ).json();
+    expect(await get("owner")).toEqual({ id: bobs });
+    expect(await get("thing-owner")).toEqual({ id: bobs, ownerId: "bob" });
   });
 });
 
