@@ -45,6 +45,7 @@ export interface TestApi {
 export interface FrontDoor extends TestApi {
   readonly port: number;
   readonly url: string;
+  readonly healthPort: number | undefined;
   /** Sends one request over a connection of its own: `ask("GET /v1/open")`. */
   ask(line: string, request?: Asked): Promise<Reply>;
   /** Everything recorded of one request, in order; waits for the next batch of records. */
@@ -215,6 +216,9 @@ export function sharedDoor(make: () => TestApi, options: Partial<ListenOptions> 
     get url() {
       return door().url;
     },
+    get healthPort() {
+      return door().healthPort;
+    },
     events: () => door().events(),
     ask: (line, request) => door().ask(line, request),
     recorded: (reply) => door().recorded(reply),
@@ -229,6 +233,7 @@ export async function openDoor(test: TestApi, options: Partial<ListenOptions> = 
     ...test,
     port: listening.port,
     url: listening.url,
+    healthPort: listening.healthPort,
     async ask(line, request = {}) {
       const headers = request.as === undefined ? {} : await bearer(request.as);
       return replyOf(
