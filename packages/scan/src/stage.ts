@@ -21,6 +21,8 @@ import { takesCanary, validValue } from "./values.ts";
 export interface Stage {
   readonly operation: Operation;
   readonly owner: Identity;
+  /** What it changes, where the scan made it for this. */
+  readonly thing?: Thing;
   /** The write as somebody sends it; every request carries a new marker where it has room for one. */
   request(as: Identity | undefined, label?: string): Outgoing;
   /** Whether the last write took effect, by the owner's re-read; undefined where nothing can be read back. */
@@ -98,6 +100,7 @@ function stageItem(context: ProbeContext, operation: Operation, owner: Identity,
   return {
     operation,
     owner,
+    thing,
     request,
     async changed() {
       const { exists, trial } = await context.objects.reread(thing);

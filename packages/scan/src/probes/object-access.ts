@@ -4,6 +4,7 @@ import type { Trial } from "../exchange.ts";
 import type { Identity } from "../identities.ts";
 import { textAt } from "../json.ts";
 import { type Kind, kindAt } from "../kinds.ts";
+import { beyondRole, grantingOf } from "../object-roles.ts";
 import { outcome, type Thing } from "../objects.ts";
 import { isLimited, sameSignature } from "../oracle.ts";
 import {
@@ -62,7 +63,7 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
     if (kinds.length > 0) checks.push(...foreignChecks(context, operation, kinds, pairs));
     if (isSafe(operation) && showsLists(context, operation)) checks.push(...listChecks(context, operation, pairs));
   }
-  checks.push(...referenceChecks(context, pairs));
+  checks.push(...referenceChecks(context, pairs), ...roleChecks(context, pairs));
   for (const kind of objects.kinds) {
     const { read, parent } = kind;
     const pair = pairs[0];
@@ -336,6 +337,26 @@ async function parentSwap(
     { check: "parent-swap-child", ...theirChild },
     { check: "parent-swap-parent", ...theirParent },
   ];
+}
+
+/** Changes of an object by somebody who has a role in it that the policy does not name. */
+function roleChecks(context: ProbeContext, pairs: readonly Pair[]): readonly Check[] {
+  const pair = pairs[0];
+  if (pair === undefined) return [];
+  return context.objects.kinds.flatMap((kind) => {
+    const granting = grantingOf(context, kind);
+    if (granting === undefined) return [];
+    return [kind.update, kind.remove].flatMap((operation) => {
+      if (operation?.access.kind !== "caller") return [];
+      const needed = operation.access.objectRole[kind.name] ?? [];
+      const others = needed.length === 0 ? [] : granting.roles.filter((role) => !needed.includes(role));
+      return others.map((role) => ({
+        check: `beyond-role-${role}`,
+        operation,
+        run: () => twice(() => beyondRole(context, operation, granting, role, pair)),
+      }));
+    });
+  });
 }
 
 /** Bodies that name an object: another's id in it. Only where a manifest says which member names what. */
