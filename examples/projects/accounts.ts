@@ -1,3 +1,4 @@
+import type { ApiKeyStore } from "portcullis";
 import type { Data } from "./data/data.ts";
 import type { User } from "./data/schema.ts";
 import type { Keys } from "./keys.ts";
@@ -35,6 +36,20 @@ export function createAccounts(users: Data["users"], sessions: Sessions, keys: K
       await sessions.endAll(userId);
       await keys.revokeOfUser(userId);
     },
+
+    /** The store as a request asks it: a disabled user's key is as good as missing, however and whenever it was issued. */
+    keysInUse: (store: ApiKeyStore): ApiKeyStore => ({
+      ...store,
+      async find(id) {
+        const record = await store.find(id);
+        const user = record === undefined ? undefined : await users.byId(record.subject);
+        return user?.disabledAt === null ? record : undefined;
+      },
+      generation() {
+        const ofStore = store.generation();
+        return ofStore === undefined ? undefined : ofStore + disabled;
+      },
+    }),
 
     /** Takes the tokens of disabled users back before they expire. */
     revocations: {

@@ -56,7 +56,7 @@ export function buildProjectsApi({
         tenant: ({ tid }) => (typeof tid === "string" ? tid : undefined),
         revocations: accounts.revocations,
       }),
-      apiKeys({ prefix: keyPrefix, store: keyStore }),
+      apiKeys({ prefix: keyPrefix, store: accounts.keysInUse(keyStore) }),
       session({ cookies: [sessionCookie], resolve: sessions.resolve }),
     ],
     roles: (caller) => accounts.rolesOf(caller.subject),
