@@ -2,7 +2,8 @@ import type { ProblemWriter } from "../gate.ts";
 
 /**
  * Writes every refusal in one shape: an RFC 9457 problem with a stable code and our request id, and nothing that tells
- * how the server is made. The private reason stays in the record.
+ * how the server is made. The private reason stays in the record. Members of the application's own that cannot be
+ * written cost these members only: the refusal stays what it is.
  *
  * @see RFC 9457, OWASP ASVS 5.0 16.5.1
  */
@@ -12,12 +13,14 @@ export const errors: ProblemWriter = (api) => {
   return function writeProblem(x, refusal) {
     const { code, status, title } = refusal;
     const own = { code, status, title, requestId: x.id };
-    const more = members === undefined ? undefined : members(own);
-    return JSON.stringify({
-      ...more,
-      type: "about:blank",
-      ...own,
-      ...(refusal.errors === undefined ? {} : { errors: refusal.errors }),
-    });
+    const places = refusal.errors === undefined ? {} : { errors: refusal.errors };
+    if (members !== undefined) {
+      try {
+        return JSON.stringify({ ...members(own), type: "about:blank", ...own, ...places });
+      } catch (error) {
+        api.recorder.failed(error, { requestId: x.id, route: x.route?.name, stage: "problem.members" });
+      }
+    }
+    return JSON.stringify({ type: "about:blank", ...own, ...places });
   };
 };

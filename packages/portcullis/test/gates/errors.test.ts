@@ -1,0 +1,274 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { RefusalCode } from "portcullis";
+import { anyCaller, publicAccess, refuse } from "portcullis";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { refusals } from "../../src/refusal.ts";
+import type { Asked, FrontDoor, Reply } from "../front-door.ts";
+import { noteIds, openDoor, requestText, routeUntyped, sharedDoor, testApi } from "../front-door.ts";
+import { raw } from "../node/raw.ts";
+
+const access = publicAccess("the tests look at errors");
+const Ok = z.strictObject({ ok: z.boolean() });
+const json = { "Content-Type": "application/json" };
+
+/** The one shape of a refusal, with nothing in it but what everybody may know. */
+function expectProblem(reply: Reply, status: number, code: string): void {
+  expect([reply.status, reply.code]).toEqual([status, code]);
+  expect(reply.headers.get("content-type")).toBe("application/problem+json");
+  const problem = z.record(z.string(), z.unknown()).parse(reply.json);
+  const { errors, ...rest } = problem;
+  expect(rest).toEqual({
+    type: "about:blank",
+    code,
+    status,
+    title: refusals[codeOf(code)].title,
+    requestId: reply.headers.get("x-request-id"),
+  });
+  expect(errors === undefined || code === "invalid-input" || code === "bad-cursor").toBe(true);
+  expect(reply.id).toMatch(/^[\w-]{22}$/);
+}
+
+function codeOf(text: string): RefusalCode {
+  for (const code of codes) if (code === text) return code;
+  throw new Error(`${text} is no code`);
+}
+
+const codes = Object.keys(refusals).filter((code): code is RefusalCode => code in refusals);
+
+describe("errors", () => {
+  const door = sharedDoor(() => {
+    const test = testApi({ body: { maxBytes: 100 }, handlerTimeoutMs: 100 });
+    for (const code of codes) {
+      routeUntyped(test.api, { path: `GET /v1/refuse/${code}`, access, output: Ok }, () =>
+        refuse(code, "private: 42 rows"),
+      );
+    }
+    const thrown: Readonly<Record<string, () => unknown>> = {
+      error: () => new Error("SELECT password FROM users", { cause: new Error("connect ECONNREFUSED 10.0.0.7:5432") }),
+      aggregate: () => new AggregateError([new Error("SELECT 1")], "several"),
+      text: () => "SELECT password FROM users",
+      nothing: () => undefined,
+      null: () => null,
+      problem: () => ({ status: 401, code: "no-credential", title: "SELECT" }),
+      response: () => new Response("SELECT", { status: 302, headers: { location: "https://evil.example" } }),
+      unreadable: () => Object.defineProperty(new Error("x"), "stack", { get: () => boom() }),
+      refusal: () => refuse("conflict", "SELECT private"),
+    };
+    for (const [name, make] of Object.entries(thrown)) {
+      routeUntyped(test.api, { path: `GET /v1/throws/${name}`, access, output: Ok }, () => {
+        throw make();
+      });
+      routeUntyped(test.api, { path: `GET /v1/rejects/${name}`, access, output: Ok }, () => Promise.reject(make()));
+    }
+    routeUntyped(test.api, { path: "GET /v1/hangs", access, output: Ok }, () =>
+      wait(60_000, { ok: true }, { ref: false }),
+    );
+    routeUntyped(test.api, { path: "GET /v1/wrong", access, output: Ok }, () => ({ ok: "SELECT" }));
+    routeUntyped(test.api, { path: "GET /v1/scoped", access: { scopes: ["x"] }, output: Ok });
+    routeUntyped(test.api, { path: "GET /v1/any", access: anyCaller, output: Ok });
+    return test;
+  });
+
+  const built: readonly (readonly [string, Asked, number, RefusalCode])[] = [
+    ["GET /v1/open?a=%zz", {}, 400, "bad-query"],
+    ["GET /v1//open", {}, 400, "bad-target"],
+    ["GET /v1/open", { headers: { "X-A": "a\u0001" } }, 400, "bad-message"],
+    ["GET /v1/open?token=1", {}, 400, "credential-in-url"],
+    ["GET /v1/open?a=1", {}, 400, "invalid-input"],
+    ["GET /v1/open", { body: "x" }, 400, "body-unexpected"],
+    ["POST /v1/notes", { as: "alice", body: "{", headers: json }, 400, "bad-body"],
+    ["GET /v1/any", {}, 401, "no-credential"],
+    ["GET /v1/any", { headers: { Authorization: "Basic x" } }, 401, "bad-credential"],
+    ["GET /v1/any", { headers: { Authorization: "Bearer a.b.c" } }, 401, "bad-credential"],
+    ["GET /v1/scoped", { as: "alice" }, 403, "scope-missing"],
+    [
+      "OPTIONS /v1/open",
+      { headers: { Origin: "https://a.example", "Access-Control-Request-Method": "GET" } },
+      403,
+      "preflight-refused",
+    ],
+    ["GET /v1/none", {}, 404, "route-not-found"],
+    [`GET /v1/notes/${noteIds[1]}`, { as: "alice" }, 404, "object-not-found"],
+    ["PUT /v1/open", {}, 405, "method-not-allowed"],
+    ["POST /v1/notes", { as: "alice", body: "a".repeat(101) }, 413, "body-too-large"],
+    [`GET /${"a".repeat(9_000)}`, {}, 414, "target-too-long"],
+    ["POST /v1/notes", { as: "alice", body: "{}" }, 415, "media-type"],
+    ["POST /v1/notes", { as: "alice", body: "{}", headers: { "Content-Encoding": "gzip" } }, 415, "content-encoding"],
+    ["GET /v1/open", { headers: { Expect: "tea" } }, 417, "expectation-failed"],
+    ["GET /v1/open", { headers: { Host: "evil.example" } }, 421, "unknown-host"],
+    ["GET /v1/open", { headers: { "X-A": "a".repeat(17_000) } }, 431, "headers-too-large"],
+    ["GET /v1/wrong", {}, 500, "undeclared-output"],
+    ["GET /v1/throws/error", {}, 500, "internal"],
+    ["TRACE /v1/open", {}, 501, "method-refused"],
+    ["GET /v1/hangs", {}, 503, "handler-timeout"],
+  ];
+  it.each(built)("%s %j is a problem of the one shape: %i %s", async (line, asked, status, code) => {
+    expectProblem(await door.ask(line, asked), status, code);
+  });
+
+  it("has that shape for every code there is, and never the private reason", async () => {
+    for (const code of codes) {
+      const reply = await door.ask(`GET /v1/refuse/${code}`);
+      expectProblem(reply, refusals[code].status, code);
+      expect(reply.said).not.toMatch(/private|42 rows/);
+    }
+  });
+
+  it("has a bland title for every code, which says nothing of the code's own", () => {
+    for (const { status, title } of Object.values(refusals)) {
+      expect(title).toMatch(/^[A-Z][A-Za-z ]+$/);
+      if (status === 500) expect(title).toBe("Internal error");
+      if (status === 404) expect(title).toBe("Not found");
+    }
+  });
+
+  it.each(["error", "aggregate", "text", "nothing", "null", "problem", "response", "unreadable"])(
+    "answers a bland 500 whatever is thrown or rejected: %s",
+    async (what) => {
+      for (const way of ["throws", "rejects"]) {
+        const reply = await door.ask(`GET /v1/${way}/${what}`);
+        expectProblem(reply, 500, "internal");
+        expect(reply.head + reply.body).not.toMatch(/SELECT|ECONN|10\.0\.0|\.ts:|evil/);
+      }
+    },
+  );
+
+  it("takes a refusal that is thrown for one that is returned", async () => {
+    expectProblem(await door.ask("GET /v1/throws/refusal"), 409, "conflict");
+    expectProblem(await door.ask("GET /v1/rejects/refusal"), 409, "conflict");
+  });
+
+  it("tells onError and the record what was thrown, with its causes, under the same request id", async () => {
+    door.errors.length = 0;
+    const reply = await door.ask("GET /v1/throws/error");
+    expect(door.errors.map(String)).toEqual(["Error: SELECT password FROM users"]);
+    const thrown = (await door.recorded(reply)).find(
+      (entry) => entry.kind === "event" && entry.type === "error-thrown",
+    );
+    expect(thrown).toMatchObject({ route: "GET /v1/throws/error", requestId: reply.id });
+    expect(JSON.stringify(thrown)).toMatch(/SELECT password[\s\S]*at [\s\S]*caused by Error: connect ECONNREFUSED/);
+  });
+
+  it("gives every request an id of our own, and none that a client sent", async () => {
+    const ids = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      const reply = await door.ask("GET /v1/none", { headers: { "X-Request-Id": "mine", "X-Correlation-Id": "mine" } });
+      expect(reply.head + reply.body).not.toContain("mine");
+      ids.add(reply.id);
+    }
+    expect(ids.size).toBe(20);
+  });
+
+  it("sends no body to HEAD, and the same status", async () => {
+    for (const [path, status] of [
+      ["/v1/none", 404],
+      ["/v1/any", 401],
+      ["/v1/throws/error", 500],
+      ["/v1/refuse/gone", 410],
+    ] as const) {
+      const reply = await raw(door.port, requestText(`HEAD ${path}`, {}), 40);
+      expect([reply.status, reply.body], path).toEqual([status, ""]);
+    }
+  });
+
+  it("writes the same for every Accept: no page for browsers", async () => {
+    for (const accept of ["text/html", "application/xml", "*/*", "image/png"]) {
+      const reply = await door.ask("GET /v1/none", { headers: { Accept: accept } });
+      expectProblem(reply, 404, "route-not-found");
+    }
+  });
+});
+
+describe("errors: what takes too long", () => {
+  it("answers 503 when the handler takes longer than its time, and aborts its signal", async () => {
+    const test = testApi({ handlerTimeoutMs: 60 });
+    let aborted = false;
+    test.api.route({ path: "GET /v1/hangs", access, output: Ok }, async ({ request }) => {
+      request.signal.addEventListener("abort", () => {
+        aborted = true;
+      });
+      await wait(2_000, undefined, { ref: false });
+      return { ok: true };
+    });
+    const door = await openDoor(test);
+    expect((await door.ask("GET /v1/hangs")).code).toBe("handler-timeout");
+    expect(aborted).toBe(true);
+    await door.close();
+  });
+});
+
+describe("errors with members of the application's own", () => {
+  const seen: unknown[] = [];
+  const door = sharedDoor(() => {
+    const test = testApi({
+      problem: {
+        members(problem) {
+          seen.push(problem);
+          if (problem.status === 404) return boom();
+          if (problem.status === 405)
+            return JSON.parse('{"title":"mine","status":200,"code":"mine","type":"mine","requestId":"mine"}');
+          if (problem.status === 401) return Reflect.apply(() => ({ big: 1n }), undefined, []);
+          return { error: problem.title, help: 7, ok: false };
+        },
+      },
+    });
+    routeUntyped(test.api, { path: "GET /v1/refuses", access, output: Ok }, () => refuse("conflict", "private reason"));
+    return test;
+  });
+
+  it("adds them", async () => {
+    expect((await door.ask("GET /v1/refuses")).json).toMatchObject({
+      code: "conflict",
+      title: "Conflict",
+      error: "Conflict",
+      help: 7,
+      ok: false,
+    });
+  });
+
+  it("gives the function public values only", async () => {
+    seen.length = 0;
+    const reply = await door.ask("GET /v1/refuses");
+    expect(seen).toEqual([{ code: "conflict", status: 409, title: "Conflict", requestId: reply.id }]);
+  });
+
+  it("lets none of them stand for ours", async () => {
+    expectProblem(await door.ask("PUT /v1/open"), 405, "method-not-allowed");
+  });
+
+  it("refuses all the same where they throw or cannot be written, with the headers the refusal needs", async () => {
+    door.errors.length = 0;
+    expectProblem(await door.ask("GET /v1/none"), 404, "route-not-found");
+    const stranger = await door.ask(`GET /v1/notes/${noteIds[0]}`);
+    expectProblem(stranger, 401, "no-credential");
+    expect(stranger.headers.get("www-authenticate")).toBe("Bearer");
+    expect(door.errors.map(String)).toEqual([expect.stringContaining("boom"), expect.stringContaining("BigInt")]);
+  });
+
+  it("charges the failure budget although they throw", async () => {
+    const strict = await openDoor(testApi({ limits: { failures: "2/min" }, problem: { members: boom } }));
+    const codesOf = async (door: FrontDoor) => [
+      await door.ask("GET /v1/a"),
+      await door.ask("GET /v1/b"),
+      await door.ask("GET /v1/c"),
+    ];
+    expect((await codesOf(strict)).map((reply) => reply.status)).toEqual([404, 404, 429]);
+    await strict.close();
+  });
+});
+
+describe("errors in what reports errors", () => {
+  it("cost nothing but the report", async () => {
+    const test = testApi({ audit: { sinks: [{ name: "none", write: () => undefined }], onError: () => boom() } });
+    routeUntyped(test.api, { path: "GET /v1/throws", access, output: Ok }, () => boom());
+    const door = await openDoor(test);
+    expectProblem(await door.ask("GET /v1/throws"), 500, "internal");
+    expect((await door.ask("GET /v1/open")).status).toBe(200);
+    await door.close();
+  });
+});
+
+function boom(): never {
+  throw new Error("boom");
+}
