@@ -1,26 +1,40 @@
+import type { WriteStream } from "node:fs";
 import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import type { AuditSink } from "../events/sink.ts";
 
 /** Records as lines of JSON on standard output. */
 export function standardOutputSink(): AuditSink {
-  return lineSink("standard output", process.stdout);
+  const { stdout } = process;
+  // Once, however many APIs write there: whoever reads our output may go away, and that must not end the process.
+  if (!stdout.listeners("error").includes(toldAtTheWrite)) stdout.on("error", toldAtTheWrite);
+  return { name: "standard output", write: (batch) => writeText(stdout, "standard output", batch.text()) };
 }
 
 /**
- * Records as lines of JSON at the end of a file, which is made if it is not there, readable by its owner only.
+ * Records as lines of JSON at the end of a file, which is made if it is not there, readable by its owner only. It is
+ * opened by the first record, and anew after a failure, so that records go on once there is room again.
  *
  * @param path  of the file; its folder must exist
  */
 export function fileSink(path: string): AuditSink {
-  const stream = createWriteStream(path, { flags: "a", mode: 0o600 });
-  const sink = lineSink(path, stream);
+  let stream: WriteStream | undefined;
+
+  function open(): WriteStream {
+    if (stream === undefined || stream.destroyed) {
+      stream = createWriteStream(path, { flags: "a", mode: 0o600 });
+      stream.on("error", toldAtTheWrite);
+    }
+    return stream;
+  }
+
   return {
-    ...sink,
+    name: path,
+    write: (batch) => writeText(open(), path, batch.text()),
     close: () =>
-      new Promise((resolve, reject) => {
-        stream.once("error", reject);
-        stream.end(() => resolve());
+      new Promise((resolve) => {
+        if (stream === undefined || stream.destroyed) resolve();
+        else stream.end(() => resolve());
       }),
   };
 }
@@ -28,16 +42,16 @@ export function fileSink(path: string): AuditSink {
 /** Most bytes that may wait for a slow stream; what comes after is refused, so that memory stays bounded. */
 const maxWaitingBytes = 16 * 1024 * 1024;
 
-function lineSink(name: string, stream: Writable): AuditSink {
-  return {
-    name,
-    write: (batch) =>
-      new Promise((resolve, reject) => {
-        if (stream.writableLength > maxWaitingBytes) {
-          reject(new Error(`${name} is too slow: ${stream.writableLength} bytes are waiting`));
-          return;
-        }
-        stream.write(batch.text(), (error) => (error ? reject(error) : resolve()));
-      }),
-  };
+function writeText(stream: Writable, name: string, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (stream.writableLength > maxWaitingBytes) {
+      reject(new Error(`${name} is too slow: ${stream.writableLength} bytes are waiting`));
+      return;
+    }
+    stream.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function toldAtTheWrite(): void {
+  // The write that failed rejects with it; an error nobody listens for would end the process.
 }

@@ -81,12 +81,12 @@ export const audit: Auditor = (api) => {
     }
   }
 
-  /** The account a sign-in named, hashed like a caller's subject would be. */
+  /** The account a sign-in named, by the spelling that limits count it by, hashed like a caller's subject. */
   function accountNamed(x: Exchange): string | undefined {
     const field = x.route?.accountField;
     if (field === undefined || typeof x.bodyInput !== "object" || x.bodyInput === null) return undefined;
     const name: unknown = Reflect.get(x.bodyInput, field);
-    return typeof name === "string" ? accounts.hash(name.normalize("NFC").toLowerCase()) : undefined;
+    return typeof name === "string" ? accounts.hash(name.normalize("NFKC").trim().toLowerCase()) : undefined;
   }
 
   return { finished, failed };

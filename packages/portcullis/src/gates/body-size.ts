@@ -39,7 +39,7 @@ export const bodySize: RouteGate = (api, route) => {
     }
     const encoding = x.headers["content-encoding"];
     if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
-      return new Refusal("content-encoding", encoding.slice(0, 32), { headers: ["accept-encoding", "identity"] });
+      return new Refusal("content-encoding", "the body is encoded", { headers: ["accept-encoding", "identity"] });
     }
     // A length that admits to being too large saves the reading; a smaller one is still counted.
     if (length !== undefined && Number(length) > maxBytes) return new Refusal("body-too-large", `${length} announced`);

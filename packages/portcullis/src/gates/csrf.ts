@@ -22,7 +22,10 @@ export const csrf: RouteGate = (api, route) => {
     const site = x.headers["sec-fetch-site"];
     if (site !== undefined) {
       if (site === "same-origin" || site === "none" || x.allowedOrigin !== undefined) return undefined;
-      return new Refusal("cross-site", `Sec-Fetch-Site: ${site.slice(0, 32)}`);
+      return new Refusal(
+        "cross-site",
+        site === "cross-site" || site === "same-site" ? site : "no known Sec-Fetch-Site",
+      );
     }
     const origin = x.headers["origin"];
     if (origin !== undefined) {
