@@ -23,7 +23,7 @@ import type {
   RoutePath,
   RoutePolicy,
 } from "./policy.ts";
-import { findProblems } from "./problems.ts";
+import { findProblems } from "./problems/problems.ts";
 import { Refusal } from "./refusal.ts";
 import type { AnyResource, Resource, ResourceRule } from "./resource.ts";
 import { runtime } from "#runtime";

@@ -1,16 +1,16 @@
-import type { Problem } from "./environment.ts";
-import { topologyProblems } from "./lib/forwarded.ts";
-import { isLoopbackHost, splitHost } from "./lib/host-name.ts";
-import { OptionsError } from "./lib/options-error.ts";
-import { enforceDimensions } from "./limits/dimensions.ts";
-import { planDimensions } from "./limits/tariffs.ts";
-import type { AdapterFacts } from "./listen.ts";
-import type { DeclaredRoute, RoutePlan } from "./plan.ts";
-import { planRates, planRoute } from "./plan.ts";
-import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "./policy.ts";
-import type { AnyResource, ResourceRule } from "./resource.ts";
-import { missingDecisions, routeProblems, sameRequests } from "./route-problems.ts";
-import { unknownKeys } from "./lib/unknown-keys.ts";
+import type { Problem } from "../environment.ts";
+import { topologyProblems } from "../lib/forwarded.ts";
+import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
+import { OptionsError } from "../lib/options-error.ts";
+import { enforceDimensions } from "../limits/dimensions.ts";
+import { planDimensions } from "../limits/tariffs.ts";
+import type { AdapterFacts } from "../listen.ts";
+import type { DeclaredRoute, RoutePlan } from "../plan.ts";
+import { planRates, planRoute } from "../plan.ts";
+import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../policy.ts";
+import type { AnyResource, ResourceRule } from "../resource.ts";
+import { missingDecisions, routeProblems, sameRequests } from "./route.ts";
+import { unknownKeys } from "../lib/unknown-keys.ts";
 
 /**
  * Everything that would stop the start: a missing decision, an option that makes no sense, a combination that would

@@ -1,0 +1,87 @@
+import { isByRole, objectsWithRoles } from "../lib/choose-output.ts";
+import { pageParameters } from "../lib/paging.ts";
+import { fieldNames, outputProblems } from "../lib/schema-problems.ts";
+import { outputJsonSchema } from "../lib/standard-schema.ts";
+import type { ByRoleOutput, EgressOptOut, OutputRule } from "../output.ts";
+import type { RoutePlan } from "../plan.ts";
+import type { Add } from "./add.ts";
+
+/** What may leave: closed, bounded schemas by success status, with a reason for every owner left unchecked. */
+export function outputRuleProblems(route: RoutePlan, add: Add): void {
+  if (route.outputs.length === 0) add("output", "declares no answer", "declare at least one 2xx status");
+  for (const { status, rule } of route.outputs) {
+    if (!Number.isInteger(status) || status < 200 || status > 299) {
+      add("output", `${status} is no success`, "declare 2xx statuses; refusals have their own shape");
+    }
+    // RFC 9110 sections 15.3.5 and 15.3.6: a length beside such a status leaves client and proxy at odds.
+    if ((status === 204 || status === 205) && !("kind" in rule && rule.kind === "nothing")) {
+      add(`output.${status}`, "is an answer that has no body", "say nothing, or use another status");
+    }
+    checkRule(rule, `output.${status}`, route, add);
+  }
+}
+
+function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RoutePlan, add: Add): void {
+  if (isByRole(rule)) {
+    if (rule.roles["otherwise"] === undefined) add(field, "has no view for other callers", "add otherwise");
+    const [first, ...further] = objectsWithRoles(route);
+    let above = first;
+    for (const one of further) {
+      if (one.within !== above?.name) {
+        const fix = "put one within the other, or make two routes of it";
+        add(field, `cannot tell whose role is meant: ${above?.name} and ${one.name} both give roles`, fix);
+      }
+      above = one;
+    }
+    for (const [role, one] of Object.entries(rule.roles)) checkRule(one, `${field}.${role}`, route, add);
+    return;
+  }
+  if (!("kind" in rule)) {
+    checkSchema(rule, field, add);
+    return;
+  }
+  if (rule.kind === "nothing") return;
+  checkSchema(rule.schema, field, add);
+  checkOptOut(rule.optOut, field, add);
+  if (rule.kind === "list" && route.page === undefined) {
+    add("page", "a list without an end", "bound it: page: cursorPages() or pages()");
+  }
+}
+
+function checkOptOut(optOut: EgressOptOut | undefined, field: string, add: Add): void {
+  if (optOut === undefined) return;
+  if (optOut.reason === "") add(field, "leaves owners unchecked without a reason", "say why");
+  if (optOut.kind === "every-owner" && optOut.roles.length === 0)
+    add(field, "names no role", "name the roles that see every owner");
+}
+
+function checkSchema(schema: Parameters<typeof outputJsonSchema>[0], field: string, add: Add): void {
+  for (const one of outputProblems(outputJsonSchema(schema))) add(`${field}${one.pointer}`, one.problem, one.fix);
+}
+
+/** Lists end: a page inside sensible bounds, read by nobody else. */
+export function pageProblems(route: RoutePlan, add: Add): void {
+  const { page } = route;
+  if (page === undefined) return;
+  const isList = route.outputs.some(({ rule }) => "kind" in rule && (rule.kind === "list" || rule.kind === "by-role"));
+  if (!isList) add("page", "the output is no list", "say list(Schema, resource)");
+  if (
+    !(
+      Number.isInteger(page.size) &&
+      Number.isInteger(page.max) &&
+      page.size >= 1 &&
+      page.max >= page.size &&
+      page.max <= 1000
+    )
+  ) {
+    add("page", "has no sensible bounds", "1 <= size <= max <= 1000");
+  }
+  if (page.kind === "pages" && !(Number.isInteger(page.maxPage) && page.maxPage >= 1 && page.maxPage <= 1_000_000)) {
+    add("page", "has no sensible depth", "write a maxPage from 1 to 1000000");
+  }
+  const own = route.query === undefined ? [] : fieldNames(route.query.json);
+  for (const name of pageParameters[page.kind]) {
+    if (own.includes(name))
+      add("input.query", `declares ${name}, which the page reads itself`, "take it out of the schema");
+  }
+}
