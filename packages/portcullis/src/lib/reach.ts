@@ -1,5 +1,6 @@
 import type { Caller } from "../caller.ts";
 import type { AnyResource } from "../resource.ts";
+import { isPromise } from "./maybe-promise.ts";
 
 /** An object that passed its rule in this request, with the roles the caller holds in it. */
 export interface Reached {
@@ -31,11 +32,13 @@ export function rolesWithin(
   const roles: string[] = [];
   if (caller !== undefined) {
     const owner = rule.owner?.(object);
-    if (isName(owner) && owner === caller.subject) roles.push("owner");
+    if (isName(owner) ? owner === caller.subject : nothingYet(owner)) roles.push("owner");
     const granted = rule.grant?.(object, caller);
     if (granted !== undefined) {
       // A text would give a role for each of its letters.
-      if (!Array.isArray(granted)) throw new TypeError(`grant of ${resource.name} answered no list`);
+      if (!Array.isArray(granted) && !nothingYet(granted)) {
+        throw new TypeError(`grant of ${resource.name} answered no list`);
+      }
       // `[row.roles[caller.subject]]` of somebody without a role is [undefined], and that is none.
       for (const role of granted) if (isName(role)) roles.push(role);
     }
@@ -55,7 +58,17 @@ export function isOfTenant(resource: AnyResource, object: unknown, caller: Calle
   const { rule } = resource;
   if (rule.tenant === undefined) return true;
   const tenant = rule.tenant(object);
-  return isName(tenant) && caller !== undefined && tenant === caller.tenant;
+  if (!isName(tenant)) return nothingYet(tenant);
+  return caller !== undefined && tenant === caller.tenant;
+}
+
+/**
+ * False, whatever it is: only a text and a list say something. A promise, where no compiler saw the mistake, must not end
+ * the process by its rejection either.
+ */
+function nothingYet(answer: unknown): false {
+  if (isPromise(answer)) answer.then(undefined, () => undefined);
+  return false;
 }
 
 function isName(value: unknown): value is string {

@@ -96,6 +96,35 @@ describe("no request ends the process", () => {
     }
   });
 
+  it("survives a rule that answers with a promise, which decides nothing", async () => {
+    const test = testApi();
+    const late = (): unknown => rejectedWith(new Error("too late"));
+    const rules: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+      owner: { owner: late },
+      grant: { grant: late },
+      tenant: { tenant: late, shared: "for the tests" },
+    };
+    for (const [name, rule] of Object.entries(rules)) {
+      const resource: unknown = Reflect.apply(test.api.resource, test.api, [
+        name,
+        { load: (id: string) => ({ id }), ...rule },
+      ]);
+      const objects = { one: { kind: "by", field: "id", resource, within: undefined } };
+      const input = { params: z.strictObject({ id: z.string().max(9) }) };
+      const policy = { path: `GET /v1/${name}/:id`, access: anyCaller, input, objects, output: nothing };
+      Reflect.apply(test.api.route, test.api, [policy, () => undefined]);
+    }
+    open = await test.api.listen({ port: 0, handleSignals: false });
+    const bearer = `Authorization: Bearer ${await token("alice")}\r\n`;
+    for (const name of Object.keys(rules)) {
+      expect((await raw(open.port, `GET /v1/${name}/a HTTP/1.1\r\n${host}${bearer}\r\n`)).status, name).toBe(
+        name === "grant" ? 500 : 404,
+      );
+    }
+    await wait(20);
+    expect((await raw(open.port, `GET /v1/open HTTP/1.1\r\n${host}\r\n`)).status).toBe(200);
+  });
+
   it("refuses where a verifier answers nothing, or a caller that is none, or a thenable that does", async () => {
     const verdicts: Readonly<Record<string, unknown>> = {
       undefined: undefined,
