@@ -1,6 +1,8 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { anyCaller, nothing, publicAccess } from "portcullis";
+import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { CredentialVerifier } from "../../src/credential.ts";
 import type { Environment } from "../../src/environment.ts";
 import { apiKeys, type ApiKeysOptions } from "../../src/gates/api-keys.ts";
@@ -9,6 +11,8 @@ import { issueApiKey, revokeApiKey, rotateApiKey, type NewApiKey } from "../../s
 import { memoryKeyStore } from "../../src/lib/memory-key-store.ts";
 import { Refusal } from "../../src/refusal.ts";
 import { testWorld } from "../credentials/environment.ts";
+import type { FrontDoor } from "../front-door.ts";
+import { openDoor, routeUntyped, sharedDoor, testApi } from "../front-door.ts";
 
 describe("api-keys", () => {
   it("admits an issued key; the caller is whoever created it", async () => {
@@ -544,6 +548,120 @@ describe("api-keys: issuing, rotating and revoking", () => {
     expect(await store.listBySubject("alice", 10)).toEqual([]);
   });
 });
+
+describe.each([
+  ["in Authorization", undefined],
+  ["in a header of their own", "X-Api-Key"],
+])("api-keys through the front door, %s", (_where, header) => {
+  const store = memoryKeyStore();
+  const make = (what: Partial<NewApiKey> = {}) =>
+    issueApiKey({ store, prefix: "prj", subject: "alice", scopes: ["read"], name: "k", ...what });
+  const carry = (text: string): Readonly<Record<string, string>> =>
+    header === undefined ? { Authorization: `Bearer ${text}` } : { [header]: text };
+  let key = "";
+  beforeAll(async () => {
+    key = (await make()).key;
+  });
+  const door: FrontDoor = sharedDoor(() => {
+    const test = testApi({ credentials: [apiKeys({ prefix: "prj", store, ...(header && { header }) })] });
+    const Who = z.strictObject({ subject: z.string().max(50) });
+    routeUntyped(test.api, { path: "GET /v1/me", access: anyCaller, output: Who }, ({ caller }) => caller);
+    routeUntyped(test.api, { path: "GET /v1/free", access: publicAccess("x"), output: nothing });
+    routeUntyped(test.api, { path: "GET /v1/read", access: { scopes: ["read"] }, output: nothing });
+    routeUntyped(test.api, { path: "GET /v1/write", access: { scopes: ["write"] }, output: nothing });
+    return test;
+  });
+  const codeOf = async (text: string, path = "/v1/me"): Promise<unknown> => {
+    const reply = await door.ask(`GET ${path}`, { headers: carry(text) });
+    return reply.code ?? reply.status;
+  };
+
+  it("admit whoever created the key, with the scopes it was given", async () => {
+    expect((await door.ask("GET /v1/me", { headers: carry(key) })).json).toEqual({ subject: "alice" });
+    expect(await codeOf(key, "/v1/read")).toBe(204);
+    expect(await codeOf(key, "/v1/write")).toBe("scope-missing");
+  });
+
+  it("are refused with one answer whether the id is unknown, the secret wrong, or the text none, on public routes too", async () => {
+    const revoked = await make();
+    await revokeApiKey({ store, id: revoked.record.id, subject: "alice" });
+    const expired = await make({ expiresAt: Date.now() + 30 });
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    const said = new Set<string>();
+    for (const bad of [
+      swapSecret(key),
+      swapId(key),
+      revoked.key,
+      expired.key,
+      `${key.slice(0, -1)}x`,
+      `prj_live_${"a".repeat(66)}`,
+    ]) {
+      for (const path of ["/v1/me", "/v1/free"]) {
+        const reply = await door.ask(`GET ${path}`, { headers: carry(bad) });
+        expect([reply.status, reply.code], bad.slice(0, 12)).toEqual([401, "bad-api-key"]);
+        said.add(reply.said);
+      }
+    }
+    expect(said.size).toBe(1);
+  });
+
+  it("end at once when they are revoked, although they were admitted before", async () => {
+    const issued = await make();
+    expect(await codeOf(issued.key)).toBe(200);
+    expect(await codeOf(issued.key)).toBe(200);
+    await revokeApiKey({ store, id: issued.record.id, subject: "alice" });
+    expect(await codeOf(issued.key)).toBe("bad-api-key");
+  });
+
+  it("are taken from nowhere else", async () => {
+    const elsewhere: readonly Readonly<Record<string, string>>[] = [
+      { Cookie: `api_key=${key}; x-api-key=${key}` },
+      { "Api-Key": key },
+      { "X-Auth-Token": key },
+      header === undefined ? { "X-Api-Key": key } : { "X-Api-Key2": key },
+    ];
+    for (const headers of elsewhere) {
+      expect((await door.ask("GET /v1/me", { headers })).code, Object.keys(headers)[0]).toBe("no-credential");
+    }
+    for (const name of ["api_key", "apikey", "X-Api-Key", "access_token"]) {
+      expect((await door.ask(`GET /v1/me?${name}=${key}`)).code, name).toBe("credential-in-url");
+    }
+  });
+
+  it("stand in no record, neither good nor bad", async () => {
+    for (const text of [key, swapSecret(key)]) {
+      const entries = JSON.stringify(await door.recorded(await door.ask("GET /v1/me", { headers: carry(text) })));
+      expect(entries).not.toContain(text.slice(-49));
+      expect(entries).not.toContain(text.slice(0, 30));
+    }
+  });
+});
+
+describe("api-keys over a store that fails", () => {
+  it("are refused with 503, and nobody who was not proved before gets in", async () => {
+    const memory = memoryKeyStore();
+    const { key } = await issueApiKey({ store: memory, prefix: "prj", subject: "alice", scopes: [], name: "k" });
+    let isDown = true;
+    const store: ApiKeyStore = {
+      ...memory,
+      find: (id) => (isDown ? Promise.reject(new Error("db-7 is gone")) : memory.find(id)),
+    };
+    const door = await openDoor(testApi({ credentials: [apiKeys({ prefix: "prj", store })] }));
+    const ask = () => door.ask("GET /v1/open", { headers: { Authorization: `Bearer ${key}` } });
+    const down = await ask();
+    expect([down.status, down.code, down.said.includes("db-7")]).toEqual([503, "verifier-unavailable", false]);
+    isDown = false;
+    expect((await ask()).status).toBe(200);
+    await door.close();
+  });
+});
+
+/** The same key under another id, with a checksum that fits. */
+function swapId(key: string): string {
+  const [prefix = "", environment = "", id = "", rest = ""] = key.split("_");
+  const body = `${prefix}_${environment}_${"Z".repeat(id.length)}_${rest.slice(0, 43)}`;
+  return body + checksum(body);
+}
 
 function setUp(over: Partial<ApiKeysOptions> = {}) {
   const world = testWorld();

@@ -1,5 +1,8 @@
+import { createHmac } from "node:crypto";
 import { CompactSign, exportJWK, exportSPKI, generateKeyPair, type CryptoKey } from "jose";
+import { anyCaller, nothing, publicAccess } from "portcullis";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import type { Caller } from "../../src/caller.ts";
 import type { CredentialVerifier } from "../../src/credential.ts";
 import { jwt } from "../../src/gates/jwt.ts";
@@ -8,6 +11,7 @@ import { publicKey, secret } from "../../src/lib/jwt-keys.ts";
 import { jwks } from "../../src/lib/jwks.ts";
 import { Refusal } from "../../src/refusal.ts";
 import { testWorld, type TestWorld } from "../credentials/environment.ts";
+import { bearer, jwtSecret, openDoor, routeUntyped, sharedDoor, testApi, token } from "../front-door.ts";
 
 const issuer = "https://id.example.com";
 const audience = "https://api.example.com";
@@ -512,4 +516,127 @@ function denyList() {
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe("jwt through the front door", () => {
+  const door = sharedDoor(() => {
+    const test = testApi();
+    const Who = z.strictObject({ subject: z.string().max(50), frozen: z.boolean() });
+    routeUntyped(test.api, { path: "GET /v1/me", access: anyCaller, output: Who }, ({ caller }) => ({
+      subject: z.looseObject({ subject: z.string() }).parse(caller).subject,
+      frozen: Object.isFrozen(caller),
+    }));
+    routeUntyped(test.api, { path: "GET /v1/free", access: publicAccess("x"), output: nothing });
+    return test;
+  });
+  const now = (): number => Math.floor(Date.now() / 1000);
+  const own = new TextEncoder().encode(jwtSecret);
+  const claimsOf = (sub: string) => ({
+    iss: "https://id.example",
+    aud: "https://api.example",
+    sub,
+    iat: now(),
+    exp: now() + 600,
+  });
+  const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+  it("admits a token of the issuer, and hands the caller over frozen", async () => {
+    expect((await door.ask("GET /v1/me", { as: "alice" })).json).toEqual({ subject: "alice", frozen: true });
+  });
+
+  const attacks: readonly (readonly [string, () => string | Promise<string>])[] = [
+    ["alg none", () => `${base64({ alg: "none", typ: "at+jwt" })}.${base64(claimsOf("admin"))}.`],
+    ["alg None", () => `${base64({ alg: "None", typ: "at+jwt" })}.${base64(claimsOf("admin"))}.`],
+    ["no alg", () => `${base64({ typ: "at+jwt" })}.${base64(claimsOf("admin"))}.`],
+    ["another HMAC than the key's", () => signed(claimsOf("admin"), { alg: "HS512" })],
+    ["a key of the attacker's", () => signed(claimsOf("admin"), {}, new TextEncoder().encode("x".repeat(48)))],
+    ["an empty key", () => signed(claimsOf("admin"), {}, new Uint8Array(32))],
+    ["a key in its own header", () => signed(claimsOf("admin"), { jwk: { kty: "oct", k: base64("x") } })],
+    ["an address for keys in its header", () => signed(claimsOf("admin"), { jku: "https://evil.example/jwks" })],
+    ["a certificate in its header", () => signed(claimsOf("admin"), { x5c: ["MIIB"] })],
+    ["an extension nobody knows", () => signed(claimsOf("admin"), { crit: ["exp"] })],
+    ["a kid that is a path", () => signed(claimsOf("admin"), { kid: "../../dev/null" }, new Uint8Array(32))],
+    ["no typ", () => signed(claimsOf("admin"), { typ: undefined })],
+    ["the typ of an id token", () => signed(claimsOf("admin"), { typ: "id+jwt" })],
+    ["other claims under the same signature", async () => swapClaims(await token("alice"), claimsOf("admin"))],
+    ["one letter of the signature changed", async () => flipLast(await token("alice"))],
+    ["no signature", async () => (await token("alice")).replace(/[^.]+$/, "")],
+    ["half a signature", async () => (await token("alice")).slice(0, -20)],
+    ["four parts", async () => `${await token("alice")}.x`],
+    ["another issuer", () => signed({ ...claimsOf("alice"), iss: "https://evil.example" })],
+    ["a slash behind the issuer", () => signed({ ...claimsOf("alice"), iss: "https://id.example/" })],
+    ["another audience", () => signed({ ...claimsOf("alice"), aud: "https://other.example" })],
+    ["no audience", () => signed({ ...claimsOf("alice"), aud: undefined })],
+    ["no subject", () => signed({ ...claimsOf("alice"), sub: undefined })],
+    ["an empty subject", () => signed(claimsOf(""))],
+    ["a subject that is no text", () => signed({ ...claimsOf("alice"), sub: { $ne: "" } })],
+    ["an end that has passed", () => signed({ ...claimsOf("alice"), exp: now() - 31 })],
+    ["no end", () => signed({ ...claimsOf("alice"), exp: undefined })],
+    ["an end that is a text", () => signed({ ...claimsOf("alice"), exp: String(now() + 600) })],
+    ["a beginning still to come", () => signed({ ...claimsOf("alice"), nbf: now() + 60 })],
+    ["no time of issue", () => signed({ ...claimsOf("alice"), iat: undefined })],
+    ["more than an hour of age", () => signed({ ...claimsOf("alice"), iat: now() - 3_700 })],
+    ["a time of issue still to come", () => signed({ ...claimsOf("alice"), iat: now() + 120 })],
+  ];
+  it.each(attacks)("refuses a token with %s, on public routes too", async (_what, make) => {
+    const bad = await make();
+    for (const path of ["/v1/me", "/v1/free"]) {
+      const reply = await door.ask(`GET ${path}`, { headers: { Authorization: `Bearer ${bad}` } });
+      expect([reply.status, reply.headers.get("www-authenticate")], path).toEqual([
+        401,
+        'Bearer error="invalid_token"',
+      ]);
+    }
+  });
+
+  it("tells the client nothing of which check it was, and never writes a token down", async () => {
+    const shapes = new Set<string>();
+    for (const claims of [
+      { exp: now() - 600 },
+      { iss: "https://evil.example" },
+      { aud: "x" },
+      { iat: now() - 9_999 },
+    ]) {
+      const headers = await bearer("alice", claims);
+      const reply = await door.ask("GET /v1/me", { headers });
+      shapes.add(reply.said);
+      const entries = JSON.stringify(await door.recorded(reply));
+      expect(entries).toContain('"protection":"jwt"');
+      expect(entries).not.toContain(headers.authorization.slice(7, 40));
+      expect(entries).not.toContain(headers.authorization.slice(-40));
+    }
+    expect(shapes.size).toBe(1);
+  });
+
+  it("refuses a token that was admitted before as soon as it has ended", async () => {
+    const moving = { now: Date.now(), monotonic: 0 };
+    const aging = await openDoor(testApi({ clock: { now: () => moving.now, monotonic: () => moving.monotonic } }));
+    const headers = await bearer("alice", { exp: now() + 60 });
+    expect((await aging.ask("GET /v1/open", { headers })).status).toBe(200);
+    moving.now += 95_000;
+    moving.monotonic += 95_000;
+    expect((await aging.ask("GET /v1/open", { headers })).status).toBe(401);
+    await aging.close();
+  });
+
+  /** A token signed with our own secret unless another is given. */
+  function signed(
+    claims: Readonly<Record<string, unknown>>,
+    header: Readonly<Record<string, unknown>> = {},
+    key: Uint8Array = own,
+  ): Promise<string> {
+    const protectedHeader = { alg: "HS256", typ: "at+jwt", ...header };
+    const text = `${base64(protectedHeader)}.${base64(claims)}`;
+    const hash = protectedHeader.alg === "HS512" ? "sha512" : "sha256";
+    return Promise.resolve(`${text}.${createHmac(hash, key).update(text).digest("base64url")}`);
+  }
+});
+
+function swapClaims(good: string, claims: unknown): string {
+  const [header = "", , signature = ""] = good.split(".");
+  return `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.${signature}`;
+}
+
+function flipLast(good: string): string {
+  return good.slice(0, -5) + (good.at(-5) === "A" ? "B" : "A") + good.slice(-4);
 }
