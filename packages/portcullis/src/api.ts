@@ -83,6 +83,8 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
   const declared = (): readonly DeclaredRoute[] => [...routes.values()];
   let facts: AdapterFacts | undefined;
   let running: { readonly plan: ApiPlan; readonly pipeline: Pipeline } | undefined;
+  // What ran before a route was declared that does not start: it serves nothing any more, and still says no.
+  let lastRunning: typeof running;
 
   function problems(): readonly Problem[] {
     return findProblems(config, [...resources.values()], declared(), facts);
@@ -95,6 +97,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     if (found.length > 0) throw new StartRefused(found);
     const plan = assemblePlan(config, [...resources.values()], declared());
     running = { plan, pipeline: assemblePipeline(plan, gates) };
+    lastRunning = running;
     return running;
   }
 
@@ -137,13 +140,13 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       return run().pipeline.handle(arrival);
     },
     refuse(code, reason, peer, scheme): Answer {
-      const handled = run().pipeline.refuse(new Refusal(code, reason), unread(peer, scheme));
+      const handled = (lastRunning ?? run()).pipeline.refuse(new Refusal(code, reason), unread(peer, scheme));
       handled.finished(false);
       return handled.answer;
     },
     async stop() {
-      if (running === undefined) return;
-      const { environment, recorder, crowd } = running.plan;
+      if (lastRunning === undefined) return;
+      const { environment, recorder, crowd } = lastRunning.plan;
       crowd.flush();
       environment.emit({ kind: "event", type: "stopped", time: environment.clock.now(), service: config.name });
       await recorder.stop();

@@ -96,6 +96,19 @@ describe("no request ends the process", () => {
     }
   });
 
+  it("survives a route declared while it runs that would not have started, and serves nothing until that is mended", async () => {
+    const test = testApi();
+    open = await test.api.listen({ port: 0, handleSignals: false });
+    const ask = async (text = `GET /v1/open HTTP/1.1\r\n${host}\r\n`) => (await raw(open?.port ?? 0, text)).status;
+    expect(await ask()).toBe(200);
+    Reflect.apply(test.api.route, test.api, [{ path: "GET /v1/late", access: {}, output: nothing }, () => undefined]);
+    expect(await ask()).toBe(500);
+    expect(await ask("HELLO\r\n\r\n")).toBe(400);
+    expect(await ask(`CONNECT a:1 HTTP/1.1\r\n${host}\r\n`)).toBe(501);
+    test.api.route({ path: "GET /v1/late", access: anyCaller, output: nothing }, () => undefined);
+    expect(await ask()).toBe(200);
+  });
+
   it("survives a rule that answers with a promise, which decides nothing", async () => {
     const test = testApi();
     const late = (): unknown => rejectedWith(new Error("too late"));
