@@ -80,6 +80,9 @@ export class Exchange {
   /** Unix milliseconds at arrival. */
   readonly timeMs: number;
 
+  /** Place of the step that comes next; the pipeline's own. */
+  place = 0;
+
   // canonical-request
   /** GET for a HEAD request: HEAD runs as GET and its body is dropped at the end. */
   method = "";
@@ -140,9 +143,9 @@ export class Exchange {
   page: unknown = undefined;
 
   // object-access
-  objects: Readonly<Record<string, unknown>> = nothing;
+  objects: Record<string, unknown> = nothing;
   /** The same objects as they passed their rule, with the caller's roles in each. */
-  reached: Readonly<Record<string, Reached>> = noneReached;
+  reached: Record<string, Reached> = noneReached;
 
   // handler, output
   /** What the handler returned, unwrapped from `answer()`. */

@@ -31,11 +31,11 @@ export const handler: RouteGate = (api, route) => {
     x.status = status;
     const returned = run(given);
     if (!isPromise(returned)) return take(x, returned);
-    const late = (): unknown => {
+    const late = (): Refusal => {
       facts.timedOut();
       return new Refusal("handler-timeout", `still running after ${route.timeoutMs} ms`);
     };
-    return withinTime(api.deadlines, route.timeoutMs, returned, late).then((value) => take(x, value));
+    return withinTime<unknown, Outcome>(api.deadlines, route.timeoutMs, returned, late, (value) => take(x, value));
   };
 };
 

@@ -131,37 +131,65 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     gates.egress,
     gates.output,
   ];
-  // A route runs only the steps its own policy needs.
-  const routeSteps: readonly (readonly Step[])[] = api.routes.map((route) =>
-    routeGates.map((gate) => gate(api, route)).filter((step) => step !== undefined),
-  );
+  // A route runs only the steps its own policy needs, after those that found it.
+  const ways: readonly (readonly Step[])[] = api.routes.map((route) => [
+    ...arrivalSteps,
+    ...routeGates.map((gate) => gate(api, route)).filter((step) => step !== undefined),
+  ]);
 
   const writeProblem = gates.errors(api);
   const outHeaders = [gates.settleAfterwards(api), gates.corsHeaders(api), gates.securityHeaders(api)];
   const auditor = gates.audit(api);
 
-  /** Runs the steps from `next` on; goes from the arrival's to the route's when the route is known. */
-  function advance(x: Exchange, steps: readonly Step[], next: number): Outcome | Promise<Outcome> {
-    let list = steps;
-    for (let i = next; ; i++) {
-      const step = list[i];
+  /** Runs the steps from where the request stands; goes from the arrival's to the route's when the route is known. */
+  function advance(x: Exchange): Outcome | Promise<Outcome> {
+    let way = wayOf(x) ?? arrivalSteps;
+    for (let place = x.place; ; place++) {
+      const step = way[place];
       if (step === undefined) {
-        if (list !== arrivalSteps) return undefined;
+        if (way !== arrivalSteps) return undefined;
+        const whole = wayOf(x);
         // No route and no refusal cannot be; if it ever is, nothing runs.
-        const ofRoute = x.route === undefined ? undefined : routeSteps[x.route.index];
-        if (ofRoute === undefined) return new Refusal("internal", "no gate found a route and none refused");
-        list = ofRoute;
-        i = -1;
+        if (whole === undefined) return new Refusal("internal", "no gate found a route and none refused");
+        way = whole;
+        place--;
         continue;
       }
       const outcome = step(x);
       if (outcome === undefined) continue;
-      if (outcome instanceof Promise) {
-        const rest = list;
-        return outcome.then((late) => (late === undefined ? advance(x, rest, i + 1) : late));
-      }
+      x.place = place + 1;
       return outcome;
     }
+  }
+
+  function wayOf(x: Exchange): readonly Step[] | undefined {
+    return x.route === undefined ? undefined : ways[x.route.index];
+  }
+
+  /** Goes on whenever what a step waited for has come, until the way ends. One promise, however often it waits. */
+  function concludeLater(x: Exchange, first: Promise<Outcome>): Promise<Handled> {
+    return new Promise((resolve, reject) => {
+      const end = (outcome: Outcome): void => {
+        try {
+          resolve(conclude(x, outcome));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const fail = (error: unknown): void => end(thrown(error));
+      const goOn = (late: Outcome): void => {
+        if (late !== undefined) return end(late);
+        let outcome: Outcome | Promise<Outcome>;
+        try {
+          outcome = advance(x);
+        } catch (error) {
+          return fail(error);
+        }
+        if (outcome instanceof Promise) outcome.then(goOn, fail);
+        else end(outcome);
+      };
+      first.then(goOn, fail);
+    });
   }
 
   function conclude(x: Exchange, outcome: Outcome): Handled {
@@ -212,16 +240,13 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
   return {
     handle(arrival) {
       const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());
+      let outcome: Outcome | Promise<Outcome>;
       try {
-        const outcome = advance(x, arrivalSteps, 0);
-        if (!(outcome instanceof Promise)) return conclude(x, outcome);
-        return outcome.then(
-          (late) => conclude(x, late),
-          (error: unknown) => conclude(x, thrown(error)),
-        );
+        outcome = advance(x);
       } catch (error) {
         return conclude(x, thrown(error));
       }
+      return outcome instanceof Promise ? concludeLater(x, outcome) : conclude(x, outcome);
     },
     refuse(refusal, arrival) {
       const x = new Exchange(arrival, api.newId(), api.environment.clock.monotonic(), api.environment.clock.now());

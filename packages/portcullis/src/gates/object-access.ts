@@ -1,7 +1,7 @@
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
-import { chain } from "../lib/chain.ts";
 import { chooseOutput } from "../lib/choose-output.ts";
+import { inheritNothing } from "../lib/inherit-nothing.ts";
 import type { Reached } from "../lib/reach.ts";
 import { isOfTenant, rolesWithin } from "../lib/reach.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
@@ -26,61 +26,70 @@ export const objectAccess: RouteGate = (api, route) => {
   const load = guardedLoad(api, route);
 
   return function loadObjects(x) {
-    const objects: Record<string, unknown> = Object.create(null);
-    const reached: Record<string, Reached> = Object.create(null);
-    x.objects = objects;
-    x.reached = reached;
-    return loadFrom(0);
-
-    function loadFrom(next: number): Outcome | Promise<Outcome> {
-      const one = planned[next];
-      if (one === undefined) return requireRoles();
-      return chain(loadOne(one), (outcome) => outcome ?? loadFrom(next + 1));
-    }
-
-    function loadOne(one: PlannedObject): Outcome | Promise<Outcome> {
-      const raw = idIn(x, one);
-      if (raw === undefined && wasSent(x, one)) {
-        return new Refusal("internal", `the schema takes ${one.place}.${one.field} and does not give it on`);
-      }
-      if (one.each) return loadEach(one, raw);
-      // An optional id that was not sent names nothing; the handler gets undefined.
-      if (raw === undefined && one.place !== "path") return undefined;
-      return chain(reach(x, one, raw, load), (found) => {
-        if (found instanceof Refusal) return found;
-        objects[one.name] = found.object;
-        reached[one.name] = found;
-        return undefined;
-      });
-    }
-
-    function loadEach(one: PlannedObject, raw: unknown): Outcome | Promise<Outcome> {
-      if (raw === undefined) return undefined;
-      if (!Array.isArray(raw)) return missing(one);
-      const list: unknown[] = [];
-      objects[one.name] = list;
-      const from = (index: number): Outcome | Promise<Outcome> => {
-        if (index >= raw.length) return undefined;
-        return chain(reach(x, one, raw[index], load), (found) => {
-          if (found instanceof Refusal) return found;
-          list.push(found.object);
-          return from(index + 1);
-        });
-      };
-      return from(0);
-    }
-
-    function requireRoles(): Outcome {
-      for (const [name, roles] of demands) {
-        const held = reached[name]?.roles ?? [];
-        if (!roles.some((role) => held.includes(role))) {
-          return new Refusal("object-role-missing", `needs one of ${roles.join(", ")} in ${name}`);
-        }
-      }
-      return undefined;
-    }
+    x.objects = new Objects();
+    x.reached = new Reaches();
+    return loadFrom(x, 0);
   };
+
+  function loadFrom(x: Exchange, first: number): Outcome | Promise<Outcome> {
+    for (let next = first; next < planned.length; next++) {
+      const one = planned[next];
+      const outcome = one === undefined ? undefined : loadOne(x, one);
+      if (outcome instanceof Promise) return outcome.then((late) => late ?? loadFrom(x, next + 1));
+      if (outcome !== undefined) return outcome;
+    }
+    return requireRoles(x);
+  }
+
+  function loadOne(x: Exchange, one: PlannedObject): Outcome | Promise<Outcome> {
+    const raw = idIn(x, one);
+    if (raw === undefined && wasSent(x, one)) {
+      return new Refusal("internal", `the schema takes ${one.place}.${one.field} and does not give it on`);
+    }
+    if (one.each) return loadEach(x, one, raw);
+    // An optional id that was not sent names nothing; the handler gets undefined.
+    if (raw === undefined && one.place !== "path") return undefined;
+    return reach(x, one, raw, load, (found) => {
+      x.objects[one.name] = found.object;
+      x.reached[one.name] = found;
+      return undefined;
+    });
+  }
+
+  function loadEach(x: Exchange, one: PlannedObject, raw: unknown): Outcome | Promise<Outcome> {
+    if (raw === undefined) return undefined;
+    if (!Array.isArray(raw)) return missing(one);
+    const list: unknown[] = [];
+    x.objects[one.name] = list;
+    const from = (index: number): Outcome | Promise<Outcome> => {
+      if (index >= raw.length) return undefined;
+      return reach(x, one, raw[index], load, (found) => {
+        list.push(found.object);
+        return from(index + 1);
+      });
+    };
+    return from(0);
+  }
+
+  function requireRoles(x: Exchange): Outcome {
+    for (const [name, roles] of demands) {
+      const held = x.reached[name]?.roles ?? [];
+      if (!roles.some((role) => held.includes(role))) {
+        return new Refusal("object-role-missing", `needs one of ${roles.join(", ")} in ${name}`);
+      }
+    }
+    return undefined;
+  }
 };
+
+class Objects {
+  [name: string]: unknown;
+}
+class Reaches {
+  [name: string]: Reached;
+}
+inheritNothing(Objects);
+inheritNothing(Reaches);
 
 /**
  * Checks the objects in an answer against the same rule, on the handler's raw value, before anything is filtered. One
@@ -145,16 +154,16 @@ function parentReached(x: Exchange, route: RoutePlan, resource: AnyResource): Re
   return one === undefined ? undefined : x.reached[one.name];
 }
 
+type Keep = (found: Reached) => Outcome | Promise<Outcome>;
+
 /** Loads one object and asks the rule; a parent that the route does not name is loaded through its own rule first. */
-function reach(
-  x: Exchange,
-  one: PlannedObject,
-  raw: unknown,
-  load: Load,
-): Reached | Refusal | Promise<Reached | Refusal> {
+function reach(x: Exchange, one: PlannedObject, raw: unknown, load: Load, keep: Keep): Outcome | Promise<Outcome> {
   const id = idText(raw);
   if (id === undefined) return missing(one);
-  return chain(reachById(x, one.resource, id, within(x, one), load, 0), (found) => found ?? missing(one));
+  return reachById(x, one.resource, id, within(x, one), load, 0, (found) => {
+    if (found === undefined) return missing(one);
+    return found instanceof Refusal ? found : keep(found);
+  });
 }
 
 /** A text that says something, or an integer in its one spelling; whatever else a schema let through names nothing. */
@@ -163,25 +172,26 @@ function idText(raw: unknown): string | undefined {
   return typeof raw === "number" && Number.isSafeInteger(raw) ? String(raw) : undefined;
 }
 
-type Load = (resource: AnyResource, id: string) => unknown;
+/** Loads, and goes on with what was loaded or with the refusal; at once where nothing waits. */
+type Load = <R>(resource: AnyResource, id: string, use: (object: unknown) => R | Promise<R>) => R | Promise<R>;
 
 /** Loading that fails or never ends could not decide: the request is refused with 503, the cause goes to the log. */
 function guardedLoad(api: ApiPlan, route: RoutePlan): Load {
   const unavailable = (resource: AnyResource, cause: unknown): Refusal =>
     new Refusal("object-unavailable", `loading a ${resource.name} failed`, { cause });
 
-  return function loadGuarded(resource, id) {
+  return function loadGuarded<R>(resource: AnyResource, id: string, use: (object: unknown) => R | Promise<R>) {
+    let loading: unknown;
     try {
-      const loading = resource.rule.load(id);
-      // Query builders answer with promises of their own making.
-      if (!isPromise(loading)) return loading;
-      const late = (): unknown => unavailable(resource, new Error(`no answer after ${route.timeoutMs} ms`));
-      return withinTime(api.deadlines, route.timeoutMs, loading, late).catch((error: unknown) =>
-        unavailable(resource, error),
-      );
+      loading = resource.rule.load(id);
     } catch (error) {
-      return unavailable(resource, error);
+      return use(unavailable(resource, error));
     }
+    // Query builders answer with promises of their own making.
+    if (!isPromise(loading)) return use(loading);
+    const late = (): R | Promise<R> => use(unavailable(resource, new Error(`no answer after ${route.timeoutMs} ms`)));
+    const failed = (error: unknown): R | Promise<R> => use(unavailable(resource, error));
+    return withinTime<unknown, R>(api.deadlines, route.timeoutMs, loading, late, use, failed);
   };
 }
 
@@ -192,37 +202,33 @@ function within(x: Exchange, one: PlannedObject): Reached | undefined {
 /** Deeper nesting of parents than this is a loop. */
 const maxParents = 8;
 
-function reachById(
+type Judged = Reached | Refusal | undefined;
+
+/** Goes on with the object as the caller reaches it, a refusal, or undefined where it is missing or out of reach. */
+function reachById<R>(
   x: Exchange,
   resource: AnyResource,
   id: string,
   parent: Reached | undefined,
   load: Load,
   depth: number,
-): Reached | Refusal | undefined | Promise<Reached | Refusal | undefined> {
-  if (depth > maxParents) return undefined;
-  return chain(load(resource, id), (object) => {
-    if (object instanceof Refusal) return object;
-    if (object === null || object === undefined) return undefined;
-    return chain(parent ?? loadParent(x, resource, object, load, depth), (above) => {
-      if (above instanceof Refusal) return above;
+  use: (found: Judged) => R | Promise<R>,
+): R | Promise<R> {
+  if (depth > maxParents) return use(undefined);
+  return load(resource, id, (object) => {
+    if (object instanceof Refusal) return use(object);
+    if (object === null || object === undefined) return use(undefined);
+    const judge = (above: Judged): R | Promise<R> => {
+      if (above instanceof Refusal) return use(above);
       const roles = rolesWithin(resource, object, x.caller, above);
-      return roles === undefined ? undefined : { resource, id, object, roles };
-    });
+      return use(roles === undefined ? undefined : { resource, id, object, roles });
+    };
+    const up = parent === undefined ? resource.rule.parent : undefined;
+    if (up === undefined) return judge(parent);
+    const parentId = up.id(object);
+    const isNamed = typeof parentId === "string" && parentId !== "";
+    return isNamed ? reachById(x, up.resource, parentId, undefined, load, depth + 1, judge) : judge(undefined);
   });
-}
-
-function loadParent(
-  x: Exchange,
-  resource: AnyResource,
-  object: unknown,
-  load: Load,
-  depth: number,
-): Reached | Refusal | undefined | Promise<Reached | Refusal | undefined> {
-  const up = resource.rule.parent;
-  if (up === undefined) return undefined;
-  const id = up.id(object);
-  return typeof id === "string" && id !== "" ? reachById(x, up.resource, id, undefined, load, depth + 1) : undefined;
 }
 
 function idIn(x: Exchange, one: PlannedObject): unknown {

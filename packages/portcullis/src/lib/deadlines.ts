@@ -6,8 +6,12 @@ export interface Deadline {
 /** Many deadlines with one timer: setting one costs a link in a list. Expires up to a quarter second late, never early. */
 export interface Deadlines {
   add(timeoutMs: number, expire: () => void): Deadline;
-  /** Takes a deadline away; one that has expired or was taken away before is left alone. */
-  remove(deadline: Deadline): void;
+  /**
+   * Takes a deadline away.
+   *
+   * @returns whether it was still open; false where it has expired or was taken away before
+   */
+  remove(deadline: Deadline): boolean;
 }
 
 const sweepMs = 250;
@@ -47,7 +51,7 @@ export function createDeadlines(
       return link;
     },
     remove(deadline) {
-      if (deadline instanceof Link) open.remove(deadline);
+      return deadline instanceof Link && open.remove(deadline);
     },
   };
 }
