@@ -591,12 +591,7 @@ describe("jwt through the front door", () => {
 
   it("tells the client nothing of which check it was, and never writes a token down", async () => {
     const shapes = new Set<string>();
-    for (const claims of [
-      { exp: now() - 600 },
-      { iss: "https://evil.example" },
-      { aud: "x" },
-      { iat: now() - 9_999 },
-    ]) {
+    for (const claims of [{ exp: now() - 600 }, { nbf: now() + 900 }, { aud: "x" }, { iat: now() - 9_999 }]) {
       const headers = await bearer("alice", claims);
       const reply = await door.ask("GET /v1/me", { headers });
       shapes.add(reply.said);
