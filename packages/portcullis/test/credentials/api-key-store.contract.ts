@@ -7,7 +7,7 @@ import type { ApiKeyRecord, ApiKeyStore } from "../../src/lib/api-key-store.ts";
  * @param open  an empty store, a new one at every call
  */
 export function apiKeyStoreContract(name: string, open: () => ApiKeyStore | Promise<ApiKeyStore>): void {
-  describe(`${name} keeps API keys`, () => {
+  describe(`api-keys: ${name} keeps API keys`, () => {
     it("finds a record as it was put in, with and without the optional parts", async () => {
       const store = await open();
       const full = record({

@@ -20,7 +20,7 @@ afterAll(() => {
 apiKeyStoreContract("the memory store", memoryKeyStore);
 apiKeyStoreContract("the embedded store", () => openStore());
 
-describe("the embedded store", () => {
+describe("api-keys: the embedded store", () => {
   it("opens nothing before its first call", () => {
     const folder = newFolder();
     embeddedKeyStore({ folder }).close();

@@ -64,7 +64,7 @@ afterEach(async () => {
   await new Promise((resolve) => origin.server.close(resolve));
 });
 
-describe("jwksUrl", () => {
+describe("jwt: jwksUrl", () => {
   it("fetches nothing at import, when described, checked or built, and once when the first token comes", async () => {
     const credential = credentialOf();
     expect(credential.problems()).toEqual([]);

@@ -8,7 +8,7 @@ import { readSpki } from "../../src/lib/spki.ts";
 
 const sound = "correct horse battery staple, 32+";
 
-describe("secret", () => {
+describe("jwt: secret", () => {
   it("takes a text or bytes of at least 256 bits", () => {
     expect(problems(secret(sound))).toEqual([]);
     expect(problems(secret(new TextEncoder().encode(sound)))).toEqual([]);
@@ -53,7 +53,7 @@ describe("secret", () => {
   });
 });
 
-describe("publicKey", () => {
+describe("jwt: publicKey", () => {
   it("refuses RSA keys of less than 2048 bits, as PEM, JWK and CryptoKey alike", async () => {
     const pair = generateKeyPairSync("rsa", { modulusLength: 2040 });
     const pem = pair.publicKey.export({ type: "spki", format: "pem" }).toString();
@@ -121,7 +121,7 @@ describe("publicKey", () => {
   });
 });
 
-describe("jwks", () => {
+describe("jwt: jwks", () => {
   it("takes the signature keys of a set and passes over the rest", async () => {
     const { publicKey: key } = await generateKeyPair("ES256", { extractable: true });
     const jwk = { ...(await exportJWK(key)), kid: "a" };
@@ -140,7 +140,7 @@ describe("jwks", () => {
   });
 });
 
-describe("readSpki", () => {
+describe("jwt: readSpki", () => {
   it.each([2048, 3072, 4096])("counts the bits of an RSA key of %i", (modulusLength) => {
     const { publicKey: key } = generateKeyPairSync("rsa", { modulusLength });
     expect(readSpki(key.export({ type: "spki", format: "pem" }).toString())).toEqual({

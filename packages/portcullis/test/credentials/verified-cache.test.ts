@@ -7,7 +7,7 @@ import { equalConstantTime } from "../../src/lib/constant-time.ts";
 import { crc32 } from "../../src/lib/crc32.ts";
 import { createVerifiedCache } from "../../src/lib/verified-cache.ts";
 
-describe("the cache of verified credentials", () => {
+describe("authentication: the cache of verified credentials", () => {
   it("answers only for exactly the credential that was put in", () => {
     const cache = createVerifiedCache<number>();
     cache.set("token", 1);
@@ -85,7 +85,7 @@ describe("the cache of verified credentials", () => {
   });
 });
 
-describe("base 62", () => {
+describe("api-keys: base 62", () => {
   it("writes bytes as one number, most significant digit first, padded with 0", () => {
     expect(encodeBase62(new Uint8Array(32), 43)).toBe("0".repeat(43));
     expect(encodeBase62(Uint8Array.of(61), 2)).toBe("0z");
@@ -120,7 +120,7 @@ describe("base 62", () => {
   });
 });
 
-describe("base64url", () => {
+describe("jwt: base64url", () => {
   it("has one spelling for any bytes, and reads it back", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
@@ -143,7 +143,7 @@ describe("base64url", () => {
   });
 });
 
-describe("crc32", () => {
+describe("api-keys: crc32", () => {
   it("agrees with zlib", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
@@ -154,7 +154,7 @@ describe("crc32", () => {
   });
 });
 
-describe("equalConstantTime", () => {
+describe("api-keys: equalConstantTime", () => {
   it("says whether two byte strings are the same", () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.uint8Array(), (left, right) => {

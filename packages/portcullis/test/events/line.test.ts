@@ -26,7 +26,7 @@ const callRecord: fc.Arbitrary<CallRecord> = fc.record({
   aborted: fc.boolean(),
 });
 
-describe("a line of the audit log", () => {
+describe("audit: a line of the audit log", () => {
   it("is what JSON.stringify would write, with the time as RFC 3339", () => {
     fc.assert(
       fc.property(callRecord, (record) => {

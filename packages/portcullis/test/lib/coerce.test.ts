@@ -16,7 +16,7 @@ const query = z.strictObject({
   text: z.string().max(20).optional(),
 });
 
-describe("path, query and header values", () => {
+describe("input: path, query and header values", () => {
   it("turns canonical numbers and booleans where the schema wants them", () => {
     expect(coerced(query, { limit: "20", price: "1.5", archived: "false", sort: "up", text: "12" })).toEqual({
       limit: 20,

@@ -31,7 +31,7 @@ const project = z.strictObject({
 
 const good = { id: "0b9e7a52-7c1e-4b56-9d5e-0d6f5b1f7a11", name: "One", stars: 1, kind: "a" };
 
-describe("reasons", () => {
+describe("input: reasons", () => {
   const cases: readonly [string, unknown, readonly string[]][] = [
     ["a missing field", { ...good, name: undefined }, ["/name missing"]],
     ["an unknown field", { ...good, owner: 1 }, ["/owner unknown"]],
@@ -114,7 +114,7 @@ describe("reasons", () => {
   });
 });
 
-describe("where the walk and the library differ", () => {
+describe("input: where the walk and the library differ", () => {
   it("names what the library alone refuses as not-allowed, beside what both see", () => {
     const schema = z.strictObject({ a: z.int().refine((n) => n % 2 === 0), b: z.string().max(3) });
     expect(explained(schema, { a: 1, b: "abc" })).toEqual(["/a not-allowed"]);
@@ -155,7 +155,7 @@ describe("where the walk and the library differ", () => {
   });
 });
 
-describe("what a caller can make of it", () => {
+describe("input: what a caller can make of it", () => {
   it("never has more than 20 entries", () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`x${at}`, at]));
     expect(explained(project, { ...good, ...many })).toHaveLength(20);
@@ -224,7 +224,7 @@ describe("what a caller can make of it", () => {
   });
 });
 
-describe("properties over random schemas", () => {
+describe("input: properties over random schemas", () => {
   const reasons = ["missing", "unknown", "type", "length", "range", "format", "not-allowed"];
   const values = (sample: fc.Arbitrary<{ clean: unknown; dirty: unknown }>, wrong: fc.Arbitrary<unknown>) =>
     fc.oneof(

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isBoundedPattern } from "../../src/lib/bounded-pattern.ts";
 
-describe("patterns that cannot grow", () => {
+describe("input: patterns that cannot grow", () => {
   it.each([
     "^a$",
     "^$|^[a-z]{3}$",
@@ -18,7 +18,7 @@ describe("patterns that cannot grow", () => {
   });
 });
 
-describe("patterns that can", () => {
+describe("input: patterns that can", () => {
   it.each([
     "",
     "a",

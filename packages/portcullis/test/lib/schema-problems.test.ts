@@ -26,7 +26,7 @@ const format = "is a text without a greatest length, and its format does not set
 const list = "is an array without a greatest number of items";
 const number = "is a number that is not bounded on both sides";
 
-describe("an input without problems", () => {
+describe("input: an input without problems", () => {
   const fine: readonly [string, z.ZodType][] = [
     ["bounded texts", z.strictObject({ a: z.string().max(5), b: z.string().length(2), c: z.email().max(254) })],
     ["listed values", z.strictObject({ a: z.enum(["x"]), b: z.literal([1, "y", null]), c: z.literal("z") })],
@@ -77,7 +77,7 @@ describe("an input without problems", () => {
   });
 });
 
-describe("an input with problems", () => {
+describe("input: an input with problems", () => {
   const cases: readonly [string, z.ZodType, readonly string[]][] = [
     ["an object that ignores unknown fields", z.object({ a: z.int() }), [` ${open}`]],
     ["an object that keeps unknown fields", z.looseObject({ a: z.int() }), [` ${open}`]],
@@ -208,7 +208,7 @@ describe("an input with problems", () => {
   });
 });
 
-describe("an output", () => {
+describe("output: an output", () => {
   it("takes closed objects without bounds on texts and numbers, and records over listed names", () => {
     expect(ofOutput(z.object({ a: z.string(), b: z.number(), c: z.record(z.enum(["x"]), z.int()) }))).toEqual([]);
   });
@@ -242,7 +242,7 @@ describe("an output", () => {
   });
 });
 
-describe("ids", () => {
+describe("object-access: ids", () => {
   it("are found by name and by format, at any depth", () => {
     const schema = z.strictObject({
       id: z.string(),
@@ -296,7 +296,7 @@ describe("ids", () => {
   });
 });
 
-describe("fields", () => {
+describe("mass-assignment: fields", () => {
   const schema = inputJsonSchema(
     z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("a"), owner: z.strictObject({ ownerId: z.int() }) }),

@@ -17,7 +17,7 @@ const mute: StandardSchema<string, number> = {
   },
 };
 
-describe("a schema's two sides", () => {
+describe("input: a schema's two sides", () => {
   it("are read from the library", () => {
     expect(inputJsonSchema(zod)).toMatchObject({
       properties: { n: { type: "string", maxLength: 3 }, d: { type: "integer" } },
@@ -55,7 +55,7 @@ describe("a schema's two sides", () => {
   });
 });
 
-describe("described", () => {
+describe("input: described", () => {
   const schema = described(mute, { type: "string", maxLength: 9 }, { type: "integer" });
 
   it("gives a schema its description and leaves its validation and types alone", () => {
@@ -71,7 +71,7 @@ describe("described", () => {
   });
 });
 
-describe("JSON Schema", () => {
+describe("input: JSON Schema", () => {
   it("is told from what only looks like it", () => {
     for (const schema of [{}, { type: ["string", "null"], title: "t", "x-own": 1 }, { items: true, enum: [1] }]) {
       expect(isJsonSchema(schema)).toBe(true);

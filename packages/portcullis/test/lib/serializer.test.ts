@@ -41,7 +41,7 @@ const row = {
   id: "0b9e7a52-7c1e-4b56-9d5e-0d6f5b1f7a11",
 };
 
-describe("what leaves", () => {
+describe("output: what leaves", () => {
   it("writes the declared properties of a row in declared order and drops the others", () => {
     expect(serializerOf(view)(row)).toBe(
       '{"id":"0b9e7a52-7c1e-4b56-9d5e-0d6f5b1f7a11","name":"One","stars":3,"archived":false,"note":null}',
@@ -135,7 +135,7 @@ describe("what leaves", () => {
   });
 });
 
-describe("what is refused", () => {
+describe("output: what is refused", () => {
   const cases: readonly [string, z.ZodType, unknown, string, string][] = [
     ["a number for a text", z.object({ a: z.string() }), { a: 1 }, "/a", "string"],
     ["a text for an integer", z.object({ a: z.int() }), { a: "1" }, "/a", "integer"],
@@ -206,7 +206,7 @@ describe("what is refused", () => {
   });
 });
 
-describe("recursion", () => {
+describe("output: recursion", () => {
   interface Comment {
     text: string;
     replies: Comment[];
@@ -242,7 +242,7 @@ describe("recursion", () => {
   });
 });
 
-describe("unions", () => {
+describe("output: unions", () => {
   const shape = z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("circle"), radius: z.number() }),
     z.object({ kind: z.enum(["square", "box"]), side: z.number() }),
@@ -322,7 +322,7 @@ describe("unions", () => {
   });
 });
 
-describe("time of check is time of use", () => {
+describe("output: time of check is time of use", () => {
   it("reads each property once, also in unions and lists", () => {
     const schema = z.object({
       a: z.string(),
@@ -357,7 +357,7 @@ describe("time of check is time of use", () => {
   });
 });
 
-describe("Object.prototype", () => {
+describe("output: Object.prototype", () => {
   it("never lends a property, not even one a schema declares by chance", () => {
     const schema = z.object({ constructor: z.string().optional(), toString: z.string().optional() });
     expect(serializerOf(schema)({})).toBe("{}");
@@ -393,7 +393,7 @@ describe("Object.prototype", () => {
   });
 });
 
-describe("JSON Schema as other libraries write it", () => {
+describe("output: JSON Schema as other libraries write it", () => {
   it("joins allOf and references with what stands beside them", () => {
     const schema: JsonSchema = {
       $defs: { named: { type: "object", properties: { name: { type: "string" } }, required: ["name"] } },
@@ -429,7 +429,7 @@ describe("JSON Schema as other libraries write it", () => {
   });
 });
 
-describe("properties over random schemas", () => {
+describe("output: properties over random schemas", () => {
   const names = [...plainNames, ...inheritedNames];
 
   it("writes exactly the declared part of a value that fits, however much more it carries", () => {

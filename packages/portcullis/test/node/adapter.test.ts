@@ -33,7 +33,7 @@ const securityHeaders = [
   "x-request-id",
 ] as const;
 
-describe("the node adapter answers what never became a request", () => {
+describe("canonical-request: the node adapter answers what never became a request", () => {
   const host = "Host: localhost\r\n";
   const cases: readonly (readonly [string, string, number])[] = [
     ["a request line that is none", "HELLO\r\n\r\n", 400],
@@ -82,7 +82,7 @@ describe("the node adapter answers what never became a request", () => {
   });
 });
 
-describe("the node adapter and bodies", () => {
+describe("body-size: the node adapter and bodies", () => {
   it("closes the connection and reads at most a little of a body nobody wants", async () => {
     const { port } = await serve(testApi());
     const socket = connect(port, "127.0.0.1");

@@ -52,7 +52,7 @@ function modeOf(path: string): string {
   return (statSync(path).mode & 0o777).toString(8);
 }
 
-describe("a development certificate", () => {
+describe("transport: a development certificate", () => {
   it("lets a client that trusts the authority speak TLS 1.3 by name and by address", async () => {
     const { ca, cert, key } = developmentCertificate({ folder: newFolder() });
     const port = await serve({ cert, key });
@@ -157,7 +157,7 @@ describe("a development certificate", () => {
   });
 });
 
-describe("a stolen development authority", () => {
+describe("transport: a stolen development authority", () => {
   async function withStolen(
     purpose: Parameters<typeof signCertificate>[0]["purpose"],
     connect: { servername: string },
@@ -205,7 +205,7 @@ describe("a stolen development authority", () => {
   });
 });
 
-describe("the folder of a development certificate", () => {
+describe("transport: the folder of a development certificate", () => {
   it("is readable by its user only, and so are the keys in it", () => {
     const folder = newFolder();
     const { caPath, certPath, keyPath } = developmentCertificate({ folder });
@@ -344,7 +344,7 @@ describe("the folder of a development certificate", () => {
   });
 });
 
-describe("the options of a development certificate", () => {
+describe("transport: the options of a development certificate", () => {
   it.each(["example.com", "localhost.example.com", "Localhost", "-.localhost", "localhost.", "*.localhost", ""])(
     "refuse the host %j",
     (host) => {
@@ -369,7 +369,7 @@ describe("the options of a development certificate", () => {
   });
 });
 
-describe("DER", () => {
+describe("transport: DER", () => {
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
   it("writes lengths in their shortest form", () => {
