@@ -38,6 +38,22 @@ describe("the names of the checklist", () => {
     });
   }
 
+  it("every gate that is built, alone or inside another, has its tests, and every file of tests a gate", () => {
+    const gated = idsWhere(({ gate }) => gate === "built" || (typeof gate === "object" && "in" in gate));
+    const tests = namesAt("packages/portcullis/test/gates/*.ts").map((name) => name.replace(/\.test$/, ""));
+    expect([...tests].sort()).toEqual([...gated].sort());
+  });
+
+  it("every group of a gate's tests begins with its name, so that ./test -t finds it", () => {
+    for (const path of globSync("packages/portcullis/test/gates/*.test.ts", { cwd: root })) {
+      const id = basename(path, ".test.ts");
+      const groups = readFileSync(join(root, path), "utf8").matchAll(/^(?:describe\(|\]\)\()"([^"]+)"/gm);
+      const names = [...groups].map(([, name]) => name ?? "");
+      expect.soft(names, path).not.toEqual([]);
+      for (const name of names) expect.soft(name.startsWith(id), `${path}: ${name}`).toBe(true);
+    }
+  });
+
   it("every protection has its page, and every page its protection", () => {
     expect([...namesAt("docs/protections/*.md")].sort()).toEqual(checklist.map(({ id }) => id).sort());
   });

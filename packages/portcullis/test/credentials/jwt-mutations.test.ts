@@ -42,7 +42,7 @@ beforeAll(async () => {
   }
 });
 
-describe.each(algorithms)("every mutation of a valid %s token is refused", (alg) => {
+describe.each(algorithms)("jwt: every mutation of a valid %s token is refused", (alg) => {
   it("but the token itself is admitted", async () => {
     expect(await verdict(verifierOf(alg), await signed(alg, claims))).toBe("admitted");
     const header = base64url.encode(JSON.stringify({ alg, typ: "JWT" }));
@@ -340,7 +340,7 @@ describe.each(algorithms)("every mutation of a valid %s token is refused", (alg)
   });
 });
 
-describe.each(algorithms.slice(1))("an HMAC with the %s public key as the secret is refused", (alg) => {
+describe.each(algorithms.slice(1))("jwt: an HMAC with the %s public key as the secret is refused", (alg) => {
   it.runIf(alg !== "HS256")(
     "an HMAC with the public key as the secret, in every form it could be mistaken for",
     async () => {
