@@ -12,6 +12,7 @@ import {
 } from "portcullis";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { createMemoryLimiter } from "../../src/limits/memory-limiter.ts";
 import { testApi, token } from "../front-door.ts";
 import { raw } from "../node/raw.ts";
 
@@ -187,5 +188,43 @@ describe("rate-limit: a limit by a field of the body counts whatever the field h
   it("a list of limits with nothing in it stops the start", async () => {
     const { problems } = await pin(z.strictObject({ account: z.string().max(9) }), []);
     expect(problems.join()).toMatch(/limit: names none/);
+  });
+});
+
+describe("rate-limit: a limiter that cannot tell lets nobody through, and keeps nobody waiting", () => {
+  const answers: readonly (readonly [string, () => Promise<never>])[] = [
+    ["that rejects", () => Promise.reject(new Error("store down"))],
+    ["that never answers", () => new Promise(() => undefined)],
+  ];
+  it.each(answers)("one %s: 503, for strangers, callers and limits by a field", async (_name, settle) => {
+    const test = testApi({
+      limits: {
+        ...high,
+        limiter(options) {
+          const limiter = createMemoryLimiter(options);
+          return { ...limiter, tariff: (demands) => Object.assign(limiter.tariff(demands), { settle }) };
+        },
+      },
+      handlerTimeoutMs: 50,
+    });
+    const ran: string[] = [];
+    const body = z.strictObject({ user: z.string().max(9) });
+    const limit = { rate: "5/min", by: "body.user" } as const;
+    test.api.route({ path: "GET /v1/mine", access: anyCaller, output: nothing }, () => void ran.push("mine"));
+    test.api.route(
+      { path: "POST /v1/field", access: publicAccess("x"), input: { body }, output: nothing, limit },
+      () => void ran.push("field"),
+    );
+    open = await test.api.listen({ port: 0, handleSignals: false });
+    const { url } = open;
+    const headers = { authorization: `Bearer ${await token("alice")}` };
+    expect((await fetch(`${url}/v1/open`)).status).toBe(503);
+    expect((await fetch(`${url}/v1/mine`, { headers })).status).toBe(503);
+    const init = { method: "POST", headers: { "content-type": "application/json" }, body: '{"user":"a"}' };
+    expect((await fetch(`${url}/v1/field`, init)).status).toBe(503);
+    await open.close();
+    expect(ran).toEqual([]);
+    const codes = test.events().flatMap((event) => (event.type === "refused" ? [event.code] : []));
+    expect(codes).toEqual(["limiter-unavailable", "limiter-unavailable", "limiter-unavailable"]);
   });
 });
