@@ -1,6 +1,6 @@
 import { defaults } from "../defaults.ts";
 import type { Exchange, Outcome } from "../exchange.ts";
-import type { RouteGate } from "../gate.ts";
+import type { RouteGate, Step } from "../gate.ts";
 import { chain } from "../lib/chain.ts";
 import { explain } from "../lib/explain.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
@@ -30,16 +30,26 @@ export const input: RouteGate = (api, route) => {
   const headerNames = route.headers === undefined ? [] : Object.keys(route.headers.json.properties ?? {});
   const accept = [route.method === "PATCH" ? "accept-patch" : "accept-post", "application/json"];
 
+  // A route looks only at the places its schemas have; a query it does not take must be empty.
+  const places: Step[] = [matchQuery];
+  if (names.length > 0) places.unshift(matchParams);
+  if (route.headers !== undefined) places.push(matchHeaders);
+  if (route.body !== undefined) places.push(matchBody);
+
   return function matchInput(x) {
-    return chain(matchParams(x), (first) => first ?? chain(matchQuery(x), (second) => second ?? matchRest(x)));
+    return matchFrom(x, 0);
   };
 
-  function matchRest(x: Exchange): Outcome | Promise<Outcome> {
-    return chain(matchHeaders(x), (outcome) => outcome ?? matchBody(x));
+  function matchFrom(x: Exchange, first: number): Outcome | Promise<Outcome> {
+    for (let next = first; next < places.length; next++) {
+      const outcome = places[next]?.(x);
+      if (outcome instanceof Promise) return outcome.then((late) => late ?? matchFrom(x, next + 1));
+      if (outcome !== undefined) return outcome;
+    }
+    return undefined;
   }
 
   function matchParams(x: Exchange): Outcome | Promise<Outcome> {
-    if (names.length === 0) return undefined;
     const values: Record<string, string> = {};
     for (let i = 0; i < names.length; i++) values[names[i] ?? ""] = x.pathValues[i] ?? "";
     if (route.params === undefined) {
