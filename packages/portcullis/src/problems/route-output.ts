@@ -4,6 +4,7 @@ import { fieldNames, outputProblems } from "../lib/schema-problems.ts";
 import { outputJsonSchema } from "../lib/standard-schema.ts";
 import type { ByRoleOutput, EgressOptOut, OutputRule } from "../output.ts";
 import type { RoutePlan } from "../plan.ts";
+import type { AnyResource } from "../resource.ts";
 import type { Add } from "./add.ts";
 
 /** What may leave: closed, bounded schemas by success status, with a reason for every owner left unchecked. */
@@ -42,17 +43,31 @@ function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RouteP
   }
   if (rule.kind === "nothing") return;
   checkSchema(rule.schema, field, add);
-  checkOptOut(rule.optOut, field, add);
+  checkOptOut(rule.optOut, rule.resource, field, add);
   if (rule.kind === "list" && route.page === undefined) {
     add("page", "a list without an end", "bound it: page: cursorPages() or pages()");
   }
 }
 
-function checkOptOut(optOut: EgressOptOut | undefined, field: string, add: Add): void {
+function checkOptOut(optOut: EgressOptOut | undefined, resource: AnyResource, field: string, add: Add): void {
   if (optOut === undefined) return;
+  if (optOut.kind === "every-owner" && resource.rule.tenant === undefined && hasTenantAbove(resource)) {
+    const fix = `give the resource ${resource.name} its own tenant: in an answer nobody loads its parent`;
+    add(field, `lets ${optOut.roles.join(", ")} see ${resource.name} of every tenant`, fix);
+  }
   if (optOut.reason === "") add(field, "leaves owners unchecked without a reason", "say why");
   if (optOut.kind === "every-owner" && optOut.roles.length === 0)
     add(field, "names no role", "name the roles that see every owner");
+}
+
+/** Whether one of the objects it stands under knows tenants. Parents in a circle end where they began. */
+function hasTenantAbove(resource: AnyResource): boolean {
+  const seen = new Set<AnyResource>();
+  for (let up = resource.rule.parent?.resource; up !== undefined && !seen.has(up); up = up.rule.parent?.resource) {
+    if (up.rule.tenant !== undefined) return true;
+    seen.add(up);
+  }
+  return false;
 }
 
 function checkSchema(schema: Parameters<typeof outputJsonSchema>[0], field: string, add: Add): void {

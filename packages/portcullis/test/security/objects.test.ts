@@ -1,5 +1,5 @@
 import type { Api, Listening } from "portcullis";
-import { anyCaller, by, byEach, byRole, notAnObject, nothing, view } from "portcullis";
+import { anyCaller, by, byEach, byRole, everyOwner, notAnObject, nothing, view } from "portcullis";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { noteIds, testApi, token } from "../front-door.ts";
@@ -172,6 +172,25 @@ describe("object-access: an id no rule can reach stops the start", () => {
       () => undefined,
     );
     expect(problems(api)).toBe("");
+  });
+});
+
+describe("object-access: who sees every owner sees one tenant", () => {
+  it("and where an object's tenant stands in its parent alone, that stops the start", () => {
+    const { api } = testApi();
+    const folder = api.resource("folder", {
+      load: (id) => ({ id, tenantId: "acme" }),
+      tenant: (one) => one.tenantId,
+      shared: "for the tests",
+    });
+    const file = api.resource("file", {
+      load: (id) => ({ id, folderId: "f" }),
+      parent: { resource: folder, id: (one) => one.folderId },
+    });
+    const owners = everyOwner({ roles: ["admin"], reason: "for the tests" });
+    const output = view(z.strictObject({ id: z.uuid() }), file, { owners });
+    untyped(api, { path: "GET /v1/files", access: anyCaller, output }, () => undefined);
+    expect(problems(api)).toMatch(/output\.200: lets admin see file of every tenant/);
   });
 });
 
