@@ -66,8 +66,8 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   server.maxConnections = maxConnections * 2;
   let connections = 0;
   let isStopping = false;
-  /** The last request of each socket that is not answered yet. */
-  const answering = new WeakMap<Duplex, ServerResponse>();
+  /** The last request of each socket that is not answered yet, and how many wait for one before them. */
+  const answering = new WeakMap<Duplex, { last: ServerResponse; waiting: number }>();
   const deadlines = createDeadlines(
     () => performance.now(),
     (delayMs, work) => void setTimeout(work, delayMs).unref(),
@@ -78,17 +78,24 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     // An answer whose client has gone is no error of ours.
     res.on("error", ignore);
     req.on("error", ignore);
-    const before = answering.get(socket);
-    answering.set(socket, res);
-    if (before === undefined) {
+    const line = answering.get(socket);
+    if (line === undefined) {
+      answering.set(socket, { last: res, waiting: 0 });
       take(req, res, expectsContinue);
       return;
     }
     // Sent before the last one was answered. It waits, because that answer may close the connection, and what stands
     // behind a request whose end two servers see in different places is not to be run.
-    before.once("close", () => {
+    if (line.waiting === maxWaiting) {
+      socket.destroy();
+      return;
+    }
+    line.waiting++;
+    line.last.once("close", () => {
+      line.waiting--;
       if (!socket.destroyed && !socket.writableEnded) take(req, res, expectsContinue);
     });
+    line.last = res;
   }
 
   function take(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
@@ -113,7 +120,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   function send(req: IncomingMessage, res: ServerResponse, handled: Handled): void {
     const { socket } = req;
     res.on("close", () => {
-      if (answering.get(socket) === res) answering.delete(socket);
+      if (answering.get(socket)?.last === res) answering.delete(socket);
       handled.finished(!res.writableFinished);
     });
     if (res.destroyed) {
@@ -259,6 +266,8 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
 
 const signals = ["SIGTERM", "SIGINT"] as const;
 const lingerMs = 1_000;
+/** Requests of one connection that may wait for answers before them; clients send one at a time. */
+const maxWaiting = 8;
 
 function writeHead(res: ServerResponse, answer: Answer, closes: boolean): void {
   const headers = [...answer.headers];

@@ -146,6 +146,24 @@ describe("what stands behind a refused request is no request of somebody else's"
     ]);
   });
 
+  it("and who sends ever more of them before the first is answered is cut off", async () => {
+    const test = testApi();
+    let ran = 0;
+    const output = z.strictObject({ ok: z.boolean() });
+    const policy = { access: publicAccess("for the tests"), output, limit: "100000/s" } as const;
+    test.api.route({ ...policy, path: "GET /v1/slow" }, async () => {
+      ran++;
+      await wait(1_000);
+      return { ok: true };
+    });
+    open = await test.api.listen({ port: 0, handleSignals: false });
+    const socket = deaf(open.port);
+    socket.resume();
+    socket.write(`GET /v1/slow HTTP/1.1\r\n${host}\r\n`.repeat(500));
+    expect(await within(900, socket.isClosed)).toBe(true);
+    expect(ran).toBe(1);
+  });
+
   const ambiguous: readonly (readonly [string, string])[] = [
     ["both lengths", "Content-Length: 5\r\nTransfer-Encoding: chunked"],
     ["two lengths", "Content-Length: 5\r\nContent-Length: 6"],
