@@ -18,36 +18,54 @@ export function createExactLog(rate: Rate, entries: number): WindowCounters {
   return new ExactLog(rate, entries);
 }
 
+const low = 0;
+const high = 1;
+const counted = 2;
+const oldest = 3;
+const headWords = 4;
+
 class ExactLog implements WindowCounters {
   readonly bytes: number;
   readonly #limit: number;
   readonly #window: number;
   /** Ring per entry, oldest first from `#oldest`. */
   readonly #times: Float64Array;
-  readonly #oldest: Uint8Array;
-  readonly #counts: Uint8Array;
+  /** Per entry, in one piece: whose it is, how many units count, and where in the ring the oldest stands. */
+  readonly #heads: Int32Array;
 
   constructor(rate: Rate, entries: number) {
     this.#limit = rate.limit;
     this.#window = rate.windowMs * ticksPerMs;
     this.#times = new Float64Array(entries * rate.limit);
-    this.#oldest = new Uint8Array(entries);
-    this.#counts = new Uint8Array(entries);
-    this.bytes = this.#times.byteLength + this.#oldest.byteLength + this.#counts.byteLength;
+    this.#heads = new Int32Array(entries * headWords);
+    this.bytes = this.#times.byteLength + this.#heads.byteLength;
+  }
+
+  isOf(entry: number, hashLow: number, hashHigh: number): boolean {
+    const at = entry * headWords;
+    const held = this.#heads;
+    return held[at + low] === (hashLow | 0) && held[at + high] === (hashHigh | 0);
+  }
+
+  give(entry: number, hashLow: number, hashHigh: number): void {
+    const at = entry * headWords;
+    this.#heads[at + low] = hashLow;
+    this.#heads[at + high] = hashHigh;
   }
 
   used(entry: number, tick: number): number {
     const limit = this.#limit;
-    const first = entry * limit;
-    let count = this.#counts[entry] ?? 0;
-    let oldest = this.#oldest[entry] ?? 0;
+    const start = entry * limit;
+    const head = entry * headWords;
+    let count = this.#heads[head + counted] ?? 0;
+    let eldest = this.#heads[head + oldest] ?? 0;
     // The window is half-open: a unit that is exactly one window old has left it.
-    while (count > 0 && tick - (this.#times[first + oldest] ?? 0) >= this.#window) {
-      oldest = oldest + 1 === limit ? 0 : oldest + 1;
+    while (count > 0 && tick - (this.#times[start + eldest] ?? 0) >= this.#window) {
+      eldest = eldest + 1 === limit ? 0 : eldest + 1;
       count--;
     }
-    this.#counts[entry] = count;
-    this.#oldest[entry] = oldest;
+    this.#heads[head + counted] = count;
+    this.#heads[head + oldest] = eldest;
     return count;
   }
 
@@ -59,20 +77,21 @@ class ExactLog implements WindowCounters {
 
   add(entry: number, tick: number, cost: number): void {
     const limit = this.#limit;
+    const head = entry * headWords;
     let count = this.used(entry, tick);
-    let oldest = this.#oldest[entry] ?? 0;
+    let eldest = this.#heads[head + oldest] ?? 0;
     for (let unit = Math.min(cost, limit); unit > 0; unit--) {
       // Over the limit the oldest unit makes place: the youngest `limit` units alone decide how long it stays closed.
-      this.#times[entry * limit + ((oldest + count) % limit)] = tick;
+      this.#times[entry * limit + ((eldest + count) % limit)] = tick;
       if (count < limit) count++;
-      else oldest = (oldest + 1) % limit;
+      else eldest = (eldest + 1) % limit;
     }
-    this.#counts[entry] = count;
-    this.#oldest[entry] = oldest;
+    this.#heads[head + counted] = count;
+    this.#heads[head + oldest] = eldest;
   }
 
   remove(entry: number, addedAt: number, cost: number): void {
-    const count = this.#counts[entry] ?? 0;
+    const count = this.#heads[entry * headWords + counted] ?? 0;
     // Times ascend, so units of one time lie together, and the ones just reserved lie at the young end.
     let end = count;
     while (end > 0 && this.#time(entry, end - 1) > addedAt) end--;
@@ -81,18 +100,18 @@ class ExactLog implements WindowCounters {
     for (let unit = end; unit < count; unit++) {
       this.#times[this.#place(entry, unit - end + start)] = this.#time(entry, unit);
     }
-    this.#counts[entry] = count - (end - start);
+    this.#heads[entry * headWords + counted] = count - (end - start);
   }
 
   copy(from: number, to: number): void {
     const limit = this.#limit;
     this.#times.copyWithin(to * limit, from * limit, (from + 1) * limit);
-    this.#counts[to] = this.#counts[from] ?? 0;
-    this.#oldest[to] = this.#oldest[from] ?? 0;
+    this.#heads[to * headWords + counted] = this.#heads[from * headWords + counted] ?? 0;
+    this.#heads[to * headWords + oldest] = this.#heads[from * headWords + oldest] ?? 0;
   }
 
   #place(entry: number, unit: number): number {
-    const place = (this.#oldest[entry] ?? 0) + unit;
+    const place = (this.#heads[entry * headWords + oldest] ?? 0) + unit;
     return entry * this.#limit + (place < this.#limit ? place : place - this.#limit);
   }
 

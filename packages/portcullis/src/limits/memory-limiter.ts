@@ -27,9 +27,9 @@ export interface MemoryLimiter extends Limiter {
 }
 
 /**
- * Makes a limiter in fixed process memory: a table per dimension, set aside now. A key takes 284 bytes where buckets
- * count, and 10 bytes and 8 per unit of the limit where an exact log does (limits up to 60); every 16 keys have one
- * overflow of the same size. The default of 16_384 keys is 4.7 MiB, or 8.1 MiB for a limit of exactly 60.
+ * Makes a limiter in fixed process memory: a table per dimension, set aside now. A key takes 289 bytes where buckets
+ * count, and 17 bytes and 8 per unit of the limit where an exact log does (limits up to 60); every 16 keys have one
+ * overflow of the same size. The default of 16_384 keys is 4.8 MiB, or 8.25 MiB for a limit of exactly 60.
  *
  * Counts last as long as the process: a restart forgets them, and the bound holds only if `instances` is true.
  *

@@ -29,25 +29,43 @@ const ring = bucketCount - 1;
 // Charges without asking could otherwise carry a sum beyond what 32 bits hold, back to zero.
 const ceiling = 0xffff_ffff;
 
+// An entry lies in one piece of 288 bytes, so that looking at it reads two lines of memory: two times as doubles (the
+// newest bucket it has been moved to; one before which nothing counts), the sum, whose it is, a gap, then the buckets.
+const newest = 0;
+const oldest = 1;
+const sum = 4;
+const low = 5;
+const high = 6;
+const counts = 8;
+const words = counts + bucketCount;
+
 class SubBuckets implements WindowCounters {
-  readonly bytes: number;
   readonly #limit: number;
   readonly #width: number;
-  /** The newest bucket an entry has been moved to. */
-  readonly #newest: Float64Array;
-  /** No older bucket counts anything, so that nobody looks through empty ones twice. */
-  readonly #oldest: Float64Array;
-  readonly #sums: Uint32Array;
-  readonly #counts: Uint32Array;
+  readonly #times: Float64Array;
+  readonly #words: Uint32Array;
 
   constructor(rate: Rate, entries: number) {
     this.#limit = rate.limit;
     this.#width = Math.ceil((rate.windowMs * ticksPerMs) / (bucketCount - 1));
-    this.#newest = new Float64Array(entries);
-    this.#oldest = new Float64Array(entries);
-    this.#sums = new Uint32Array(entries);
-    this.#counts = new Uint32Array(entries * bucketCount);
-    this.bytes = this.#newest.byteLength + this.#oldest.byteLength + this.#sums.byteLength + this.#counts.byteLength;
+    this.#words = new Uint32Array(entries * words);
+    this.#times = new Float64Array(this.#words.buffer);
+  }
+
+  get bytes(): number {
+    return this.#words.byteLength;
+  }
+
+  isOf(entry: number, hashLow: number, hashHigh: number): boolean {
+    const at = entry * words;
+    const held = this.#words;
+    return held[at + low] === hashLow >>> 0 && held[at + high] === hashHigh >>> 0;
+  }
+
+  give(entry: number, hashLow: number, hashHigh: number): void {
+    const at = entry * words;
+    this.#words[at + low] = hashLow;
+    this.#words[at + high] = hashHigh;
   }
 
   used(entry: number, tick: number): number {
@@ -59,12 +77,14 @@ class SubBuckets implements WindowCounters {
     const bucket = this.#bucket(tick);
     let excess = this.#advance(entry, bucket) + cost - this.#limit;
     if (excess <= 0) return tick;
-    const first = entry * bucketCount;
-    let old = Math.max(bucket - ring, this.#oldest[entry] ?? 0);
-    while (old < bucket && this.#counts[first + (old & ring)] === 0) old++;
-    this.#oldest[entry] = old;
+    const first = entry * words + counts;
+    const start = (entry * words) / 2 + oldest;
+    let old = Math.max(bucket - ring, this.#times[start] ?? 0);
+    while (old < bucket && this.#words[first + (old & ring)] === 0) old++;
+    // Nobody has to look through these empty ones again.
+    this.#times[start] = old;
     for (; old < bucket; old++) {
-      excess -= this.#counts[first + (old & ring)] ?? 0;
+      excess -= this.#words[first + (old & ring)] ?? 0;
       if (excess <= 0) break;
     }
     return (old + bucketCount) * this.#width;
@@ -72,28 +92,28 @@ class SubBuckets implements WindowCounters {
 
   add(entry: number, tick: number, cost: number): void {
     const bucket = this.#bucket(tick);
-    const sum = this.#advance(entry, bucket);
-    if (sum === 0) this.#oldest[entry] = bucket;
-    const added = Math.min(cost, ceiling - sum);
-    const at = entry * bucketCount + (bucket & ring);
-    this.#counts[at] = (this.#counts[at] ?? 0) + added;
-    this.#sums[entry] = sum + added;
+    const before = this.#advance(entry, bucket);
+    if (before === 0) this.#times[(entry * words) / 2 + oldest] = bucket;
+    const added = Math.min(cost, ceiling - before);
+    const at = entry * words + counts + (bucket & ring);
+    this.#words[at] = (this.#words[at] ?? 0) + added;
+    this.#words[entry * words + sum] = before + added;
   }
 
   remove(entry: number, addedAt: number, cost: number): void {
     const bucket = this.#bucket(addedAt);
     // The slot has been handed on to a younger bucket: what was added has left the window.
-    if (bucket <= (this.#newest[entry] ?? 0) - bucketCount) return;
-    const at = entry * bucketCount + (bucket & ring);
-    this.#counts[at] = (this.#counts[at] ?? 0) - cost;
-    this.#sums[entry] = (this.#sums[entry] ?? 0) - cost;
+    if (bucket <= (this.#times[(entry * words) / 2 + newest] ?? 0) - bucketCount) return;
+    const at = entry * words + counts + (bucket & ring);
+    this.#words[at] = (this.#words[at] ?? 0) - cost;
+    this.#words[entry * words + sum] = (this.#words[entry * words + sum] ?? 0) - cost;
   }
 
   copy(from: number, to: number): void {
-    this.#counts.copyWithin(to * bucketCount, from * bucketCount, (from + 1) * bucketCount);
-    this.#sums[to] = this.#sums[from] ?? 0;
-    this.#newest[to] = this.#newest[from] ?? 0;
-    this.#oldest[to] = this.#oldest[from] ?? 0;
+    this.#times[(to * words) / 2 + newest] = this.#times[(from * words) / 2 + newest] ?? 0;
+    this.#times[(to * words) / 2 + oldest] = this.#times[(from * words) / 2 + oldest] ?? 0;
+    this.#words[to * words + sum] = this.#words[from * words + sum] ?? 0;
+    this.#words.copyWithin(to * words + counts, from * words + counts, (from + 1) * words);
   }
 
   #bucket(tick: number): number {
@@ -102,23 +122,24 @@ class SubBuckets implements WindowCounters {
 
   /** Empties the buckets that have left the window since the entry was last looked at; returns what still counts. */
   #advance(entry: number, bucket: number): number {
-    const newest = this.#newest[entry] ?? 0;
-    let sum = this.#sums[entry] ?? 0;
-    if (newest === bucket) return sum;
-    this.#newest[entry] = bucket;
-    if (sum === 0) return 0;
-    const first = entry * bucketCount;
-    if (bucket - newest >= bucketCount) {
-      this.#counts.fill(0, first, first + bucketCount);
-      sum = 0;
+    const moved = (entry * words) / 2 + newest;
+    const from = this.#times[moved] ?? 0;
+    let left = this.#words[entry * words + sum] ?? 0;
+    if (from === bucket) return left;
+    this.#times[moved] = bucket;
+    if (left === 0) return 0;
+    const first = entry * words + counts;
+    if (bucket - from >= bucketCount) {
+      this.#words.fill(0, first, first + bucketCount);
+      left = 0;
     } else {
-      for (let fresh = newest + 1; fresh <= bucket; fresh++) {
+      for (let fresh = from + 1; fresh <= bucket; fresh++) {
         const at = first + (fresh & ring);
-        sum -= this.#counts[at] ?? 0;
-        this.#counts[at] = 0;
+        left -= this.#words[at] ?? 0;
+        this.#words[at] = 0;
       }
     }
-    this.#sums[entry] = sum;
-    return sum;
+    this.#words[entry * words + sum] = left;
+    return left;
   }
 }

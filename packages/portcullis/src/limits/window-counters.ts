@@ -1,5 +1,6 @@
 /**
- * Counters over a sliding window for a fixed number of entries, held in memory that is set aside at once.
+ * Counters over a sliding window for a fixed number of entries, held in memory that is set aside at once. An entry knows
+ * whose it is, and lies as much in one piece as it can: what a request costs here is the lines of memory it reads.
  *
  * Times are ticks that never go back from one call to the next. Costs are whole and at least 1.
  */
@@ -22,6 +23,12 @@ export interface WindowCounters {
   /** Takes back what was added at `addedAt`, as far as it has not left the window. */
   remove(entry: number, addedAt: number, cost: number): void;
 
-  /** Makes one entry count what another counts. */
+  /** Whether the entry was given to the key with this hash; of one that was never given away it says nothing. */
+  isOf(entry: number, low: number, high: number): boolean;
+
+  /** Gives the entry to the key with this hash; what it counts stays. */
+  give(entry: number, low: number, high: number): void;
+
+  /** Makes one entry count what another counts; whose they are stays. */
   copy(from: number, to: number): void;
 }

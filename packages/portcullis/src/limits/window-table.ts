@@ -28,10 +28,11 @@ export const nowhere: Entry = -1;
  */
 export class WindowTable {
   readonly counters: WindowCounters;
-  /** Both halves of the hash of each entry's key, side by side, so that a set is looked through in two lines of memory. */
-  readonly #tags: Int32Array;
-  /** How many entries of each set were ever taken; the others, and its overflow while it is not 16, have no counts. */
-  readonly #taken: Uint8Array;
+  /**
+   * A byte of each entry's hash, 0 for one that was never taken, so that nearly always one entry only is looked at. They
+   * are taken in order: the first 0 ends a set, and the overflow of a set with a 0 counts nothing.
+   */
+  readonly #prints: Uint8Array;
   readonly #sets: number;
 
   /**
@@ -42,23 +43,26 @@ export class WindowTable {
     this.#sets = capacity === 1 ? 0 : 2 ** Math.ceil(Math.log2(Math.max(1, capacity / ways)));
     const keyed = this.#sets * ways;
     const entries = this.#sets === 0 ? 1 : keyed + this.#sets;
-    this.#tags = new Int32Array(keyed * 2);
-    this.#taken = new Uint8Array(this.#sets);
+    this.#prints = new Uint8Array(keyed);
     this.counters = rate.limit <= exactLogLimit ? createExactLog(rate, entries) : createSubBuckets(rate, entries);
   }
 
   /** Bytes set aside. */
   get bytes(): number {
-    return this.counters.bytes + this.#tags.byteLength + this.#taken.byteLength;
+    return this.counters.bytes + this.#prints.byteLength;
   }
 
   /** Where the key counts now; changes nothing. */
   find(low: number, high: number, tick: number): Entry {
     if (this.#sets === 0) return 0;
     const set = low & (this.#sets - 1);
-    const taken = this.#taken[set] ?? 0;
-    const own = this.#own(set, taken, low, high);
-    if (own !== nowhere || taken < ways) return own;
+    const print = printOf(high);
+    const first = set * ways;
+    for (let entry = first; entry < first + ways; entry++) {
+      const held = this.#prints[entry];
+      if (held === 0) return nowhere;
+      if (held === print && this.counters.isOf(entry, low, high)) return entry;
+    }
     const overflow = this.#overflow(set);
     return this.counters.used(overflow, tick) === 0 ? nowhere : overflow;
   }
@@ -66,20 +70,19 @@ export class WindowTable {
   /** Where the key is to be counted: its own entry, or one it takes now, or the overflow of its set. */
   claim(low: number, high: number, tick: number): Entry {
     if (this.#sets === 0) return 0;
+    const own = this.find(low, high, tick);
+    if (own !== nowhere && !this.isShared(own)) return own;
     const set = low & (this.#sets - 1);
-    const taken = this.#taken[set] ?? 0;
-    const own = this.#own(set, taken, low, high);
-    if (own !== nowhere) return own;
     const first = set * ways;
-    let entry = first;
-    while (entry < first + taken && this.counters.used(entry, tick) > 0) entry++;
-    const overflow = this.#overflow(set);
-    if (entry === first + ways) return overflow;
-    this.#tags[entry * 2] = low;
-    this.#tags[entry * 2 + 1] = high;
-    if (entry === first + taken) this.#taken[set] = taken + 1;
-    if (taken === ways && this.counters.used(overflow, tick) > 0) this.counters.copy(overflow, entry);
-    return entry;
+    for (let entry = first; entry < first + ways; entry++) {
+      const isNew = this.#prints[entry] === 0;
+      if (!isNew && this.counters.used(entry, tick) > 0) continue;
+      this.#prints[entry] = printOf(high);
+      this.counters.give(entry, low, high);
+      if (own !== nowhere) this.counters.copy(own, entry);
+      return entry;
+    }
+    return this.#overflow(set);
   }
 
   /** True for an entry that strangers share because a set was full. */
@@ -90,12 +93,9 @@ export class WindowTable {
   #overflow(set: number): Entry {
     return this.#sets * ways + set;
   }
+}
 
-  #own(set: number, taken: number, low: number, high: number): Entry {
-    const first = set * ways;
-    for (let entry = first; entry < first + taken; entry++) {
-      if (this.#tags[entry * 2] === low && this.#tags[entry * 2 + 1] === high) return entry;
-    }
-    return nowhere;
-  }
+/** 1 .. 255, from bits that choose no set. */
+function printOf(high: number): number {
+  return (high >>> 24) | 1;
 }
