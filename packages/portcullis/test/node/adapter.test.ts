@@ -83,27 +83,26 @@ describe("canonical-request: the node adapter answers what never became a reques
 });
 
 describe("body-size: the node adapter and bodies", () => {
-  it("closes the connection and reads at most a little of a body nobody wants", async () => {
+  it("answers before a body nobody wants has come, and reads at most a little of it", async () => {
     const { port } = await serve(testApi());
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => undefined);
     await once(socket, "connect");
-    let answer = "";
-    socket.on("data", (chunk) => {
-      answer += chunk.toString();
-    });
+    const chunk = (bytes: number): string => `${bytes.toString(16)}\r\n${"a".repeat(bytes)}\r\n`;
+    const answered = once(socket, "data");
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     socket.write(
       "POST /v1/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
-    const chunk = `10000\r\n${"a".repeat(65_536)}\r\n`;
-    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.write(chunk(1_000));
+    const answer = String(await answered);
+    expect(answer).toContain("HTTP/1.1 401");
+    expect(answer.toLowerCase()).toContain("connection: close");
     for (let i = 0; i < 200 && !socket.destroyed; i++) {
-      socket.write(chunk);
+      socket.write(chunk(65_536));
       await wait(5);
     }
     await closed;
-    expect(answer).toContain("HTTP/1.1 401");
-    expect(answer.toLowerCase()).toContain("connection: close");
     // What the server has read is bounded; the rest waits in the kernel's buffers.
     expect(socket.bytesWritten).toBeLessThan(10_000_000);
   });
