@@ -2,11 +2,12 @@ import type { SecurityEvent } from "./event.ts";
 import type { CallRecord } from "./record.ts";
 
 /**
- * An entry as one line of JSON without the newline, its time as RFC 3339 in UTC. The same text as `JSON.stringify` would
- * write, put together by hand for call records, because there is one for every request.
+ * An entry as one line of JSON without the newline, its time as RFC 3339 in UTC. What `JSON.stringify` would write, put
+ * together by hand for call records, because there is one for every request; and no control character in it, because
+ * terminals obey those that JSON lets stand (U+007F to U+009F: U+009B begins an escape sequence).
  */
 export function lineOf(entry: CallRecord | SecurityEvent): string {
-  return entry.kind === "call" ? callLine(entry) : JSON.stringify({ ...entry, time: isoTime(entry.time) });
+  return entry.kind === "call" ? callLine(entry) : visible(JSON.stringify({ ...entry, time: isoTime(entry.time) }));
 }
 
 function callLine(record: CallRecord): string {
@@ -27,10 +28,15 @@ function callLine(record: CallRecord): string {
 
 /** A text as a JSON string; what needs an escape, and a lone surrogate, is left to the engine. */
 function quote(text: string): string {
-  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+  return NEEDS_ESCAPE.test(text) ? visible(JSON.stringify(text)) : `"${text}"`;
 }
 
-const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
+function visible(json: string): string {
+  return json.replaceAll(LATE_CONTROL, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+const NEEDS_ESCAPE = /["\\\u0000-\u001f\u007f-\u009f\ud800-\udfff]/;
+const LATE_CONTROL = /[\u007f-\u009f]/g;
 
 let lastSecond = Number.NaN;
 let upToSecond = "";

@@ -111,7 +111,15 @@ describe("audit: what a stranger sends stays out of the record", () => {
     const lines: string[] = [];
     const spied = testApi({ audit: { sinks: [{ name: "lines", write: (batch) => void lines.push(batch.text()) }] } });
     open = await spied.api.listen({ port: 0, handleSignals: false });
-    const agents = ['"}\\n{"kind":"call"', "\u0085\u2028", 'a","status":200,"x":"', "\\", "é\u00ff"];
+    const agents = [
+      "\u009b31m",
+      "\u0090q",
+      '"}\\n{"kind":"call"',
+      "\u0085\u2028",
+      'a","status":200,"x":"',
+      "\\",
+      "é\u00ff",
+    ];
     for (const agent of agents) {
       await raw(open.port, `GET /v1/open HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ${agent}\r\n\r\n`);
     }
@@ -123,6 +131,9 @@ describe("audit: what a stranger sends stays out of the record", () => {
       .map((line): unknown => JSON.parse(line))
       .filter((entry) => typeof entry === "object" && entry !== null && "kind" in entry && entry.kind === "call");
     expect(calls.length).toBe(agents.length);
+    // Terminals obey these, and JSON lets them stand.
+    expect(lines.join("")).not.toMatch(/[\u007f-\u009f]/);
+    expect(calls[0]).toMatchObject({ userAgent: "\u009b31m" });
     expect(test.entries).toEqual([]);
   });
 });
