@@ -51,7 +51,7 @@ export function outputProblems(schema: JsonSchema): readonly SchemaProblem[] {
 }
 
 /**
- * Where a schema takes or gives the id of some object: fields named `id`, `…Id`, `…Ids`, `…_id`, `…-ids` and the like,
+ * Where a schema takes or gives the id of some object: fields named `id`, `…Id`, `…Ids`, `…_id`, `…_uuid` and the like,
  * and fields whose format is made for ids (uuid, ulid, cuid, ksuid, xid, nanoid), at any depth.
  *
  * @returns pointers of the fields, in declared order; a list of ids is named by its field, not by its items. "" where
@@ -194,8 +194,12 @@ const endlessFormats: ReadonlySet<string> = new Set([
 
 const idFormats: ReadonlySet<string> = new Set(["uuid", "guid", "ulid", "cuid", "cuid2", "ksuid", "xid", "nanoid"]);
 
-/** By capital or by separator, so that "paid" and "grid" are words and "projectId" and "X-Project-ID" are ids. */
-const idName = /(?:^|[_-])(?:id|Id|ID)[sS]?$|[a-z0-9](?:Id|ID)s?$/;
+/**
+ * By capital or by separator, so that "paid", "grid" and "languid" are words and "projectId", "X-Project-ID",
+ * "project_uuid" and "userGuid" are ids.
+ */
+const idName =
+  /(?:^|[_-])(?:id|Id|ID|uuid|Uuid|UUID|guid|Guid|GUID|ulid|Ulid|ULID)[sS]?$|[a-z0-9](?:Id|ID|Uuid|UUID|Guid|GUID|Ulid|ULID)s?$/;
 
 const problems = {
   openInput: {

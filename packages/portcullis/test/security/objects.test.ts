@@ -163,6 +163,20 @@ describe("object-access: an id no rule can reach stops the start", () => {
     expect(problems(api)).toMatch(expected);
   });
 
+  it.each(["uuid", "project_uuid", "projectUuid", "userGUID", "ulid", "order-guids"])("a text called %s", (name) => {
+    const { api } = testApi();
+    const body = z.strictObject({ [name]: z.string().max(40) });
+    untyped(api, { path: "POST /v1/x", access: anyCaller, input: { body }, output: nothing }, () => undefined);
+    expect(problems(api)).toBe(`objects: no rule consumes the id body.${name}`);
+  });
+
+  it.each(["languid", "fluid", "paid", "grid", "Valid", "guide"])("but not a text called %s", (name) => {
+    const { api } = testApi();
+    const body = z.strictObject({ [name]: z.string().max(40) });
+    untyped(api, { path: "POST /v1/x", access: anyCaller, input: { body }, output: nothing }, () => undefined);
+    expect(problems(api)).toBe("");
+  });
+
   it("unless somebody says why it names no object", () => {
     const { api } = testApi();
     const objects = { body: notAnObject("names of files the client made itself") };
