@@ -138,7 +138,7 @@ describe("audit: the record of a call", () => {
 
   it("gives an account the same name on every instance with the same key", async () => {
     const accounts = await Promise.all(
-      ["k".repeat(32), "k".repeat(32), "l".repeat(32)].map(async (accountKey) => {
+      [`one: ${jwtSecret}`, `one: ${jwtSecret}`, `two: ${jwtSecret}`].map(async (accountKey) => {
         const sink = memorySink();
         const one = await openDoor({ ...testApi({ audit: { sinks: [sink], accountKey } }), entries: sink.entries });
         const { account } = callOf(await one.recorded(await one.ask("GET /v1/open", { as: "alice" })));

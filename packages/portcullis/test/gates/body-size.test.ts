@@ -14,7 +14,7 @@ const json = { "Content-Type": "application/json" };
 describe("body-size", () => {
   let ran = 0;
   const door = sharedDoor(() => {
-    const test = testApi({ body: { maxBytes: 200, timeoutMs: 150 } });
+    const test = testApi({ body: { maxBytes: 200, timeoutMs: 400 } });
     const access = publicAccess("the tests look at size alone");
     const body = z.strictObject({ text: z.string().max(100_000) });
     const run = (): void => void ran++;

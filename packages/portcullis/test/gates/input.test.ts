@@ -336,7 +336,7 @@ describe("input: path, query and headers", () => {
 
 describe("input: schemas that wait, throw or come from elsewhere", () => {
   const door = sharedDoor(() => {
-    const test = testApi({ handlerTimeoutMs: 60 });
+    const test = testApi({ handlerTimeoutMs: 200 });
     const json = {
       type: "object",
       properties: { a: { type: "string", maxLength: 9 } },

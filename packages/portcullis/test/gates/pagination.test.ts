@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createCursors } from "../../src/lib/cursor.ts";
 import type { Reply } from "../front-door.ts";
-import { openDoor, routeUntyped, sharedDoor, testApi } from "../front-door.ts";
+import { jwtSecret, openDoor, routeUntyped, sharedDoor, testApi } from "../front-door.ts";
 
 const rows = Array.from({ length: 250 }, (_, index) => ({
   id: `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`,
@@ -148,7 +148,7 @@ describe("pagination", () => {
 describe("pagination: cursors", () => {
   it("open on every instance that has the same secret, and on no other", async () => {
     const [one, same, other] = await Promise.all(
-      ["a".repeat(32), "a".repeat(32), "b".repeat(32)].map((secret) => openDoor(pagedApi(secret))),
+      [`one: ${jwtSecret}`, `one: ${jwtSecret}`, `two: ${jwtSecret}`].map((secret) => openDoor(pagedApi(secret))),
     );
     if (one === undefined || same === undefined || other === undefined) throw new Error("three instances");
     try {
