@@ -5,7 +5,7 @@ import type { Refusal } from "./refusal.ts";
 import type { AnswerOptions } from "./output.ts";
 import type { ClientAddress } from "./lib/forwarded.ts";
 import type { Reached } from "./lib/reach.ts";
-import type { RoutePlan } from "./plan.ts";
+import type { PlannedVerifier, RoutePlan } from "./plan.ts";
 
 /** A fact an adapter may be unable to know. `unknown` never counts as https and never as an address. */
 export type Known<T> = T | "unknown";
@@ -58,6 +58,14 @@ export class EarlyAnswer {
     this.status = status;
     this.headers = headers;
   }
+}
+
+/** A credential that was sent, and who can prove it. */
+export interface SentCredential {
+  readonly verifier: PlannedVerifier;
+  readonly value: string;
+  /** The caller, where this value was proved before and still holds; see `CredentialVerifier.cached`. */
+  readonly known: Caller | undefined;
 }
 
 /** What a step of the pipeline decides: undefined admits the request to the next step. */
@@ -124,6 +132,10 @@ export class Exchange {
   /** Methods of the path, for OPTIONS only. */
   allowedMethods: readonly string[] = [];
   pathValues: readonly string[] = [];
+
+  // rate-limit, authentication
+  /** The one credential of the request, or why there is no telling; undefined where none was sent. */
+  credential: SentCredential | Refusal | undefined | "unread" = "unread";
 
   // authentication
   caller: Caller | undefined = undefined;

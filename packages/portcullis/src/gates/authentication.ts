@@ -1,7 +1,6 @@
 import type { Caller } from "../caller.ts";
-import type { Exchange, Outcome } from "../exchange.ts";
+import type { Exchange, Outcome, SentCredential } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
-import type { Found } from "../lib/find-credential.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { withinTime } from "../lib/within-time.ts";
@@ -39,7 +38,7 @@ export const authentication: RouteGate = (api, route) => {
     }
   };
 
-  function decide(x: Exchange, found: Found, proved: Caller | Refusal): Outcome | Promise<Outcome> {
+  function decide(x: Exchange, found: SentCredential, proved: Caller | Refusal): Outcome | Promise<Outcome> {
     if (!(proved instanceof Refusal)) {
       if (!isCaller(proved)) return couldNotDecide(new TypeError("the verifier answered something that is no caller"));
       api.provedBefore.add(found.value);

@@ -11,9 +11,9 @@ import { credentialFinder } from "../lib/find-credential.ts";
 
 /**
  * Stage one, before anything is proved: reserves one request of the address, of its /48 and of the share of the global
- * limit that strangers may hold. Where one of these or the failure budget of the address is used up, only a credential
- * that was proved before gets further, by what the proved callers of one address share: guessing and floods stop,
- * neighbours behind one NAT do not.
+ * limit that strangers may hold; of what the proved callers of one address share, where the credential was proved before
+ * and still holds. Where what strangers have or the failure budget of the address is used up, only a credential that was
+ * proved before gets further, by that share as well: guessing and floods stop, neighbours behind one NAT do not.
  *
  * @returns step; refuses with `rate-limited`, `failure-budget-spent` (429) or `unknown-address` (400)
  * @see OWASP API4:2023, OWASP ASVS 5.0 2.4.1 and 6.3.1
@@ -28,6 +28,9 @@ export const reserve: ArrivalGate = (api) => {
     x.addressKey = key;
     const wideKey = LimitKey.ofWideAddress(x.address);
     x.wideAddressKey = wideKey;
+    // Who has been proved and still is takes nothing of what strangers have; stage two counts him with all he has.
+    const sent = find(x);
+    if (sent !== undefined && !(sent instanceof Refusal) && sent.known !== undefined) return reserveKnown(x, wideKey);
     const failures = addressFailures.peek([key]);
     if (!failures.admitted) return admitKnown(x, wideKey, failures, "failure-budget-spent");
     const decision = arrival.reserve([key, wideKey, LimitKey.everyone]);
@@ -42,6 +45,10 @@ export const reserve: ArrivalGate = (api) => {
     const found = find(x);
     const isKnown = found !== undefined && !(found instanceof Refusal) && api.provedBefore.has(found.value);
     if (!isKnown) return refused(x, spent, code);
+    return reserveKnown(x, wideKey);
+  }
+
+  function reserveKnown(x: Exchange, wideKey: LimitKey): Outcome {
     const decision = knownArrival.reserve([LimitKey.everyone, wideKey]);
     if (!decision.admitted) return refused(x, decision, "rate-limited");
     x.reservation = decision;

@@ -1,25 +1,16 @@
-import type { Caller } from "../caller.ts";
-import type { Exchange } from "../exchange.ts";
-import type { ApiPlan, PlannedVerifier } from "../plan.ts";
+import type { Exchange, SentCredential } from "../exchange.ts";
+import type { ApiPlan } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 import { readCookies } from "./cookies.ts";
 import { Unreadable } from "./unreadable.ts";
 
-/** A credential that was sent, and who can prove it. */
-export interface Found {
-  readonly verifier: PlannedVerifier;
-  readonly value: string;
-  /** The caller, where this value was proved before and still holds; see `CredentialVerifier.cached`. */
-  readonly known: Caller | undefined;
-}
-
 const invalid: readonly string[] = Object.freeze(["www-authenticate", 'Bearer error="invalid_token"']);
 
 /**
- * Finds the one credential of a request without proving it. The rate limiter asks the same function whether a request
- * carries a credential that is already proved.
+ * Finds the one credential of a request without proving it, and keeps it on the exchange: the rate limiter asks before
+ * the authentication gate does.
  */
-export function credentialFinder(api: ApiPlan): (x: Exchange) => Found | Refusal | undefined {
+export function credentialFinder(api: ApiPlan): (x: Exchange) => SentCredential | Refusal | undefined {
   const bearers = api.verifiers.filter(({ credential }) => credential.carrier.in === "authorization");
   const named = api.verifiers.flatMap((verifier) =>
     verifier.credential.carrier.in === "header"
@@ -31,7 +22,12 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => Found | Refusal
   );
 
   return function findCredential(x) {
-    let found: Found | undefined;
+    if (x.credential === "unread") x.credential = look(x);
+    return x.credential;
+  };
+
+  function look(x: Exchange): SentCredential | Refusal | undefined {
+    let found: SentCredential | undefined;
     const authorization = x.headers["authorization"];
     if (authorization !== undefined) {
       found = findBearer(authorization);
@@ -57,9 +53,9 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => Found | Refusal
       found = { verifier, value, known: verifier.verifier.cached(value) };
     }
     return found;
-  };
+  }
 
-  function findBearer(authorization: string): Found | undefined {
+  function findBearer(authorization: string): SentCredential | undefined {
     const value = bearerValue(authorization);
     if (value === undefined) return undefined;
     // What was proved before was read then; only a new value is looked at character by character.
