@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
   bearer,
+  jwtSecret,
   noteIds,
   openDoor,
   requestText,
