@@ -128,10 +128,14 @@ describe("body-size: the node adapter and bodies", () => {
 
   it("records a client that went away as aborted, once", async () => {
     const test = testApi();
+    const begun = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
     test.api.route(
       { path: "GET /v1/slow", access: publicAccess("slow on purpose"), output: z.strictObject({ ok: z.boolean() }) },
-      async () => {
-        await wait(200);
+      async ({ request }) => {
+        request.signal.addEventListener("abort", () => gone.resolve());
+        begun.resolve();
+        await gone.promise;
         return { ok: true };
       },
     );
@@ -139,9 +143,9 @@ describe("body-size: the node adapter and bodies", () => {
     const socket = connect(port, "127.0.0.1");
     await once(socket, "connect");
     socket.write("GET /v1/slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    await wait(50);
+    await begun.promise;
     socket.destroy();
-    await wait(400);
+    await gone.promise;
     await open?.close();
     const calls = test.entries.filter((entry) => entry.kind === "call");
     expect(calls).toHaveLength(1);
@@ -152,17 +156,21 @@ describe("body-size: the node adapter and bodies", () => {
 describe("the node adapter stops gracefully", () => {
   it("lets a request under way end, refuses new ones, and hands out the last records", async () => {
     const test = testApi();
+    const begun = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
     test.api.route(
       { path: "GET /v1/slow", access: publicAccess("slow on purpose"), output: z.strictObject({ ok: z.boolean() }) },
       async () => {
-        await wait(300);
+        begun.resolve();
+        await goOn.promise;
         return { ok: true };
       },
     );
     const { url, close } = await serve(test);
     const slow = fetch(`${url}/v1/slow`);
-    await wait(100);
+    await begun.promise;
     const closing = close();
+    goOn.resolve();
     expect((await slow).status).toBe(200);
     await closing;
     await expect(fetch(`${url}/v1/open`)).rejects.toThrow();
