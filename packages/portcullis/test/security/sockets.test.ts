@@ -62,7 +62,7 @@ describe("no client keeps a connection by doing nothing", () => {
     open = await test.api.listen({ port: 0, handleSignals: false, sendTimeoutMs: 300 });
     const socket = deaf(open.port);
     socket.write(`GET /v1/large HTTP/1.1\r\n${host}\r\n`);
-    expect(await within(3_000, () => test.entries.some((entry) => entry.kind === "call" && entry.aborted))).toBe(true);
+    expect(await within(20_000, () => test.entries.some((entry) => entry.kind === "call" && entry.aborted))).toBe(true);
   });
 
   it("not by never reading the second of two answers, nor one to a body nobody wanted", async () => {
@@ -71,14 +71,20 @@ describe("no client keeps a connection by doing nothing", () => {
     deaf(open.port).write(`GET /v1/later HTTP/1.1\r\n${host}\r\nGET /v1/large HTTP/1.1\r\n${host}\r\n`);
     deaf(open.port).write(`GET /v1/large HTTP/1.1\r\n${host}Content-Length: 5\r\n\r\n`);
     const aborted = () => test.entries.filter((entry) => entry.kind === "call" && entry.aborted).length;
-    expect(await within(4_000, () => aborted() >= 2)).toBe(true);
+    expect(await within(20_000, () => aborted() >= 2)).toBe(true);
   });
 
-  it("and one that reads slowly but reads gets its answer", async () => {
+  it("and one that reads gets its answer", async () => {
     const test = large();
-    open = await test.api.listen({ port: 0, handleSignals: false, sendTimeoutMs: 10_000 });
-    const answer = await raw(open.port, `GET /v1/large HTTP/1.1\r\n${host}\r\n`);
-    expect([answer.status, answer.body.length > 20_000_000]).toEqual([200, true]);
+    open = await test.api.listen({ port: 0, handleSignals: false, sendTimeoutMs: 60_000 });
+    const socket = deaf(open.port);
+    let bytes = 0;
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+    });
+    socket.resume();
+    socket.write(`GET /v1/large HTTP/1.1\r\n${host}\r\n`);
+    expect(await within(25_000, () => bytes > 20_000_000)).toBe(true);
   });
 
   it("not by connecting for TLS and saying nothing", async () => {
@@ -89,7 +95,7 @@ describe("no client keeps a connection by doing nothing", () => {
       open = await api.listen({ port: 0, handleSignals: false, tls: { cert, key }, headersTimeoutMs: 300 });
       const socket = deaf(open.port);
       socket.resume();
-      expect(await within(3_000, socket.isClosed)).toBe(true);
+      expect(await within(20_000, socket.isClosed)).toBe(true);
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -103,7 +109,7 @@ describe("no client keeps a connection by doing nothing", () => {
     slow.write("GET /v1/op");
     silent.resume();
     slow.resume();
-    expect(await within(5_000, () => silent.isClosed() && slow.isClosed())).toBe(true);
+    expect(await within(20_000, () => silent.isClosed() && slow.isClosed())).toBe(true);
   });
 });
 
@@ -153,14 +159,15 @@ describe("what stands behind a refused request is no request of somebody else's"
     const policy = { access: publicAccess("for the tests"), output, limit: "100000/s" } as const;
     test.api.route({ ...policy, path: "GET /v1/slow" }, async () => {
       ran++;
-      await wait(1_000);
+      // Longer than anything here waits: whoever is cut off is cut off before the first answer.
+      await wait(60_000, undefined, { ref: false });
       return { ok: true };
     });
     open = await test.api.listen({ port: 0, handleSignals: false });
     const socket = deaf(open.port);
     socket.resume();
     socket.write(`GET /v1/slow HTTP/1.1\r\n${host}\r\n`.repeat(500));
-    expect(await within(900, socket.isClosed)).toBe(true);
+    expect(await within(20_000, socket.isClosed)).toBe(true);
     expect(ran).toBe(1);
   });
 
