@@ -115,8 +115,11 @@ function configProblems(config: ApiConfig): Problem[] {
     ["cursors.secret", config.cursors?.secret],
     ["audit.accountKey", config.audit?.accountKey],
   ] as const) {
-    if (secret !== undefined && secret.length < 32)
-      add(field, "is shorter than 32 bytes", "use 32 random bytes or more");
+    if (secret === undefined) continue;
+    if (secret.length < 32) add(field, "is shorter than 32 bytes", "use 32 random bytes or more");
+    // A random one of this length misses this by far; a repeated word does not.
+    else if (new Set<string | number>(secret).size < 8)
+      add(field, "repeats a few characters", "use 32 random bytes or more");
   }
   const instances = config.limits?.instances ?? 1;
   if (instances > 1 && config.cursors === undefined) {

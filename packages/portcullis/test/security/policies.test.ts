@@ -177,6 +177,16 @@ describe("a policy that would start and be unsafe stops the start", () => {
       /proxies\.host: is no option/,
     ],
     ["cursors", { cursors: { secret: "x".repeat(32), sceret: "x" } }, /cursors\.sceret: is no option/],
+    [
+      "cursors, a secret of one letter",
+      { cursors: { secret: "x".repeat(64) } },
+      /cursors\.secret: repeats a few characters/,
+    ],
+    [
+      "audit, a key of one word",
+      { audit: { accountKey: "secret".repeat(8) } },
+      /audit\.accountKey: repeats a few characters/,
+    ],
     ["problem", { problem: { member: () => ({}) } }, /problem\.member: is no option/],
   ];
   it.each(configs)("a misspelt option of %s, which would be no option", (_name, change, expected) => {
