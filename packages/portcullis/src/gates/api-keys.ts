@@ -5,6 +5,7 @@ import { hashApiKey, pepperBytes, pepperMinBytes } from "../lib/api-key-hash.ts"
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts";
 import { keyPartPattern, readApiKey } from "../lib/api-key-text.ts";
 import { equalConstantTime } from "../lib/constant-time.ts";
+import { intern } from "../lib/intern.ts";
 import { isPromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { occasionalEvent } from "../lib/occasional-event.ts";
 import { OptionsError } from "../lib/options-error.ts";
@@ -217,7 +218,7 @@ function callerOf(record: ApiKeyRecord): Caller {
   return Object.freeze({
     subject: record.subject,
     tenant: record.tenant || undefined,
-    scopes: Object.freeze([...record.scopes]),
+    scopes: Object.freeze(record.scopes.map(intern)),
     roles: NO_ROLES,
     proof: Object.freeze({
       kind: "api-keys",

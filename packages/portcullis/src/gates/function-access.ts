@@ -1,4 +1,5 @@
 import type { RouteGate } from "../gate.ts";
+import { intern } from "../lib/intern.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -8,7 +9,8 @@ import { Refusal } from "../refusal.ts";
  * @see OWASP API5:2023, RFC 6750 section 3.1 (insufficient_scope), OWASP ASVS 5.0 8.2.1
  */
 export const functionAccess: RouteGate = (_api, route) => {
-  const { scopes, roles } = route.access;
+  const scopes = route.access.scopes.map(intern);
+  const { roles } = route.access;
   if (route.access.public || (scopes.length === 0 && roles.length === 0)) return undefined;
   const insufficient = ["www-authenticate", `Bearer error="insufficient_scope", scope="${scopes.join(" ")}"`];
 

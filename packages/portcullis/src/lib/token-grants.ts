@@ -1,3 +1,4 @@
+import { intern } from "./intern.ts";
 import type { ProvedClaims } from "./token-claims.ts";
 
 /** The name of a claim, or a function of the verified claims. */
@@ -12,7 +13,7 @@ export type GrantSource = string | ((claims: ProvedClaims) => readonly string[])
 export function readScopes(claims: ProvedClaims, source?: GrantSource): readonly string[] | undefined {
   if (typeof source === "function") return listOfTexts(source(claims));
   const claim = source === undefined ? (claims["scope"] ?? claims["scp"]) : claims[source];
-  return typeof claim === "string" ? claim.split(" ").filter((scope) => scope !== "") : listOfTexts(claim);
+  return listOfTexts(typeof claim === "string" ? claim.split(" ").filter((scope) => scope !== "") : claim);
 }
 
 /**
@@ -33,5 +34,5 @@ function listOfTexts(value: unknown): readonly string[] | undefined {
   if (value === undefined || value === null) return NONE;
   if (!Array.isArray(value)) return undefined;
   const texts = value.filter((one: unknown) => typeof one === "string" && one !== "");
-  return texts.length === value.length ? Object.freeze(texts) : undefined;
+  return texts.length === value.length ? Object.freeze(texts.map(intern)) : undefined;
 }
