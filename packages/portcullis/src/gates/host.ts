@@ -14,15 +14,19 @@ import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
  * @see RFC 9110 section 7.4 (421), OWASP ASVS 5.0 4.1.3 and 15.3.4
  */
 export const host: ArrivalGate = (api) => {
-  const exact = new Set<string>();
+  const exact = new Map<string, string>();
   const anyPort = new Set<string>();
   for (const name of api.config.hosts) {
     const { host: bare, port } = splitHost(name.toLowerCase());
-    if (port !== "") exact.add(`${bare}:${port}`);
+    if (port !== "") known(`${bare}:${port}`);
     else if (isLoopbackHost(bare)) anyPort.add(bare);
-    else for (const implied of ["", ":443"]) exact.add(`${bare}${implied}`);
+    else for (const implied of ["", ":443"]) known(`${bare}${implied}`);
   }
   let toldIgnored = false;
+
+  function known(name: string): void {
+    exact.set(name, name);
+  }
 
   return function knowHostAndAddress(x) {
     const client = resolveClient(x.arrival.peer, x.headers, api.topology);
@@ -45,8 +49,9 @@ export const host: ArrivalGate = (api) => {
       });
     }
 
-    const sent = (client.host ?? x.headers["host"])?.toLowerCase();
-    if (sent === undefined || sent === "") return new Refusal("unknown-host", "no Host");
+    const written = client.host ?? x.headers["host"] ?? "";
+    if (written === "") return new Refusal("unknown-host", "no Host");
+    const sent = exact.get(written) ?? written.toLowerCase();
     x.host = sent;
     if (exact.has(sent)) return undefined;
     const { host: bare, port } = splitHost(sent);

@@ -26,15 +26,19 @@ export const securityHeaders: HeaderGate = (api) => {
   ];
   const secure = [...always, "strict-transport-security", defaults.hsts];
   const loopbackOnly = api.config.hosts.every((name) => isLoopbackHost(splitHost(name).host));
+  // The usual case is decided ahead: exactly a configured name that is no loopback name.
+  const elsewhere = new Set(api.config.hosts.filter((name) => !isLoopbackHost(splitHost(name.toLowerCase()).host)));
+  const isElsewhere = (host: string): boolean => elsewhere.has(host) || !isLoopbackHost(splitHost(host).host);
 
   return function addSecurityHeaders(x, headers) {
-    const isSecure = x.scheme === "https" && !loopbackOnly && !isLoopbackHost(splitHost(x.host).host);
+    const isSecure = x.scheme === "https" && !loopbackOnly && isElsewhere(x.host);
     for (const part of isSecure ? secure : always) headers.push(part);
     headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");
     headers.push("x-request-id", x.id);
     if (x.refusal !== undefined) headers.push("content-type", "application/problem+json");
     else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
-    for (const name of x.clearedCookies ?? []) {
+    if (x.clearedCookies === undefined) return;
+    for (const name of x.clearedCookies) {
       headers.push("set-cookie", `${name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`);
     }
   };
