@@ -10,7 +10,7 @@ export interface Runtime {
   readonly hashing: Hashing;
   /** `count` bytes from the platform's cryptographic generator. */
   randomBytes(count: number): Uint8Array;
-  /** 22 characters of base64url, 128 random bits. */
+  /** 22 characters of base64url, at least 128 random bits. */
   newId(): string;
   /** Milliseconds that never step back. */
   monotonic(): number;
