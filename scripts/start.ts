@@ -16,7 +16,8 @@ import { sourceItems } from "./demonstration/source-items.ts";
 import type { Demonstration, DemonstrationTarget } from "./demonstration/targets.ts";
 import { startTargets } from "./demonstration/targets.ts";
 
-const usage = `Usage: ./start [--check] [--port <port>]
+const usage = `Usage: ./start [--port <port>]             attack both examples, then serve the protected one (port 8443)
+       ./start --check                   the same, leaving nothing running; exit 0 if all is as it should be, 3 if it could not run
        ./start scan <url> [options]       attack an API of yours; ./start scan --help
        ./start manifest <module>          write an API's manifest`;
 
@@ -53,6 +54,8 @@ say(sourceItems(good, bad, colors, width));
 say("");
 say(sideBySide(good, bad, colors, width));
 say("");
+const manifestPath = join(folder, "manifest.json");
+writeFileSync(manifestPath, `${JSON.stringify(demonstration.manifest, null, 2)}\n`);
 const evidence = [good, bad].map((result, index) => {
   const path = join(folder, index === 0 ? "protected.json" : "unprotected.json");
   writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
@@ -96,11 +99,18 @@ function keepRunning(): void {
   say("");
   say(`${colors.bold("Try it")} ${colors.dim("(the protected API runs until Ctrl-C)")}`);
   say(colors.dim("# allowed: alice lists her projects"));
-  say(`curl --cacert ${ca} ${bearer} "${url}/v1/projects?limit=2"`);
+  say(`curl -w '\\n' --cacert ${ca} ${bearer} "${url}/v1/projects?limit=2"`);
   say(colors.dim("# refused: nobody asks"));
-  say(`curl --cacert ${ca} "${url}/v1/projects?limit=2"`);
+  say(`curl -w '\\n' --cacert ${ca} "${url}/v1/projects?limit=2"`);
   say(colors.dim("# limited: five in two seconds, then 429 with Retry-After"));
-  say(`for i in 1 2 3 4 5 6; do curl -i --cacert ${ca} ${bearer} ${url}/v1/reports/slow-export; done`);
+  say(
+    `for i in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{http_code} retry-after %header{retry-after}\\n' --cacert ${ca} ${bearer} ${url}/v1/reports/slow-export; done`,
+  );
+  say(colors.dim("# the same attack once more, by hand"));
+  const [alice, bob] = protectedTarget.bearers;
+  say(
+    `./start scan ${url} --manifest ${relative(process.cwd(), manifestPath)} --ca ${ca} --as alice="${alice}" --as bob="${bob}"`,
+  );
   say("");
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {

@@ -13,8 +13,11 @@ import type { Colors } from "./colors.ts";
 export function sourceItems(good: ScanResult, bad: ScanResult, colors: Colors, width: number): string {
   const columns = width >= 120 ? 2 : 1;
   const cellWidth = Math.floor(width / columns) - 2;
-  const legend = `${colors.green("✓")} held  ${colors.red("✗")} broken  ${colors.yellow("?")} undecided  · not visible outside  ≈ done otherwise  ○ planned`;
-  const lines = [colors.dim("left: protected · right: unprotected · ") + legend];
+  const legend = `${colors.green("✓")} held  ${colors.red("✗")} broken  ${colors.yellow("?")} undecided  · not visible outside  ≈ done otherwise  ◐ in part  ○ planned`;
+  const lines = [
+    colors.dim("How the protections that answer an item stood up; docs/coverage.md says which and why."),
+    colors.dim("left: protected · right: unprotected · ") + legend,
+  ];
   for (const { list, title } of sourceLists) {
     const items = coverageItems.filter(({ item }) => item.startsWith(`${list}.`));
     const cells = items.map((item) => cellOf(item, good, bad, colors, cellWidth));
@@ -40,9 +43,12 @@ function cellOf(item: CoverageItem, good: ScanResult, bad: ScanResult, colors: C
   const says = clip(item.says, width - 12);
   const number = `${item.item}${item.state === "otherwise" ? " ≈" : ""}`.padEnd(7);
   const isPlanned = item.state === "planned";
+  // What is answered in part only is not ticked: a verdict on the part would read as one on the whole.
   const ticks = isPlanned
     ? colors.dim("○  ")
-    : `${tick(standing(item.item, good), colors)} ${tick(standing(item.item, bad), colors)}`;
+    : item.state === "partly"
+      ? colors.dim("◐  ")
+      : `${tick(standing(item.item, good), colors)} ${tick(standing(item.item, bad), colors)}`;
   return { text: `${ticks} ${colors.dim(number)}${isPlanned ? colors.dim(says) : says}`, width: 4 + 7 + says.length };
 }
 

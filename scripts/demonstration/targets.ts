@@ -22,6 +22,7 @@ export interface Demonstration {
     readonly caPath: string;
     readonly ca: string;
     readonly key: string;
+    readonly bearers: readonly [string, string];
   };
   readonly unprotectedTarget: DemonstrationTarget;
   readonly manifest: Readonly<Record<string, unknown>>;
@@ -51,6 +52,7 @@ export async function startTargets(folder: string, port: number): Promise<Demons
         caPath: certificate.caPath,
         ca: certificate.ca,
         key: good.keys.alice,
+        bearers: [`Bearer ${good.tokens.alice}`, `Bearer ${good.tokens.bob}`],
         close: good.close,
       },
       unprotectedTarget: { ...asTarget("unprotected", bad.url, bad), close: bad.close },

@@ -14,12 +14,19 @@ export function manifestCommand(): Command {
 
 async function writeManifest(path: string, flags: { readonly out?: string }): Promise<void> {
   let api: Exported;
+  // Whatever the module says while it loads is not the manifest.
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
   try {
     api = apiIn(await import(pathToFileURL(resolve(path)).href), path);
   } catch (error) {
     process.stderr.write(`portcullis manifest: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 3;
-    return;
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+      process.stderr.write(`  fix: let ${path} export the API and listen elsewhere, or only if (import.meta.main)\n`);
+    }
+    return process.exit(3);
+  } finally {
+    process.stdout.write = write;
   }
   const problems = api.problems();
   if (problems.length > 0) {
@@ -27,12 +34,13 @@ async function writeManifest(path: string, flags: { readonly out?: string }): Pr
     process.stderr.write(
       `${problems.length} ${problems.length === 1 ? "problem" : "problems"}: this API would not start.\n`,
     );
-    process.exitCode = 1;
-    return;
+    return process.exit(1);
   }
   const text = `${JSON.stringify(api.manifest(), null, 2)}\n`;
-  if (flags.out === undefined) process.stdout.write(text);
+  if (flags.out === undefined) await new Promise((resolve) => process.stdout.write(text, resolve));
   else await writeFile(flags.out, text);
+  // A module that listens as it loads would keep the command running for ever.
+  process.exit(0);
 }
 
 /** What is needed of an API; asked for by shape, so that any version of the library will do. */

@@ -81,5 +81,8 @@ export class StartRefused extends Error {
     super(`This API does not start: ${count} in its policies.\n${lines.join("\n")}`);
     this.name = "StartRefused";
     this.problems = problems;
+    // The message says it all; printed once more as a list it would bury itself, and the stack leads into this library.
+    Object.defineProperty(this, "problems", { enumerable: false });
+    this.stack = `${this.name}: ${this.message}`;
   }
 }

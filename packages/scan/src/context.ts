@@ -229,7 +229,11 @@ async function findWitness(context: ProbeContext): Promise<Witness> {
       reasons.push(error.message);
     }
   }
-  throw new Unreachable(`no read tells a caller from a stranger (${reasons[0] ?? "nothing to read"})`);
+  const isLimited = target.operations.some((operation) => isSafe(operation) && tightLimit(operation, 60) !== undefined);
+  const nothing = isLimited
+    ? "the limits of its reads are too low to try; scan with limits in windows of seconds, such as 100/s"
+    : "nothing to read";
+  throw new Unreachable(`no read tells a caller from a stranger (${reasons[0] ?? nothing})`);
 }
 
 async function tryWitness(context: ProbeContext, operation: Operation): Promise<Witness | string> {

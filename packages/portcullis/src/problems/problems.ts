@@ -22,6 +22,9 @@ export function findProblems(
   declared: readonly DeclaredRoute[],
   facts: AdapterFacts | undefined,
 ): readonly Problem[] {
+  // A program without types can leave out what everything below reads.
+  const missing = missingOptions(config);
+  if (missing.length > 0) return missing;
   const problems: Problem[] = [...configProblems(config), ...resources.flatMap(resourceProblems)];
   if (facts !== undefined) problems.push(...topologyNeeds(config, facts));
   const routes: RoutePlan[] = [];
@@ -51,6 +54,21 @@ export function findProblems(
   return problems;
 }
 
+function missingOptions(config: ApiConfig): readonly Problem[] {
+  const isList = (value: unknown): boolean => Array.isArray(value);
+  const found: Problem[] = [];
+  if (typeof config.name !== "string") found.push(problem("createApi", "name", "is missing", "name the service"));
+  if (!isList(config.hosts)) {
+    found.push(problem("createApi", "hosts", "is no list", 'list the names clients use: hosts: ["api.example.com"]'));
+  }
+  if (!isList(config.credentials)) {
+    found.push(
+      problem("createApi", "credentials", "is no list", "list what proves a caller: credentials: [jwt({ … })]"),
+    );
+  }
+  return found;
+}
+
 function configProblems(config: ApiConfig): Problem[] {
   const at = "createApi";
   const found: Problem[] = [];
@@ -71,7 +89,10 @@ function configProblems(config: ApiConfig): Problem[] {
     add("hosts", "no host is served", 'list the names clients use: hosts: ["api.example.com"]');
   for (const host of config.hosts) {
     if (!/^(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?$/.test(host)) {
-      add("hosts", `${JSON.stringify(host)} is no host name`, "write it in lower case, without scheme and path");
+      const fix = host.includes("*")
+        ? "list each name that is served; there are no wildcards"
+        : "write the name alone, in lower case, without scheme and path";
+      add("hosts", `${JSON.stringify(host)} is no host name`, fix);
     }
   }
   for (const origin of config.origins ?? []) {
@@ -236,7 +257,7 @@ function resourceProblems(resource: AnyResource): Problem[] {
 function isExactOrigin(origin: string): boolean {
   try {
     const url = new URL(origin);
-    return url.origin === origin && (url.protocol === "https:" || url.protocol === "http:");
+    return url.origin === origin && !origin.includes("*") && (url.protocol === "https:" || url.protocol === "http:");
   } catch {
     return false;
   }
