@@ -100,6 +100,8 @@ describe("cors", () => {
     expect(granted.headers.get("access-control-max-age")).toBe("7200");
     expect((await preflight("https://evil.example", "POST")).status).toBe(403);
     expect((await preflight("null", "POST")).status).toBe(403);
+    expect((await preflight(`${app}.evil.example`, "POST")).status).toBe(403);
+    expect((await preflight(`${app}:8443`, "POST")).status).toBe(403);
     expect((await preflight(app, "DELETE")).status).toBe(403);
     expect((await preflight(app, "post")).status).toBe(403);
     expect((await preflight(app, "*")).status).toBe(403);

@@ -48,6 +48,12 @@ describe("csrf", () => {
       { ...cookie, "Sec-Fetch-Site": "same-site", Origin: "https://evil.app.example" },
       403,
     ],
+    ["refuses an origin that begins like a configured one", { ...cookie, Origin: `${app}.evil.example` }, 403],
+    [
+      "refuses it beside Sec-Fetch-Site too",
+      { ...cookie, "Sec-Fetch-Site": "cross-site", Origin: `${app}.evil.example` },
+      403,
+    ],
     ["refuses a cookie write with a foreign Origin", { ...cookie, Origin: "https://evil.example" }, 403],
     ["refuses a cookie write with Origin null", { ...cookie, Origin: "null" }, 403],
     ["refuses our own name over another scheme", { ...cookie, Origin: "https://localhost" }, 403],

@@ -173,6 +173,13 @@ describe("rate-limit", () => {
     expect(honest).toEqual([204, 204, 204, 204, 204]);
   });
 
+  it("takes nothing from a stranger's address either for a call it refuses", async () => {
+    const { ask } = await serve({ address: "5/min" });
+    const statuses = (await times(10, () => ask("GET /v1/public"))).map(statusOf);
+    expect(statuses.filter((status) => status === 204)).toHaveLength(3);
+    expect((await times(3, () => ask("GET /v1/open"))).map(statusOf)).toEqual([200, 200, 429]);
+  });
+
   it("does not show one caller what all of them together use", async () => {
     const { ask } = await serve({ global: "1/min", unprovedShare: 1 });
     const headers = await as("alice");

@@ -52,6 +52,17 @@ describe("transport behind a proxy", () => {
     expect((await get({ Host: "localhost" })).status).toBe(421);
   });
 
+  it("refuses what the proxy says came by http although everything else looks like this machine", async () => {
+    const local = { Host: "localhost", "X-Forwarded-Proto": "http" };
+    for (const headers of [
+      local,
+      { ...local, "X-Forwarded-For": "127.0.0.1" },
+      { ...local, "X-Forwarded-For": "::1" },
+    ]) {
+      expect((await door.ask("GET /v1/open", { headers })).code).toBe("plain-http");
+    }
+  });
+
   it("sends HSTS over https, on refusals too", async () => {
     expect((await get({ "X-Forwarded-Proto": "https" })).headers.get("strict-transport-security")).toBe(hsts);
     const headers = { Host: "api.example.com", "X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https" };
