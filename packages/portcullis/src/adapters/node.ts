@@ -66,8 +66,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   server.maxConnections = maxConnections * 2;
   let connections = 0;
   let isStopping = false;
-  /** The last request of each socket that is not answered yet, and how many wait for one before them. */
-  const answering = new WeakMap<Duplex, { last: ServerResponse; waiting: number }>();
+  const lineOfSocket = new WeakMap<Duplex, Line>();
   const deadlines = createDeadlines(
     () => performance.now(),
     (delayMs, work) => void setTimeout(work, delayMs).unref(),
@@ -78,12 +77,10 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     // An answer whose client has gone is no error of ours.
     res.on("error", ignore);
     req.on("error", ignore);
-    const line = answering.get(socket);
-    if (line === undefined) {
-      answering.set(socket, { last: res, waiting: 0 });
-      take(req, res, expectsContinue);
-      return;
-    }
+    const line = lineOf(socket);
+    const { last } = line;
+    line.last = res;
+    if (last === undefined) return take(req, res, expectsContinue, line);
     // Sent before the last one was answered. It waits, because that answer may close the connection, and what stands
     // behind a request whose end two servers see in different places is not to be run.
     if (line.waiting === maxWaiting) {
@@ -91,14 +88,21 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
       return;
     }
     line.waiting++;
-    line.last.once("close", () => {
+    last.once("close", () => {
       line.waiting--;
-      if (!socket.destroyed && !socket.writableEnded) take(req, res, expectsContinue);
+      if (!socket.destroyed && !socket.writableEnded) take(req, res, expectsContinue, line);
     });
-    line.last = res;
   }
 
-  function take(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+  function lineOf(socket: Duplex): Line {
+    const known = lineOfSocket.get(socket);
+    if (known !== undefined) return known;
+    const line: Line = { last: undefined, waiting: 0 };
+    lineOfSocket.set(socket, line);
+    return line;
+  }
+
+  function take(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, line: Line): void {
     const { socket } = req;
     if (isStopping) return sendRefusal(res, "stopping", "the process is stopping");
     if (connections > maxConnections) return sendRefusal(res, "overloaded", `${connections} connections`);
@@ -110,17 +114,17 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
       // The pipeline does not throw; should it ever, the caller learns nothing and the process lives.
       return sendRefusal(res, "internal", "the pipeline threw");
     }
-    if (!(handled instanceof Promise)) return send(req, res, handled);
+    if (!(handled instanceof Promise)) return send(req, res, handled, line);
     handled.then(
-      (late) => send(req, res, late),
+      (late) => send(req, res, late, line),
       () => sendRefusal(res, "internal", "the pipeline rejected"),
     );
   }
 
-  function send(req: IncomingMessage, res: ServerResponse, handled: Handled): void {
+  function send(req: IncomingMessage, res: ServerResponse, handled: Handled, line: Line): void {
     const { socket } = req;
     res.on("close", () => {
-      if (answering.get(socket)?.last === res) answering.delete(socket);
+      if (line.last === res) line.last = undefined;
       handled.finished(!res.writableFinished);
     });
     if (res.destroyed) {
@@ -194,7 +198,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   function sendRaw(socket: Duplex, code: RefusalCode, reason: string): void {
     socket.on("error", ignore);
     // In the middle of another answer there is no place for this one.
-    if (!socket.writable || answering.has(socket)) {
+    if (!socket.writable || lineOfSocket.get(socket)?.last !== undefined) {
       socket.destroy();
       return;
     }
@@ -262,6 +266,12 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     healthPort: health?.port,
     close,
   };
+}
+
+/** The requests of one socket, made once: its last one that is not answered yet, and how many wait for one before them. */
+interface Line {
+  last: ServerResponse | undefined;
+  waiting: number;
 }
 
 const signals = ["SIGTERM", "SIGINT"] as const;
