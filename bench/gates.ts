@@ -30,7 +30,9 @@ process.exitCode = memory.status ?? 1;
 async function report(kind: Kind): Promise<void> {
   const { perGate, timedTotal } = await timedRun(kind);
   const total = await plainRun(kind);
-  console.log(`\n${kind === "get" ? "Authenticated GET" : "Validated POST"}: ${total.toFixed(2)} us per request in all`);
+  console.log(
+    `\n${kind === "get" ? "Authenticated GET" : "Validated POST"}: ${total.toFixed(2)} us per request in all`,
+  );
   let known = 0;
   for (const [name, micros] of perGate) {
     if (micros === undefined) continue;
@@ -87,7 +89,7 @@ function prepare(kind: Kind, gates: typeof standardGates): () => Promise<number>
     for (let first = 0; first < callerCount; first += atOnce) {
       const arrivals = Array.from({ length: atOnce }, (_, i) => requests.arrival(first + i));
       const before = process.cpuUsage();
-      const answered = await Promise.all(arrivals.map((arrival) => api.handle(arrival)));
+      const answered = await Promise.all(arrivals.map(async (arrival) => api.handle(arrival)));
       for (const handled of answered) handled.finished(false);
       const { user, system } = process.cpuUsage(before);
       micros += user + system;

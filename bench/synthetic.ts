@@ -12,7 +12,9 @@ export interface Synthetic {
 export function synthesise(kind: Kind): Synthetic {
   const body = Buffer.from(JSON.stringify(newProject));
   const written = Array.from({ length: callerCount }, (_, n) => writtenHeaders(kind, n, body.length));
-  const targets = written.map((_, n) => Buffer.from(kind === "get" ? `/v1/projects/${projectIdOf(n)}` : "/v1/projects"));
+  const targets = written.map((_, n) =>
+    Buffer.from(kind === "get" ? `/v1/projects/${projectIdOf(n)}` : "/v1/projects"),
+  );
   return {
     arrival(n) {
       const texts: string[] = [];

@@ -156,7 +156,7 @@ export const coverageItems: readonly CoverageItem[] = [
     "generic 500, full detail in the log",
     "`internal`; what was thrown is an `error-thrown` event with stack, route and request id, and goes to `audit.onError`",
   ),
-  built("0.52", "validation errors hide the schema", "seven fixed reasons; the validator's words stay in the record"),
+  built("0.52", "validation errors hide the schema", "seven fixed reasons; the validator's words are written nowhere"),
   built("0.53", "one answer for unknown user and wrong password", '`refuse("sign-in-failed", …)`'),
   built("0.54", "sign-ins, refusals and limit hits logged", "one typed event each"),
   built("0.55", "JSON lines with the usual fields", "`CallRecord` and `SecurityEvent`"),

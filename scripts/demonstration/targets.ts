@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "@portcullis/scan";
 import type { Account, Identity } from "@portcullis/scan";
@@ -39,10 +39,15 @@ type Started = Pick<Awaited<ReturnType<typeof startProtected>>, "accounts" | "ke
 export async function startTargets(folder: string, port: number): Promise<Demonstration> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const certificate = developmentCertificate({ folder: join(folder, "certificate") });
+  // On embedded storage, and anew each time: a demonstration begins where the last one began.
+  const data = join(folder, "data");
+  rmSync(data, { recursive: true, force: true });
+  mkdirSync(data, { mode: 0o700 });
   const good = await startProtected({
     port,
     tls: { cert: certificate.cert, key: certificate.key },
     audit: { sinks: [fileSink(join(folder, "audit.ndjson"))] },
+    folder: data,
   });
   try {
     const bad = await startUnprotected({ announce: () => undefined });

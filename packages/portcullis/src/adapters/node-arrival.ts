@@ -35,9 +35,11 @@ export class NodeArrival implements Arrival {
   }
 
   readBody(maxBytes: number, timeoutMs: number): Promise<Uint8Array | BodyFailure> {
+    const req = this.#req;
+    // Gone before anybody asked for its body: its close has been announced and will not be again.
+    if (req.destroyed) return Promise.resolve("aborted");
     // The client asked whether it may send; only now is the answer yes.
     if (this.#expectsContinue) this.#res.writeContinue();
-    const req = this.#req;
     return new Promise((resolve) => {
       let first: Buffer | undefined;
       let chunks: Buffer[] | undefined;

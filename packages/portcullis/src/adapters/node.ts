@@ -42,7 +42,8 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     // Our own reader bounds the block; Node's bound only keeps a client from sending without end.
     maxHeaderSize: defaults.headersMaxBytes * 2,
     headersTimeout,
-    requestTimeout: headersTimeout + defaults.bodyTimeoutMs,
+    // The body has its own time, which a route's reading of it keeps; Node's one bound for both would cut a longer one.
+    requestTimeout: 0,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: 5_000,
     insecureHTTPParser: false,
@@ -66,6 +67,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   server.maxConnections = maxConnections * 2;
   let connections = 0;
   let isStopping = false;
+  let arrived: Arrived[] = [];
   const lineOfSocket = new WeakMap<Duplex, Line>();
   const deadlines = createDeadlines(
     () => performance.now(),
@@ -80,7 +82,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     const line = lineOf(socket);
     const { last } = line;
     line.last = res;
-    if (last === undefined) return take(req, res, expectsContinue, line);
+    if (last === undefined) return arrive({ req, res, expectsContinue, line });
     // Sent before the last one was answered. It waits, because that answer may close the connection, and what stands
     // behind a request whose end two servers see in different places is not to be run.
     if (line.waiting === maxWaiting) {
@@ -90,7 +92,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     line.waiting++;
     last.once("close", () => {
       line.waiting--;
-      if (!socket.destroyed && !socket.writableEnded) take(req, res, expectsContinue, line);
+      if (!socket.destroyed && !socket.writableEnded) arrive({ req, res, expectsContinue, line });
     });
   }
 
@@ -102,7 +104,30 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     return line;
   }
 
-  function take(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, line: Line): void {
+  /**
+   * Requests that the system hands over together are taken together, once all of them have been parsed. Parsing, gates
+   * and sending then each run for all of them in a row, and the processor fetches the code of each once instead of once
+   * per request: under load that is a third of the time a request costs.
+   */
+  function arrive(one: Arrived): void {
+    if (arrived.length === 0) setImmediate(takeArrived);
+    arrived.push(one);
+  }
+
+  function takeArrived(): void {
+    const together = arrived;
+    arrived = [];
+    for (const one of together) {
+      try {
+        take(one);
+      } catch {
+        // It does not throw; should it ever, the others have their turn and the process lives.
+        one.req.socket.destroy();
+      }
+    }
+  }
+
+  function take({ req, res, expectsContinue, line }: Arrived): void {
     const { socket } = req;
     if (isStopping) return sendRefusal(res, "stopping", "the process is stopping");
     if (connections > maxConnections) return sendRefusal(res, "overloaded", `${connections} connections`);
@@ -238,7 +263,19 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     });
   });
   const { port } = addressOf(server);
-  const health = options.healthPort === undefined ? undefined : await openHealth(options, () => !isStopping);
+  const health = options.healthPort === undefined ? undefined : await openHealthOrClose();
+
+  /** Whoever is told that listening failed has nothing to close: the API must not go on serving. */
+  async function openHealthOrClose(): Promise<Awaited<ReturnType<typeof openHealth>>> {
+    try {
+      return await openHealth(options, () => !isStopping);
+    } catch (error) {
+      server.close();
+      server.closeAllConnections();
+      await api.stop();
+      throw error;
+    }
+  }
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= stop());
@@ -274,6 +311,14 @@ interface Line {
   waiting: number;
 }
 
+/** A request that has been parsed and not been looked at yet. */
+interface Arrived {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly expectsContinue: boolean;
+  readonly line: Line;
+}
+
 const signals = ["SIGTERM", "SIGINT"] as const;
 const lingerMs = 1_000;
 /** Requests of one connection that may wait for answers before them; clients send one at a time. */
@@ -305,6 +350,12 @@ function checkOptions(options: ListenOptions): void {
     if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
     throw new OptionsError(`${name} is ${value}.`, `Write a whole number from ${least} to ${most}.`);
   };
+  if (options.minTls !== undefined && options.minTls !== "1.3" && options.minTls !== "1.2") {
+    throw new OptionsError(
+      `minTls is ${JSON.stringify(options.minTls)}.`,
+      'Write "1.3" or "1.2"; nothing older is spoken.',
+    );
+  }
   whole("port", options.port, 0, 65_535);
   whole("healthPort", options.healthPort, 0, 65_535);
   whole("headersTimeoutMs", options.headersTimeoutMs, 1, 600_000);

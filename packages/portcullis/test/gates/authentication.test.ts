@@ -305,7 +305,7 @@ describe("authentication that cannot decide", () => {
 describe("authentication and the roles function", () => {
   const door = sharedDoor(() => {
     const test = testApi({
-      handlerTimeoutMs: 60,
+      handlerTimeoutMs: 500,
       roles(caller): readonly string[] | Promise<readonly string[]> {
         if (caller.subject === "throws") throw new Error("no roles");
         if (caller.subject === "rejects") return Promise.reject(new Error("no roles"));
