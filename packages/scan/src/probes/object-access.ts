@@ -1,7 +1,7 @@
 import { isSuccess } from "../answer.ts";
 import { isPrivileged, type ProbeContext, requiredQuery, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
-import type { Identity } from "../identities.ts";
+import { type Identity, subjectOf } from "../identities.ts";
 import { textAt } from "../json.ts";
 import { type Kind, kindAt } from "../kinds.ts";
 import { beyondRole, grantingOf } from "../object-roles.ts";
@@ -144,6 +144,11 @@ function enumeration(found: Outcome, missing: Trial, attacker: Identity): NamedO
   const attack = found.trials.find((trial) => trial.leg === "attack");
   if (found.verdict !== "held" || attack === undefined) {
     return { check, ...notApplicable("The foreign object was not refused in the first place.") };
+  }
+  const subject = subjectOf(attacker);
+  if (subject !== undefined && attack.outgoing.target.includes(subject)) {
+    // Preparing a request like "remove bob" makes bob a member first, and a member may be told that it exists.
+    return { check, ...notApplicable(`The request names ${attacker.name}, who may see the object because of it.`) };
   }
   const trials = [missing, attack];
   if (sameSignature(attack.answer, missing.answer))
