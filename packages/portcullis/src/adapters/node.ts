@@ -68,6 +68,8 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   let connections = 0;
   let isStopping = false;
   let arrived: Arrived[] = [];
+  let inTurn = 0;
+  let inLastTurn = 0;
   const lineOfSocket = new WeakMap<Duplex, Line>();
   const deadlines = createDeadlines(
     () => performance.now(),
@@ -105,16 +107,22 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   }
 
   /**
-   * Requests that the system hands over together are taken together, once all of them have been parsed. Parsing, gates
-   * and sending then each run for all of them in a row, and the processor fetches the code of each once instead of once
-   * per request: under load that is a third of the time a request costs.
+   * While several requests come in one turn of the event loop, those of the next turn are taken together, once all of
+   * them have been parsed. Parsing, gates and sending then each run for all of them in a row, and the processor fetches
+   * the code of each once instead of once per request: under load that is a third of what a request costs. A request
+   * that comes alone is taken at once.
    */
   function arrive(one: Arrived): void {
-    if (arrived.length === 0) setImmediate(takeArrived);
-    arrived.push(one);
+    if (inTurn === 0) setImmediate(endTurn);
+    inTurn++;
+    if (inLastTurn < fewInTurn) take(one);
+    else arrived.push(one);
   }
 
-  function takeArrived(): void {
+  function endTurn(): void {
+    inLastTurn = inTurn;
+    inTurn = 0;
+    if (arrived.length === 0) return;
     const together = arrived;
     arrived = [];
     for (const one of together) {
@@ -310,6 +318,9 @@ interface Line {
   last: ServerResponse | undefined;
   waiting: number;
 }
+
+/** Requests in a turn of the event loop from which on those of the next turn are taken together. */
+const fewInTurn = 3;
 
 /** A request that has been parsed and not been looked at yet. */
 interface Arrived {
