@@ -68,9 +68,11 @@ export interface Api extends Served {
 
 /**
  * Makes an API that refuses to start with a hole in its policy. No side effects: no timers, files or fetches before
- * the first request or `listen`.
+ * the first request or `listen`. Throws nothing itself: a mistake in `config`, a resource or a route is one of
+ * `problems()`, and `listen`, `manifest` and an adapter's start throw `StartRefused` with all of them.
  *
- * @param config  who may come in at all; what is left out is safe
+ * @param config  who may come in at all; what is left out is safe (`defaults.ts`, each with its unit)
+ * @see OWASP API8:2023, and docs/protections for what each gate answers
  */
 export function createApi(config: ApiConfig): Api {
   return createApiWith(config, standardGates);

@@ -40,7 +40,7 @@ export interface AdapterFacts {
 export interface ListenOptions {
   /** TCP port, 0 .. 65535; 0 lets the system choose. */
   readonly port: number;
-  /** Address to bind. Default `127.0.0.1` without tls and without proxies, else all. */
+  /** Address to bind. Default `127.0.0.1` without `tls`, else `::`, which is every address of the machine. */
   readonly host?: string;
   /** Certificate and key in PEM. Without them only a trusted proxy or loopback may speak plain http. */
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -65,7 +65,10 @@ export interface ListenOptions {
 export interface Listening {
   readonly port: number;
   readonly host: string;
-  /** `https://localhost:8443`, by the first configured host where there is one. */
+  /**
+   * Scheme, name and port, without a path: `https://localhost:8443`. The name is `localhost` where a loopback address or
+   * `::` is bound, else the bound address; the `hosts` of the API do not matter.
+   */
   readonly url: string;
   readonly healthPort: number | undefined;
   /** Stops accepting, lets requests under way end, writes the last records. */

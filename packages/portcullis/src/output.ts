@@ -64,7 +64,11 @@ interface EgressOptions {
  *
  * @param schema    declared fields; a closed object
  * @param resource  whose object it is
- * @param options   `at`: where the objects stand in the value, if it is not the object itself
+ * @param options   `at`: where the objects stand in the value, if it is not the object itself; `owners`: a written
+ *   reason to check less ({@link shared}, {@link everyOwner}), default the caller's own reach
+ * @returns the rule; the answer is refused with `foreign-object` (500) where an object is not the caller's, and with
+ *   `undeclared-output` (500) where the value does not fit the schema. A schema that is not closed stops the start
+ * @see OWASP API1:2023, API3:2023
  */
 export function view<S extends AnySchema, T>(
   schema: S,
@@ -94,7 +98,13 @@ export function view<S extends AnySchema, V>(
  * The answer is a page of objects of `resource`: `{ items, next }` with a sealed cursor, or
  * `{ items, page, limit, total, pages }`, as the route's `page` says. Each object passes the resource's rule.
  *
- * @param schema    declared fields of one item
+ * @param schema    declared fields of one item; a closed object
+ * @param resource  whose objects they are
+ * @param options   `owners`: a written reason to check less, default the caller's own reach
+ * @returns the rule; the answer is refused with `foreign-object` (500) where one object is not the caller's, with
+ *   `unbounded-list` (500) where there are more than were asked for, and with `undeclared-output` (500) where the value is
+ *   no page of such items. A route without `page` does not start
+ * @see OWASP API1:2023, API3:2023, API4:2023
  */
 export function list<S extends AnySchema, T>(
   schema: S,
@@ -104,19 +114,37 @@ export function list<S extends AnySchema, T>(
   return Object.freeze({ kind: "list", schema, resource, optOut: options.owners });
 }
 
-/** Another output for each role; the key `otherwise` is required. */
+/**
+ * Another output for each role. The first key the caller holds, in the order they are written, wins: a role in the
+ * route's innermost object, or one of the caller's own.
+ *
+ * @param roles  outputs by role; `otherwise`, for everybody else, is required, and the start is refused without it
+ * @see OWASP API3:2023
+ */
 export function byRole<const R extends Readonly<Record<string, OutputRule>> & { readonly otherwise: OutputRule }>(
   roles: R,
 ): ByRoleOutput & { readonly roles: R } {
   return Object.freeze({ kind: "by-role", roles });
 }
 
-/** These objects are for everybody who may call the route, for this written reason. */
+/**
+ * These objects are for everybody who may call the route: neither owner nor tenant is checked on their way out.
+ *
+ * @param reason  for the reviewer of the manifest; `""` stops the start (`StartRefused`)
+ * @see OWASP API1:2023, which this leaves to the handler
+ */
 export function shared(reason: string): EgressOptOut {
   return Object.freeze({ kind: "shared", reason });
 }
 
-/** Callers with one of these roles see every owner's objects, in their own tenant, for this written reason. */
+/**
+ * Callers with one of these roles see every owner's objects, in their own tenant; for all others the resource's rule
+ * stays. The options are copied.
+ *
+ * @param options  `roles`: the caller's own, not those in an object; `reason`: for the reviewer of the manifest. The
+ *   start is refused (`StartRefused`) without a role, with reason `""`, and where only a parent knows the tenant
+ * @see OWASP API1:2023
+ */
 export function everyOwner(options: { readonly roles: readonly string[]; readonly reason: string }): EgressOptOut {
   return Object.freeze({ kind: "every-owner", roles: Object.freeze([...options.roles]), reason: options.reason });
 }
@@ -151,7 +179,15 @@ export class Answered<V> {
   }
 }
 
-/** Answers with a status, headers or cookies of the handler's choice: `answer(row, { status: 201 })`. */
+/**
+ * Answers with a status, headers or cookies of the handler's choice: `answer(row, { status: 201 })`. Throws nothing; a
+ * status without a declared output, a header that is not a handler's to set, and a session cookie of a route without
+ * `startsSession` are refused with `undeclared-output` (500) when the answer is made.
+ *
+ * @param value    the raw value, filtered by the output of that status
+ * @param options  each may be left out; cookie lifetimes in seconds
+ * @see RFC 9110 section 15.3, RFC 6265bis
+ */
 export function answer<V>(value: V, options: AnswerOptions): Answered<V> {
   return new Answered(value, options);
 }

@@ -1,5 +1,6 @@
 import type { Caller } from "./caller.ts";
 import type { Credential } from "./credential.ts";
+import { defaults } from "./defaults.ts";
 import type { Clock } from "./environment.ts";
 import type { AuditSink } from "./events/sink.ts";
 import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
@@ -54,7 +55,12 @@ export interface ApiConfig {
     readonly secret: string | Uint8Array;
   };
   readonly audit?: AuditOptions;
-  /** TLS by whoever terminates it. `proxy`: a trusted proxy says https. Default `listen`: `api.listen` with a certificate. */
+  /**
+   * Oldest TLS version that `api.listen` may speak. Default 1.3. This permits 1.2 and lets the manifest show it; to be
+   * spoken, 1.2 also has to be the `minTls` option of `listen`. Said there alone it stops the start (`StartRefused`).
+   *
+   * @see RFC 8446 (1.3), RFC 9325 (what is left of 1.2)
+   */
   readonly minTls?: "1.3" | "1.2";
   /** Injected time, for tests. */
   readonly clock?: Clock;
@@ -149,7 +155,13 @@ export interface CallerAccess {
 /** Every proved caller may call it. */
 export const anyCaller: CallerAccess = Object.freeze({ any: true });
 
-/** No caller needs to be proved; the reason stands in the manifest. */
+/**
+ * No caller needs to be proved. A credential that is sent all the same is checked: a bad one in a header is refused with
+ * 401 here too, a bad cookie counts as absent.
+ *
+ * @param reason  why everybody may call it, for the reviewer of the manifest; `""` stops the start (`StartRefused`)
+ * @see OWASP API2:2023
+ */
 export function publicAccess(reason: string): PublicAccess {
   return Object.freeze({ kind: "public", reason });
 }
@@ -184,17 +196,38 @@ export type PagePolicy =
   | { readonly kind: "cursor"; readonly size: number; readonly max: number }
   | { readonly kind: "pages"; readonly size: number; readonly max: number; readonly maxPage: number };
 
-/** Pages by a sealed cursor. @param size default 20 @param max at most 100 unless said otherwise */
+/**
+ * Pages by a sealed cursor: the query takes `limit` and `cursor`. A limit outside 1 .. max is refused with
+ * `invalid-input` (400), a cursor that is not ours or was sealed for another list or caller with `bad-cursor` (400), and
+ * a handler that returns more than the limit with `unbounded-list` (500).
+ *
+ * @param options  `size`: items where no limit is sent, default 20; `max`: largest limit, default 100. The start is
+ *   refused (`StartRefused`) unless they are whole numbers with 1 <= size <= max <= 1000
+ * @see OWASP API4:2023
+ */
 export function cursorPages(options: { readonly size?: number; readonly max?: number } = {}) {
-  return Object.freeze({ kind: "cursor", size: options.size ?? 20, max: options.max ?? 100 } as const);
+  return Object.freeze({
+    kind: "cursor",
+    size: options.size ?? defaults.pageSize,
+    max: options.max ?? defaults.pageMax,
+  } as const);
 }
 
-/** Pages by number, with a bounded depth. @param total largest page number, default 1000 */
+/**
+ * Pages by number, with a bounded depth: the query takes `limit` and `page`. Either outside its bounds is refused with
+ * `invalid-input` (400), a handler that returns more than the limit with `unbounded-list` (500), and one that tells no
+ * total with `undeclared-output` (500).
+ *
+ * @param options  `size`: items where no limit is sent, default 20; `max`: largest limit, default 100; `maxPage`:
+ *   largest page number, default 1000. The start is refused (`StartRefused`) unless they are whole numbers with
+ *   1 <= size <= max <= 1000 and 1 <= maxPage <= 1,000,000
+ * @see OWASP API4:2023
+ */
 export function pages(options: { readonly size?: number; readonly max?: number; readonly maxPage?: number } = {}) {
   return Object.freeze({
     kind: "pages",
-    size: options.size ?? 20,
-    max: options.max ?? 100,
+    size: options.size ?? defaults.pageSize,
+    max: options.max ?? defaults.pageMax,
     maxPage: options.maxPage ?? 1000,
   } as const);
 }

@@ -117,10 +117,13 @@ export class Refusal {
 }
 
 /**
- * Says no from a handler: `return refuse("conflict", "name is taken")`.
+ * Says no from a handler, returned or thrown: `return refuse("conflict", "name is taken")`. The answer is a problem
+ * document with the code's status and title.
  *
  * @param code    a code of the catalogue; its status and public title are fixed
  * @param reason  private; written to the audit record only
+ * @throws TypeError for a code that is not in the catalogue, which only untyped code can say
+ * @see RFC 9457
  */
 export function refuse(code: RefusalCode, reason: string): Refusal {
   return new Refusal(code, reason);

@@ -86,11 +86,14 @@ export interface NotAnObject {
 }
 
 /**
- * Loads an object by an id the client sent, through its resource's rule.
+ * Loads an object by an id the client sent, through its resource's rule. One that is not there and one out of the
+ * caller's reach are refused alike with `object-not-found` (404); a `load` that throws, with `object-unavailable` (503).
  *
  * @param field     the id's place: a path parameter's name, or `query.x`, `body.x`, `header.x`
  * @param resource  what `api.resource` returned
- * @param options   `within`: the object of the same route it must stand under
+ * @param options   `within`: the object of the same route it must stand under, declared before it; default none. One
+ *   that is not loaded before it stops the start (`StartRefused`)
+ * @see OWASP API1:2023
  */
 export function by<const Field extends string, T>(
   field: Field,
@@ -100,7 +103,15 @@ export function by<const Field extends string, T>(
   return Object.freeze({ kind: "by", field, resource, within: options.within });
 }
 
-/** Loads each object of a list of ids (`body.memberIds`), every one through its resource's rule. */
+/**
+ * Loads each object of a list of ids (`body.memberIds`), every one through its resource's rule and one after the other,
+ * so that the list's own longest length bounds the work. One id out of the caller's reach refuses the whole request with
+ * `object-not-found` (404); a `load` that throws, with `object-unavailable` (503).
+ *
+ * @param field     the list's place: `query.x` or `body.x`; in a body `*` is each entry of a list on the way
+ * @param resource  what `api.resource` returned
+ * @see OWASP API1:2023
+ */
 export function byEach<const Field extends string, T>(field: Field, resource: Resource<T>): ByEach<Field, T> {
   return Object.freeze({ kind: "by-each", field, resource });
 }
@@ -108,7 +119,8 @@ export function byEach<const Field extends string, T>(field: Field, resource: Re
 /**
  * Declares that an id is not an object's: `objects: { traceId: notAnObject("made by the client, only echoed") }`.
  *
- * @param reason  kept in the manifest; a reviewer reads it
+ * @param reason  kept in the manifest; a reviewer reads it. `""` stops the start (`StartRefused`)
+ * @see OWASP API1:2023, which this leaves to the handler
  */
 export function notAnObject(reason: string): NotAnObject {
   return Object.freeze({ kind: "not-an-object", reason });
