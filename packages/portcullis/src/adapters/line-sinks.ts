@@ -3,7 +3,13 @@ import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import type { AuditSink } from "../events/sink.ts";
 
-/** Records as lines of JSON on standard output. */
+/**
+ * Records as lines of JSON on standard output; what an API does by default. A batch rejects with the system's error
+ * where it cannot be written, and with an Error while more than 16 MiB wait for a slow reader; `onError` of the API's
+ * `audit` is told, and the process goes on.
+ *
+ * @see OWASP A09:2021
+ */
 export function standardOutputSink(): AuditSink {
   const { stdout } = process;
   // Once, however many APIs write there: whoever reads our output may go away, and that must not end the process.
@@ -15,7 +21,11 @@ export function standardOutputSink(): AuditSink {
  * Records as lines of JSON at the end of a file, which is made if it is not there, readable by its owner only. It is
  * opened by the first record, and anew after a failure, so that records go on once there is room again.
  *
- * @param path  of the file; its folder must exist
+ * Throws nothing here: a batch rejects with the system's error (ENOENT, EACCES, ENOSPC) where it cannot be written, and
+ * with an Error while more than 16 MiB wait for a slow disk; `onError` of the API's `audit` is told.
+ *
+ * @param path  of the file, made with mode 0600; its folder must exist
+ * @see OWASP A09:2021
  */
 export function fileSink(path: string): AuditSink {
   let stream: WriteStream | undefined;

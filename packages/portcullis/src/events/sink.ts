@@ -19,12 +19,25 @@ export interface AuditSink {
   close?(): void | Promise<void>;
 }
 
-/** A sink made of any function: `sinkTo("siem", (batch) => ship(batch.text()))`. */
+/**
+ * A sink made of any function: `sinkTo("siem", (batch) => ship(batch.text()))`.
+ *
+ * @param name   names the sink where its errors are reported
+ * @param write  gets up to 512 entries, at most 100 ms after the first; what it throws or rejects with goes to `onError`
+ *   of the API's `audit`, and that batch is lost for this sink
+ * @see OWASP A09:2021
+ */
 export function sinkTo(name: string, write: (batch: AuditBatch) => void | Promise<void>): AuditSink {
   return { name, write };
 }
 
-/** Keeps the newest entries in memory; for tests and for showing. @param capacity entries kept, default 1000 */
+/**
+ * Keeps the newest entries in memory, in the order they came; for tests and for showing, since nothing outlives the
+ * process. Throws nothing.
+ *
+ * @param capacity  most entries kept, default 1000; the oldest go first
+ * @returns the sink, with the entries it holds: one array, changed in place
+ */
 export function memorySink(capacity = 1000): AuditSink & { readonly entries: (CallRecord | SecurityEvent)[] } {
   const entries: (CallRecord | SecurityEvent)[] = [];
   return {

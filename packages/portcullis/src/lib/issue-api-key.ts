@@ -38,10 +38,15 @@ export interface IssuedApiKey {
 type KeyEnvironment = Pick<Environment, "clock" | "hashing" | "randomBytes">;
 
 /**
- * Makes a key and keeps its record; when it resolves, the record is safe.
+ * Makes a key and keeps its record, which holds the key's hash and never the key; when it resolves, the record is safe.
  *
+ * @param options      the key's place, owner and scopes; `environment` is `live` and `expiresAt` (Unix milliseconds)
+ *   never unless said
  * @param environment  time, hashing and randomness; default the platform's
- * @throws OptionsError where a value is out of range
+ * @throws OptionsError where a value is out of range: the prefix or environment (up to 16 of a-z and 0-9, a letter
+ *   first), the subject (not empty), the name (1 .. 100 characters), the scopes (at most 100), `expiresAt` (in the future)
+ *   or the pepper's length; and whatever the store's `insert` throws, and then nobody learns the key
+ * @see RFC 6749 section 3.3 for scopes, OWASP API2:2023
  */
 export async function issueApiKey(
   options: ApiKeyPlace & NewApiKey,
@@ -67,8 +72,13 @@ export interface RotateApiKey extends ApiKeyPlace {
  * Puts a new key in the place of an old one: same owner, scopes, name and environment. The old one works until the
  * overlap is over. Of several rotations at once exactly one succeeds.
  *
+ * @param options      `overlapSeconds`: default 86,400 (a day); `expiresAt` of the new key in Unix milliseconds: default
+ *   as long after now as the old one lived
+ * @param environment  time, hashing and randomness; default the platform's
  * @returns undefined where the caller has no such key or it is revoked, expired or was rotated before
- * @throws OptionsError where a value is out of range
+ * @throws OptionsError where a value is out of range: `overlapSeconds` (a whole number, 0 .. 2,592,000), and those of
+ *   {@link issueApiKey}; and whatever the store throws, and then nobody learns the new key
+ * @see OWASP API2:2023
  */
 export async function rotateApiKey(
   options: RotateApiKey,
@@ -103,8 +113,11 @@ export async function rotateApiKey(
 /**
  * Revokes a caller's own key. An administrator's revocation of anybody's key is `store.revoke`.
  *
- * @param options.subject  the proved caller's subject; somebody else's key is as good as missing
+ * @param options      `subject`: the proved caller's; somebody else's key is as good as missing
+ * @param environment  tells the time; default the platform's
  * @returns false where the caller has no such key
+ * @throws whatever the store throws; the key may then still work
+ * @see OWASP API2:2023
  */
 export async function revokeApiKey(
   options: { readonly store: ApiKeyStore; readonly id: string; readonly subject: string },

@@ -40,6 +40,14 @@ export const jwksUrlDefaults = Object.freeze({
  * keys at hand for `staleSeconds`, then nobody can say and requests are refused with 503.
  *
  * Set-up and import fetch nothing, and there are no timers: a refresh happens only because somebody came with a token.
+ * Throws nothing: an address that is no URL, is not https or holds a password, and an option out of its range, stop the
+ * start (`StartRefused`).
+ *
+ * @param url      address of the key set, whole
+ * @param options  times in seconds and milliseconds as their names say; defaults in {@link jwksUrlDefaults}
+ * @returns keys for `jwt()`; no key that fits is `bad-token` (401), an origin that cannot be asked is
+ *   `verifier-unavailable` (503)
+ * @see RFC 7517 section 5, RFC 8725 section 3.10
  */
 export function jwksUrl(url: string, options: JwksUrlOptions = {}): JwtKeys {
   const settings: Settings = Object.freeze({ ...jwksUrlDefaults, ...options });

@@ -70,8 +70,11 @@ export interface SecretOptions {
 
 /**
  * One secret shared with the issuer. Whoever verifies with it can also sign with it: prefer public keys where you can.
+ * Throws nothing: a secret that is too short or repeats a few characters, and an algorithm that is none of the three,
+ * stop the start (`StartRefused`). Bytes are copied.
  *
- * @param value  text (its UTF-8 bytes) or bytes, at least as long as the hash: 32, 48 or 64 bytes for HS256, 384, 512
+ * @param value    text (its UTF-8 bytes) or bytes, at least as long as the hash: 32, 48 or 64 bytes for HS256, 384, 512
+ * @param options  `algorithm`: default HS256; `kid`: default none, so that it is tried for every token
  * @see RFC 7518 section 3.2, RFC 8725 section 3.5
  */
 export function secret(value: string | Uint8Array, options: SecretOptions = {}): JwtKeys {
@@ -94,9 +97,13 @@ export interface PublicKeyOptions {
 }
 
 /**
- * One public key of the issuer: RSA of at least 2048 bits, P-256, P-384, P-521 or Ed25519.
+ * One public key of the issuer: RSA of at least 2048 bits, P-256, P-384, P-521 or Ed25519. A key that cannot be used
+ * (private, symmetric, too weak, for another algorithm) throws nothing here and stops the start (`StartRefused`).
  *
- * @param key  a JWK, a PEM text (`-----BEGIN PUBLIC KEY-----`) or a CryptoKey that may verify
+ * @param key      a JWK, a PEM text (`-----BEGIN PUBLIC KEY-----`) or a CryptoKey that may verify
+ * @param options  `algorithm`: for RSA only, default the key's own, else RS256; `kid`: default the JWK's own, else it is
+ *   tried for every token
+ * @see RFC 7517 section 4, RFC 7518 section 3, RFC 8037 section 3.1, RFC 8725 section 3.1
  */
 export function publicKey(key: JWK | string | CryptoKey, options: PublicKeyOptions = {}): JwtKeys {
   const read = readPublicKey(key, options);
