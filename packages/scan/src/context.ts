@@ -76,6 +76,14 @@ export type ContextParts = Pick<
   readonly subjects: ReadonlyMap<string, string>;
 };
 
+/**
+ * Makes what every probe of one scan works with. Sends nothing: what has to be learned from the target is asked for at
+ * first use, once, and remembered.
+ *
+ * @param parts  the tools of the scan and what each identity's own record said of its account
+ * @returns the context; `baseline` and `witness` reject with `Unreachable` where no identity may call what they need, and
+ *   whatever sends rejects with `BudgetSpent` where the target's own limit leaves no room
+ */
 export function createContext(parts: ContextParts): ProbeContext {
   const { target, objects, send } = parts;
   const baselines = new Map<Operation, Promise<Trial>>();

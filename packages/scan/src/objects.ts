@@ -81,6 +81,14 @@ export interface ObjectsOptions {
   readonly person: (owner: Identity) => string | undefined;
 }
 
+/**
+ * Makes the keeper of everything a scan creates. Sends nothing itself, and forgets nothing that was created until it is
+ * deleted.
+ *
+ * @param options  `runId` stands in every marker, so that the objects of two scans are told apart
+ * @returns the keeper; what creates or reads rejects with `Unreachable` where the API has no operation for it or refuses
+ *   it, and with `BudgetSpent` where the target's own limit leaves no room. `cleanUp` says what it could not delete
+ */
 export function createObjects(options: ObjectsOptions): Objects {
   const { kinds, send, random } = options;
   const things = new Set<Thing>();

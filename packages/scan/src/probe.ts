@@ -53,18 +53,41 @@ export interface NamedOutcome extends Outcome {
   readonly check: string;
 }
 
+/**
+ * The attack took effect: a finding.
+ *
+ * @param why     one sentence that a person can act on
+ * @param trials  the requests that prove it, in the order they were sent; without proof nothing is broken
+ */
 export function broken(why: string, trials: readonly Trial[]): Outcome {
   return { verdict: "broken", why, trials };
 }
 
+/**
+ * The attack was sent and refused: the protection stood.
+ *
+ * @param why     one sentence that says what was refused
+ * @param trials  the requests that show it; default none
+ */
 export function held(why: string, trials: readonly Trial[] = []): Outcome {
   return { verdict: "held", why, trials };
 }
 
+/**
+ * The attack was tried, or could not be, and tells neither; it never counts as held.
+ *
+ * @param why     one sentence that says what stood in the way
+ * @param trials  the requests that were sent; default none
+ */
 export function inconclusive(why: string, trials: readonly Trial[] = []): Outcome {
   return { verdict: "inconclusive", why, trials };
 }
 
+/**
+ * The target gives no occasion for the attack; it never counts as held.
+ *
+ * @param why  one sentence that says what is not there
+ */
 export function notApplicable(why: string): Outcome {
   return { verdict: "not-applicable", why, trials: [] };
 }
@@ -88,7 +111,10 @@ export interface Legs {
 
 /**
  * Decides by three legs: `broken` only where the attack looks like the allowed request and not like a refused one,
- * twice; what looks like neither or both is not decided.
+ * twice; what looks like neither or both is not decided. Gone (410) is `not-applicable`.
+ *
+ * @param legs  the allowed request, the bad ones and the attack, which is sent once or twice
+ * @throws what sending the attack rejects with, such as `BudgetSpent`
  */
 export async function threeLegs(legs: Legs): Promise<Outcome> {
   const { positive, negatives } = legs;
@@ -144,6 +170,9 @@ function judgeFor({ positive, negatives, canary }: Legs): ((answer: Answer) => J
 /**
  * Refused or not, for requests that no honest client sends: a client error or a closed connection is a refusal, and an
  * internal error, twice, is as broken as an answer.
+ *
+ * @param legs  as for {@link threeLegs}; the attack is sent at most three times
+ * @throws what sending the attack rejects with, such as `BudgetSpent`
  */
 export async function mustRefuse(legs: Legs): Promise<Outcome> {
   const found = await threeLegs(legs);
@@ -156,11 +185,17 @@ export async function mustRefuse(legs: Legs): Promise<Outcome> {
   return broken(`${legs.what ?? "the attack"}: an internal error (${again.answer.status})`, [...found.trials, again]);
 }
 
+/** The reason of an `inconclusive` where the answer to an attack was a limit or an outage (429, 503). */
 export function limitedWhy(answer: Answer): string {
   return `the target ${outcome(answer)} and kept doing so: it was limiting or unavailable`;
 }
 
-/** A check's outcome when it is tried on a second, untouched object too: `broken` only where both are. */
+/**
+ * A check's outcome when it is tried on a second, untouched object too: `broken` only where both are.
+ *
+ * @param attack  takes an object of its own each time; run again only where the first run is broken
+ * @throws what the attack rejects with
+ */
 export async function twice(attack: () => Promise<Outcome>): Promise<Outcome> {
   const first = await attack();
   if (first.verdict !== "broken") return first;
@@ -169,7 +204,13 @@ export async function twice(attack: () => Promise<Outcome>): Promise<Outcome> {
   return inconclusive("the attack took effect once and not again", [...first.trials, ...second.trials]);
 }
 
-/** What to say where an honest request of a probe did not succeed: gone is no occasion, anything else is undecided. */
+/**
+ * What to say where an honest request of a probe did not succeed: gone (410) is `not-applicable`, anything else
+ * `inconclusive`.
+ *
+ * @param trial  the request and its answer
+ * @param what   names it in the reason; default "the honest request"
+ */
 export function notHonest(trial: Trial, what = "the honest request"): Outcome {
   if (trial.answer.status === 410) return notApplicable("It is gone (410) and answers nobody.");
   return inconclusive(`${what} ${outcome(trial.answer)}`, [trial]);

@@ -91,10 +91,16 @@ export interface ScanResult {
  * Attacks every protection an API promises and says of each whether it is broken, held, or could not be decided.
  *
  * It contacts only the address given, stays below the limits the manifest declares, changes only what it created (and
- * its own identities' records, which it puts back), and deletes it at the end.
+ * its own identities' records, which it puts back), and deletes it at the end. A probe that fails or finds no room in
+ * the target's limits is a verdict, `inconclusive`, and no error.
  *
- * @throws ScanError when the scan itself cannot be done: a target that is not loopback or not there, an unreadable
- *   description, a credential that is refused everywhere
+ * @param options  the target, its description (`manifest`, which counts where both are given, or `openapi`) and who the
+ *   scan can be; times in milliseconds
+ * @returns what was found; `exitCode` is 1 where a protection is broken, else 2 where one is not decided, else 0
+ * @throws ScanError when the scan itself cannot be done: a target that is not loopback or not there, no description or an
+ *   unreadable one, an unknown protection in `only` or `skip`, two identities of one name, a credential that is refused
+ *   everywhere
+ * @see OWASP API Security Top 10 2023, whose rows the checklist names
  */
 export async function scan(options: ScanOptions): Promise<ScanResult> {
   const startedAt = Date.now();

@@ -39,6 +39,14 @@ export interface Sessions {
   another(headers?: Outgoing["headers"]): Promise<{ identity: Identity; trial: Trial }>;
 }
 
+/**
+ * Finds the sign-in operations of a target that still answer, and signs in there on demand. Sends nothing itself; the
+ * accounts' passwords and every cookie received are given to the redactor, so that no report shows them.
+ *
+ * @param options  `accounts`: the first one signs in; `now`: Unix milliseconds, decides which operations are gone
+ * @returns the sessions; `identity` and `another` reject with `Unreachable` where there is no account, no operation that
+ *   starts a session, or its answer is no success or sets no cookie; `attempt` throws it for an operation that takes no password
+ */
 export function createSessions(options: {
   readonly url: URL;
   readonly target: Target;
