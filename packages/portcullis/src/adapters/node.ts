@@ -230,8 +230,16 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   /** Answers on a bare socket what never became a request, and closes it. */
   function sendRaw(socket: Duplex, code: RefusalCode, reason: string): void {
     socket.on("error", ignore);
-    // In the middle of another answer there is no place for this one.
-    if (!socket.writable || lineOfSocket.get(socket)?.last !== undefined) {
+    const last = lineOfSocket.get(socket)?.last;
+    if (socket.writable && last !== undefined && last.req.complete && !last.writableFinished) {
+      // What cannot be read stands behind a request that can: that one gets its answer, and then it is over.
+      last.once("close", () => {
+        socket.end();
+        setTimeout(() => socket.destroy(), lingerMs).unref();
+      });
+      return;
+    }
+    if (!socket.writable || last !== undefined) {
       socket.destroy();
       return;
     }

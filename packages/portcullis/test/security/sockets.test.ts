@@ -168,7 +168,8 @@ describe("what stands behind a refused request is no request of somebody else's"
     socket.resume();
     socket.write(`GET /v1/slow HTTP/1.1\r\n${host}\r\n`.repeat(500));
     expect(await within(20_000, socket.isClosed)).toBe(true);
-    expect(ran).toBe(1);
+    // The first may have had its turn already; nothing behind it ever has.
+    expect(ran).toBeLessThan(2);
   });
 
   const ambiguous: readonly (readonly [string, string])[] = [
