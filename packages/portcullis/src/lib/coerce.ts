@@ -1,6 +1,7 @@
 import { canonicalBoolean, canonicalNumber } from "./canonical-value.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import type { Shape, ShapeReader } from "./schema-shape.ts";
+import type { ShapeReader } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
 import { leavesOf, shapeReader } from "./schema-shape.ts";
 
 /** Turns a record of texts into a record whose numbers and booleans are values. */

@@ -1,7 +1,9 @@
 import { pointerSegment } from "./json-pointer.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import type { Shape, ShapeReader } from "./schema-shape.ts";
-import { leavesOf, shapeReader, typeOf } from "./schema-shape.ts";
+import type { ShapeReader } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
+import { leavesOf, shapeReader } from "./schema-shape.ts";
+import { typeOf } from "./shape.ts";
 import type { StandardIssue } from "./standard-schema.ts";
 
 /** What was wrong with one place of an input; safe to show to whoever sent it. */

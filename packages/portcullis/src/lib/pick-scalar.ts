@@ -1,4 +1,4 @@
-import type { Shape } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
 
 /** Gives what will be written for a text, number, boolean or null; undefined when the value does not fit. */
 export type ScalarPick = (value: unknown) => string | number | boolean | null | undefined;

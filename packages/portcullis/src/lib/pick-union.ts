@@ -1,7 +1,9 @@
 import type { Pick, PickState } from "./pick-record.ts";
 import { define, isRecord, readCarefully } from "./pick-record.ts";
-import type { Shape, ShapeReader } from "./schema-shape.ts";
-import { leavesOf, typeOf } from "./schema-shape.ts";
+import type { ShapeReader } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
+import { leavesOf } from "./schema-shape.ts";
+import { typeOf } from "./shape.ts";
 import { UnserializableError } from "./unserializable-error.ts";
 
 /** One kind of object among several. */

@@ -1,6 +1,7 @@
 import { pointerSegment } from "./json-pointer.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import type { Shape, ShapeReader } from "./schema-shape.ts";
+import type { ShapeReader } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
 import { shapeReader } from "./schema-shape.ts";
 
 /** One place where a value may stand, as a walk over the schema meets it. */

@@ -2,7 +2,7 @@ import { isBoundedPattern } from "./bounded-pattern.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { Place, Repetition } from "./schema-places.ts";
 import { maxPlaces, walkPlaces } from "./schema-places.ts";
-import type { Shape } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
 import { leavesOf, shapeReader } from "./schema-shape.ts";
 
 /** Why a schema cannot guard a route, and what to write instead. */

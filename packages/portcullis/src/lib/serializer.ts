@@ -3,7 +3,8 @@ import type { Pick, PickState } from "./pick-record.ts";
 import { compileRecord, hasPollutedPrototype, isRecord, maxAnswerDepth } from "./pick-record.ts";
 import { compileScalar } from "./pick-scalar.ts";
 import { compileObjectUnion, pickFirstFitting } from "./pick-union.ts";
-import type { Shape, ShapeReader } from "./schema-shape.ts";
+import type { ShapeReader } from "./schema-shape.ts";
+import type { Shape } from "./shape.ts";
 import { leavesOf, shapeReader } from "./schema-shape.ts";
 import { UnserializableError } from "./unserializable-error.ts";
 
