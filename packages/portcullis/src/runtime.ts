@@ -1,3 +1,4 @@
+import type { CryptoKey } from "jose";
 import type { Hashing } from "./environment.ts";
 import type { AuditSink } from "./events/sink.ts";
 import type { ListenOptions, Listening, Served } from "./listen.ts";
@@ -8,6 +9,11 @@ import type { ListenOptions, Listening, Served } from "./listen.ts";
  */
 export interface Runtime {
   readonly hashing: Hashing;
+  /**
+   * Whether `key` verifies a compact JWS that `readCompactJws` has read, under the key's own algorithm; throws or rejects
+   * where it cannot decide.
+   */
+  verifySignature(token: string, key: CryptoKey, algorithm: string): boolean | Promise<boolean>;
   /** `count` bytes from the platform's cryptographic generator. */
   randomBytes(count: number): Uint8Array;
   /** 22 characters of base64url, at least 128 random bits. */

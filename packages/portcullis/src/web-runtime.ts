@@ -1,4 +1,5 @@
 import { OptionsError } from "./lib/options-error.ts";
+import { verifyWithWebCrypto } from "./lib/web-signature.ts";
 import type { Runtime } from "./runtime.ts";
 
 const encoder = new TextEncoder();
@@ -20,6 +21,7 @@ export const runtime: Runtime = {
       return new Uint8Array(await crypto.subtle.sign("HMAC", imported, new Uint8Array(data)));
     },
   },
+  verifySignature: verifyWithWebCrypto,
   randomBytes(count) {
     return crypto.getRandomValues(new Uint8Array(count));
   },

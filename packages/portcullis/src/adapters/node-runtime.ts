@@ -2,6 +2,7 @@ import { createHash, createHmac, randomBytes, randomFillSync } from "node:crypto
 import type { Runtime } from "../runtime.ts";
 import { standardOutputSink } from "./line-sinks.ts";
 import { listen } from "./node.ts";
+import { verifyWithNode } from "./node-signature.ts";
 
 /** One fill serves this many request ids; asking the system for the bytes of each costs more. */
 const idsAtOnce = 256;
@@ -15,6 +16,7 @@ export const runtime: Runtime = {
     sha256: (data) => createHash("sha256").update(data).digest(),
     hmacSha256: (key, data) => createHmac("sha256", key).update(data).digest(),
   },
+  verifySignature: verifyWithNode,
   randomBytes: (count) => new Uint8Array(randomFillSync(new Uint8Array(count))),
   newId() {
     if (next === ids.length) {

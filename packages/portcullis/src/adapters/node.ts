@@ -168,7 +168,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     const body = handled.isHead ? undefined : answer.body;
     if (!answer.close) {
       if (body === undefined) res.end();
-      else res.end(body);
+      else res.end(body, encodingOf(body));
       boundSending(res, socket);
       return;
     }
@@ -344,11 +344,17 @@ const lingerMs = 1_000;
 const maxWaiting = 8;
 
 function writeHead(res: ServerResponse, answer: Answer, closes: boolean): void {
-  const headers = [...answer.headers];
-  if (answer.body !== undefined) headers.push("content-length", String(Buffer.byteLength(answer.body)));
-  else if (answer.status !== 204) headers.push("content-length", "0");
-  if (answer.close || closes) headers.push("connection", "close");
-  res.writeHead(answer.status, headers);
+  const { body, headers } = answer;
+  const length = body === undefined ? 0 : Buffer.byteLength(body);
+  const hasLength = body !== undefined || answer.status !== 204;
+  const framed = hasLength ? headers.concat("content-length", String(length)) : [...headers];
+  if (answer.close || closes) framed.push("connection", "close");
+  res.writeHead(answer.status, framed);
+}
+
+/** ASCII is the same bytes in both, and Node writes Latin-1 without looking at each character. */
+function encodingOf(body: string): "latin1" | "utf8" {
+  return Buffer.byteLength(body) === body.length ? "latin1" : "utf8";
 }
 
 function clientErrorCode(code: string | undefined): RefusalCode {

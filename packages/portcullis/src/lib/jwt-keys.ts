@@ -208,7 +208,7 @@ function rsaAlgorithmOf({ algorithm }: CryptoKey): RsaAlgorithm | undefined {
 
 async function importHmac(bytes: Uint8Array, algorithm: SymmetricAlgorithm): Promise<CryptoKey> {
   const hash = `SHA-${algorithm.slice(2)}`;
-  return crypto.subtle.importKey("raw", Uint8Array.from(bytes), { name: "HMAC", hash }, false, ["verify"]);
+  return crypto.subtle.importKey("raw", Uint8Array.from(bytes), { name: "HMAC", hash }, true, ["verify"]);
 }
 
 const hashBytes = { HS256: 32, HS384: 48, HS512: 64 } as const satisfies Record<SymmetricAlgorithm, number>;
