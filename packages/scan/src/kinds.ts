@@ -60,6 +60,11 @@ export function kindAt(kinds: readonly Kind[], path: string, parameter: string):
   return kinds.find((kind) => kind.item === item);
 }
 
+/** The known kinds whose ids stand in a path, in its order. */
+export function kindsAlong(kinds: readonly Kind[], path: string): readonly Kind[] {
+  return pathParameters(path).flatMap((name) => kindAt(kinds, path, name) ?? []);
+}
+
 /** `/a/{x}/b/{y}/c` gives `/a/{x}` and `/a/{x}/b/{y}`. */
 function itemPrefixes(path: string): readonly string[] {
   return [...path.matchAll(/\/\{[^{}]+\}(?=\/|$)/g)].map((match) => path.slice(0, match.index + match[0].length));

@@ -1,12 +1,14 @@
 import { isSuccess } from "../answer.ts";
-import { isPrivileged, type ProbeContext, requiredQuery, takes } from "../context.ts";
+import { type ProbeContext, requiredQuery, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
+import { listChecks } from "../foreign-lists.ts";
+import { referenceChecks } from "../foreign-references.ts";
 import { type Identity, subjectOf } from "../identities.ts";
-import { textAt } from "../json.ts";
-import { type Kind, kindAt } from "../kinds.ts";
+import { type Kind, kindAt, kindsAlong } from "../kinds.ts";
 import { beyondRole, grantingOf } from "../object-roles.ts";
-import { outcome, type Thing } from "../objects.ts";
+import { outcome } from "../objects.ts";
 import { isLimited, sameSignature } from "../oracle.ts";
+import { type Pair, pairsOf } from "../pairs.ts";
 import {
   broken,
   type Check,
@@ -20,8 +22,7 @@ import {
   threeLegs,
   twice,
 } from "../probe.ts";
-import { bodyOf, requestFor } from "../requests.ts";
-import { propertiesOf, typeOf } from "../schema.ts";
+import { requestFor } from "../requests.ts";
 import { stageWrite } from "../stage.ts";
 import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
 
@@ -31,11 +32,6 @@ import { isGone, isSafe, type Operation, pathParameters } from "../target.ts";
  * missing one. In both directions.
  */
 export const objectAccess: Probe = { id: "object-access", plan: planObjectAccess };
-
-interface Pair {
-  readonly owner: Identity;
-  readonly attacker: Identity;
-}
 
 function planObjectAccess(context: ProbeContext): readonly Check[] {
   const { target, objects } = context;
@@ -55,13 +51,13 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
   const checks: Check[] = [];
   for (const operation of target.operations) {
     if (isGone(operation, now)) continue;
-    const kinds = kindsIn(context, operation);
+    const kinds = kindsAlong(context.objects.kinds, operation.path);
     if (operation.access.kind === "public") {
       checks.push({ check: "foreign", operation, notApplicable: `Public by policy: ${operation.access.reason}` });
       continue;
     }
     if (kinds.length > 0) checks.push(...foreignChecks(context, operation, kinds, pairs));
-    if (isSafe(operation) && showsLists(context, operation)) checks.push(...listChecks(context, operation, pairs));
+    checks.push(...listChecks(context, operation, pairs));
   }
   checks.push(...referenceChecks(context, pairs), ...roleChecks(context, pairs));
   for (const kind of objects.kinds) {
@@ -73,22 +69,6 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
   return checks.length > 0
     ? checks
     : [{ check: "objects", notApplicable: "No operation names an object the API can create." }];
-}
-
-/** Callers without roles against each other, everybody in both directions where there are two, at most four pairs. */
-function pairsOf(context: ProbeContext): readonly Pair[] {
-  const plain = context.identities.filter(
-    (identity) => identity.kind !== "cookie" && !isPrivileged(identity, context.target),
-  );
-  const first = plain[0];
-  const second = plain[1];
-  if (first === undefined || second === undefined) return [];
-  const others = plain.slice(1, 3).map((attacker): Pair => ({ owner: first, attacker }));
-  return [...others, { owner: second, attacker: first }];
-}
-
-function kindsIn(context: ProbeContext, operation: Operation): readonly Kind[] {
-  return pathParameters(operation.path).flatMap((name) => kindAt(context.objects.kinds, operation.path, name) ?? []);
 }
 
 function foreignChecks(
@@ -223,88 +203,6 @@ function missingTarget(context: ProbeContext, operation: Operation, attack: Tria
     .join("/");
 }
 
-/** True for reads that list objects somebody owns: collections, and what a manifest calls a list. */
-function showsLists(context: ProbeContext, operation: Operation): boolean {
-  if (operation.outputs.some((output) => output.everyOwner !== undefined || output.shared !== undefined)) return false;
-  if (operation.access.kind === "caller" && operation.access.roles.length > 0) return false;
-  return listedKind(context, operation) !== undefined && kindsIn(context, operation).length === 0;
-}
-
-function listedKind(context: ProbeContext, operation: Operation): Kind | undefined {
-  const named = operation.outputs.find((output) => output.kind === "list")?.resource;
-  return (
-    context.objects.kinds.find((kind) => kind.list === operation) ??
-    context.objects.kinds.find((kind) => named !== undefined && kind.name === named && kind.parent === undefined)
-  );
-}
-
-function listChecks(context: ProbeContext, operation: Operation, pairs: readonly Pair[]): readonly Check[] {
-  const kind = listedKind(context, operation);
-  if (kind === undefined) return [];
-  return pairs.map((pair) => ({
-    check: "foreign-list",
-    operation,
-    run: () => foreignList(context, operation, kind, pair),
-  }));
-}
-
-/** bob's list must not hold what alice made, while alice's does. */
-async function foreignList(
-  context: ProbeContext,
-  operation: Operation,
-  kind: Kind,
-  { owner, attacker }: Pair,
-): Promise<Outcome> {
-  const thing = await context.objects.fresh(kind, owner);
-  const own = await pagesOf(context, operation, owner, thing, "positive");
-  const trials = own.trials.slice(-1);
-  if (!own.found) {
-    return notApplicable(`${owner.name}'s own ${kind.name} does not appear in it, so nothing can leak that way.`);
-  }
-  const other = await pagesOf(context, operation, attacker, thing, "attack");
-  const last = other.trials.at(-1);
-  if (last === undefined || isLimited(last.answer))
-    return inconclusive("the list could not be read", [...trials, ...other.trials]);
-  if (!other.found) return held(`${attacker.name}'s list shows nothing of ${owner.name}`, [...trials, last]);
-  const again = await pagesOf(context, operation, attacker, thing, "attack");
-  if (!again.found) return inconclusive("it leaked once and not again", [...trials, last]);
-  return broken(`${attacker.name}'s list shows what belongs to ${owner.name}`, [...trials, ...other.trials.slice(-1)]);
-}
-
-/** Reads a list page by page, at most eight, until the object is seen. */
-async function pagesOf(
-  context: ProbeContext,
-  operation: Operation,
-  as: Identity,
-  thing: Thing,
-  leg: "positive" | "attack",
-) {
-  const trials: Trial[] = [];
-  const base: Record<string, string> = { ...requiredQuery(operation, context.random) };
-  const search = operation.parameters.find(
-    (entry) => entry.in === "query" && /^(?:q|query|search|term|filter|name)$/i.test(entry.name),
-  );
-  if (search !== undefined) base[search.name] = thing.canary;
-  if (operation.page !== undefined) base["limit"] = String(operation.page.max);
-  let cursor: string | undefined;
-  for (let page = 1; page <= 8; page += 1) {
-    const query = {
-      ...base,
-      ...(cursor === undefined ? {} : { cursor }),
-      ...(operation.page?.kind === "pages" ? { page: String(page) } : {}),
-    };
-    const trial = await context.send(leg, requestFor(operation, { as, query }));
-    trials.push(trial);
-    // The search term may be echoed; the object's id is not what was asked for.
-    if (trial.answer.text.includes(thing.id)) return { found: true, trials };
-    const next = textAt(trial.answer.json, "next");
-    if (operation.page === undefined || (operation.page.kind === "cursor" && next === undefined)) break;
-    if (operation.page.kind === "pages" && !trial.answer.text.includes('"id"')) break;
-    cursor = next;
-  }
-  return { found: false, trials };
-}
-
 /** A child reached through a parent it does not belong to, both ways round. */
 async function parentSwap(
   context: ProbeContext,
@@ -362,64 +260,4 @@ function roleChecks(context: ProbeContext, pairs: readonly Pair[]): readonly Che
       }));
     });
   });
-}
-
-/** Bodies that name an object: another's id in it. Only where a manifest says which member names what. */
-function referenceChecks(context: ProbeContext, pairs: readonly Pair[]): readonly Check[] {
-  const pair = pairs[0];
-  if (pair === undefined) return [];
-  return context.target.operations.flatMap((operation) => {
-    const creates = context.objects.kinds.find((kind) => kind.create === operation);
-    if (creates === undefined) return [];
-    return operation.objects.flatMap((use) => {
-      const kind = context.objects.kinds.find((entry) => entry.name === use.resource && entry.create !== undefined);
-      if (use.in !== "body" || kind === undefined || kind.policy?.shared !== undefined) return [];
-      return [
-        {
-          check: `foreign-${use.field}`,
-          operation,
-          run: () => foreignReference(context, creates, use.field, kind, pair),
-        },
-      ];
-    });
-  });
-}
-
-/** The attacker names the owner's object in an object of its own; only what is stored decides. */
-async function foreignReference(
-  context: ProbeContext,
-  creates: Kind,
-  field: string,
-  kind: Kind,
-  { owner, attacker }: Pair,
-): Promise<Outcome> {
-  const theirs = await context.objects.shared(kind, owner);
-  const mine = await context.objects.shared(kind, attacker);
-  const parent = creates.parent === undefined ? undefined : await context.objects.shared(creates.parent, attacker);
-  const ask = async (leg: Trial["leg"], id: string) => {
-    const mark = context.objects.canary();
-    const honest = context.objects.creation(creates, attacker, parent, mark);
-    const value = Array.isArray(valueOf(creates, field)) ? [id] : id;
-    const trial = await context.send(leg, { ...honest, body: JSON.stringify({ ...bodyOf(honest), [field]: value }) });
-    context.objects.adopt(creates, attacker, trial, parent?.params ?? {}, mark);
-    return trial;
-  };
-  const positive = await ask("positive", mine.id);
-  if (!isSuccess(positive.answer))
-    return inconclusive(`naming an object of its own ${outcome(positive.answer)}`, [positive]);
-  const attack = await ask("attack", theirs.id);
-  if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), [positive, attack]);
-  if (!isSuccess(attack.answer))
-    return held(`"${field}" may not name what belongs to ${owner.name}`, [positive, attack]);
-  if (!attack.answer.text.includes(theirs.id))
-    return held(`"${field}" of another's object is ignored`, [positive, attack]);
-  const again = await ask("attack", theirs.id);
-  if (!isSuccess(again.answer)) return inconclusive("it was accepted once and not again", [positive, attack, again]);
-  return broken(`${attacker.name} may name what belongs to ${owner.name} in "${field}"`, [positive, attack, again]);
-}
-
-/** What the schema of a member looks like: a list where it holds several ids. */
-function valueOf(kind: Kind, field: string): unknown {
-  const schema = propertiesOf(kind.create?.body?.schema ?? {}).get(field);
-  return schema !== undefined && typeOf(schema) === "array" ? [] : "";
 }
