@@ -79,6 +79,26 @@ describe("./start and ./test on a machine", () => {
     expect(run.ran).toBe("0 passed, 1 failed, 0 skipped");
   });
 
+  it("runs what package.json starts under the Node that was found, with nothing of its own on stdout", () => {
+    const lines = Object.values(readManifest(".").scripts ?? {});
+    const ours = lines.filter((line) => /(^|[\s;&|])(node|vitest) /.test(line));
+    expect(ours.length).toBeGreaterThan(3);
+    expect(ours.filter((line) => !line.startsWith("sh scripts/run.sh "))).toEqual([]);
+    const words = ["node", "--conditions=source", "bench/bench.ts", "--json", "a b"];
+    const run = setUp({
+      node: "v20.20.2",
+      npm: `mkdir -p node_modules/node-here/bin; ${fakeNode("v24.9.0", "node_modules/node-here/bin")}`,
+      command: "scripts/run.sh",
+      words,
+    });
+    expect(run.said).toBe("Installing Node 24 into .tools (once)…\n");
+    // The made-up node says what it was asked to run; install.ts itself says nothing on stdout.
+    expect(run.ran?.split("\n")).toEqual([
+      "v24.9.0 scripts/install.ts",
+      "v24.9.0 --conditions=source bench/bench.ts --json a b",
+    ]);
+  });
+
   it("installs again exactly when package-lock.json changed", () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, "node_modules"));
@@ -254,7 +274,7 @@ type Machine = {
   readonly tools?: string;
   /** What the machine's npm does, as shell; none when absent. */
   readonly npm?: string;
-  readonly command?: "start" | "test";
+  readonly command?: "start" | "test" | "scripts/run.sh";
   readonly words?: readonly string[];
 };
 
@@ -268,7 +288,8 @@ function setUp({ node, tools, npm, command, words = [] }: Machine) {
   mkdirSync(bin);
   mkdirSync(join(folder, ".tools"));
   mkdirSync(join(folder, "packages/cli/src"), { recursive: true });
-  for (const name of ["start", "test", "scripts/setup.sh"]) cpSync(join(root, name), join(folder, name));
+  for (const name of ["start", "test", "scripts/setup.sh", "scripts/run.sh"])
+    cpSync(join(root, name), join(folder, name));
   for (const name of ["scripts/start.ts", "packages/cli/src/portcullis.ts"]) writeFileSync(join(folder, name), "");
   for (const name of ["sh", "dirname", "uname", "mkdir", "chmod"]) symlinkSync(which(name), join(bin, name));
   if (node !== undefined) spawnSync("sh", ["-c", fakeNode(node, bin)]);
@@ -335,6 +356,7 @@ function which(program: string): string {
 }
 
 type Manifest = {
+  readonly scripts?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
