@@ -12,6 +12,7 @@ import { isSelected, type LedgerEntry, ledgerOf, plan, type Selection } from "./
 import { seeded } from "./random.ts";
 import { recogniseIdentities } from "./recognise.ts";
 import { createRedactor } from "./redact.ts";
+import { preflight } from "./preflight.ts";
 import { type Progress, runChecks } from "./run.ts";
 import { ScanError } from "./scan-error.ts";
 import { type Account, createSessions } from "./sign-in.ts";
@@ -105,7 +106,7 @@ export interface ScanResult {
 export async function scan(options: ScanOptions): Promise<ScanResult> {
   const startedAt = Date.now();
   const url = targetUrl(options.url);
-  assertSelection(options);
+  assertConsistent(options);
   const target = await describedTarget(options);
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
   const fetcher = createFetcher({
@@ -154,7 +155,10 @@ function targetUrl(text: string): URL {
   return url;
 }
 
-function assertSelection(options: ScanOptions): void {
+function assertConsistent(options: ScanOptions): void {
+  const names = options.identities.map((identity) => identity.name);
+  const double = names.find((name, index) => names.indexOf(name) !== index);
+  if (double !== undefined) throw new ScanError(`two identities are called ${double}`);
   const ids: readonly string[] = checklist.map((row) => row.id);
   for (const id of [...(options.only ?? []), ...(options.skip ?? [])]) {
     if (!ids.includes(id)) throw new ScanError(`no protection is called "${id}"; there are ${ids.join(", ")}`);
@@ -168,9 +172,6 @@ async function describedTarget(options: ScanOptions): Promise<Target> {
 }
 
 async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, seed: number): Promise<ProbeContext> {
-  const names = options.identities.map((identity) => identity.name);
-  const double = names.find((name, index) => names.indexOf(name) !== index);
-  if (double !== undefined) throw new ScanError(`two identities are called ${double}`);
   const random = seeded(seed);
   const redactor = createRedactor();
   for (const identity of options.identities) redactor.add(identity.secret, identity.name);
@@ -181,6 +182,7 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
     answer: await fetcher.send(outgoing),
   });
   const now = Date.now();
+  await preflight(fetcher, target, options.identities, now);
   const subjects = await recogniseIdentities(target, options.identities, send, now);
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
   return createContext({
