@@ -107,7 +107,11 @@ export const coverageItems: readonly CoverageItem[] = [
   built("0.28", "sliding window in memory", "never more than the limit in any window; fixed memory"),
   planned("0.29", "Redis for several servers", "today: `instances` divides the limits, `limiter` takes your own"),
   planned("0.30", "or a database", "PostgreSQL; today as above"),
-  built("0.31", "sign-in and sign-up 5 a minute", "`signIn` and `signUp`, per address and per account"),
+  built(
+    "0.31",
+    "sign-in and sign-up 5 a minute",
+    "`signIn` and `signUp`: 5 a minute per address, failures per account and address and per account",
+  ),
   built("0.32", "60 reads, 10 writes a minute", "`read` and `write`"),
   built("0.33", "429 with Retry-After", "exact: the first instant at which the same call fits"),
   otherwise(

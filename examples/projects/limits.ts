@@ -19,9 +19,9 @@ export const reading = "100/s";
 /** A route that writes. In production: nothing, `write` is the preset. */
 export const writing = "50/s";
 
-/** A sign-in, per machine and per account, and failures per account besides. In production: `signIn("body.email")`. */
+/** A sign-in per machine, failures per account and machine together, and failures per account. In production: `signIn("body.email")`. */
 export const signingIn: readonly RouteLimit[] = [
   { rate: "50/s", by: "address" },
-  { rate: "50/s", by: "body.email" },
-  { rate: "30/10s", by: "body.email", counts: "failures" },
+  { rate: "30/10s", by: "body.email", and: "address", counts: "failures" },
+  { rate: "300/10s", by: "body.email", counts: "failures" },
 ];

@@ -295,6 +295,7 @@ function planLimits({ limit, startsSession }: RoutePolicy, method: Method): read
       rate: parseRate(rule.rate),
       by: by === "caller" || by === "address" || by === "tenant" ? by : "field",
       field: isField ? by.slice("body.".length) : undefined,
+      isPerAddress: rule.and === "address",
       counts: rule.counts ?? "requests",
     };
   });

@@ -187,6 +187,11 @@ export interface RouteLimit {
   readonly rate: RateOption;
   /** Who is counted. `body.<field>`: the value of an input field, such as the account of a sign-in. Default `caller`. */
   readonly by?: "caller" | "address" | "tenant" | `body.${string}`;
+  /**
+   * Counts a `body.<field>` apart for each address (IPv6: /48) it is sent from, so that one stranger's failures close an
+   * account for himself and not for its owner. Default: from wherever it comes.
+   */
+  readonly and?: "address";
   /** `failures`: only answers of 400 and above count. Default `requests`. */
   readonly counts?: "requests" | "failures";
 }

@@ -72,13 +72,19 @@ export const settle: RouteGate = (api, route) => {
     const { caller, address, reservation } = x;
     if (address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
     if (caller === undefined) {
+      // Tries first: they are given back where something else refuses, and what they refuse has cost nobody anything.
+      const spent = countTries(x, unproved.tries);
+      if (spent !== undefined) {
+        reservation?.giveBack();
+        return spent;
+      }
       const keys = [LimitKey.everyone];
       addKeys(keys, x, unproved.limits);
       return whenDecided(
         () => unproved.tariff.settle(keys),
         (decision) => {
           if (!decision.admitted) reservation?.giveBack();
-          return decide(x, decision) ?? countTries(x, unproved.tries);
+          return decide(x, decision);
         },
       );
     }
@@ -89,12 +95,17 @@ export const settle: RouteGate = (api, route) => {
       reservation?.giveBack();
       return refused(x, failures, "failure-budget-spent");
     }
+    const spent = countTries(x, proved.tries);
+    if (spent !== undefined) {
+      reservation?.giveBack();
+      return spent;
+    }
     const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
     if (countsTenants) keys.push(LimitKey.ofTenant(caller));
     addKeys(keys, x, proved.limits);
     return whenDecided(
       () => proved.tariff.settle(keys, reservation),
-      (decision) => decide(x, decision) ?? countTries(x, proved.tries),
+      (decision) => decide(x, decision),
     );
   };
 
@@ -103,7 +114,7 @@ export const settle: RouteGate = (api, route) => {
     tries: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[],
   ): Outcome {
     for (const { tariff, limit } of tries) {
-      const outcome = tryOnce(x, tariff, ownKey(x, limit));
+      const outcome = tryOnce(x, tariff, [ownKey(x, limit)]);
       if (outcome !== undefined) return outcome;
     }
     return undefined;
@@ -111,37 +122,32 @@ export const settle: RouteGate = (api, route) => {
 };
 
 /**
- * The limits a policy puts on a value of the body, such as the account of a sign-in, once the schema has matched it.
+ * The limits a policy puts on a value of the body, such as the account of a sign-in, once the schema has matched it;
+ * alone, or together with the address it comes from. Failures are looked at first and all at once, then requests all at
+ * once: what one of them refuses has cost the others nothing, so that nobody who is refused himself closes an account.
  *
  * @returns step; refuses with `rate-limited` (429) or `limiter-unavailable` (503)
  */
 export const byInputField: RouteGate = (api, route) => {
-  const fields = api.tariffs.forRoute(route).fields;
-  if (fields.length === 0) return undefined;
+  const { fieldRequests, fieldFailures } = api.tariffs.forRoute(route);
+  if (fieldRequests === undefined && fieldFailures === undefined) return undefined;
   const whenDecided = boundedDecision(api, route);
 
   return function limitInputField(x) {
-    return from(0);
-
-    function from(index: number): Outcome | Promise<Outcome> {
-      const one = fields[index];
-      if (one === undefined) return undefined;
-      const { field } = one.limit;
-      const value: unknown =
-        field === undefined || typeof x.bodyInput !== "object" || x.bodyInput === null
-          ? undefined
-          : Reflect.get(x.bodyInput, field);
-      // The schema demands a text or a number here, or the API had not started; so a transform has taken it away.
-      if (field === undefined || (typeof value !== "string" && typeof value !== "number")) {
-        return new Refusal("internal", `the schema takes body.${field ?? ""} and does not give it on`);
-      }
-      const key = LimitKey.ofInput(field, String(value));
-      if (one.limit.counts === "failures") return tryOnce(x, one.tariff, key) ?? from(index + 1);
-      return whenDecided(
-        () => one.tariff.settle([key]),
-        (decision) => (decision.admitted ? from(index + 1) : decide(x, decision)),
-      );
+    if (fieldFailures !== undefined) {
+      const keys = fieldKeys(x, fieldFailures.limits);
+      if (keys instanceof Refusal) return keys;
+      const spent = tryOnce(x, fieldFailures.tariff, keys);
+      if (spent !== undefined) return spent;
     }
+    if (fieldRequests === undefined) return undefined;
+    const keys = fieldKeys(x, fieldRequests.limits);
+    if (keys instanceof Refusal) return keys;
+    return whenDecided(
+      () => fieldRequests.tariff.settle(keys),
+      // Room in it is not told: the limits of who calls are.
+      (decision) => (decision.admitted ? undefined : decide(x, decision)),
+    );
   };
 };
 
@@ -173,7 +179,9 @@ export const settleAfterwards: HeaderGate = (api) => {
       if (x.callerKey !== undefined) callerFailures.charge([x.callerKey]);
       else if (x.addressKey !== undefined) addressFailures.charge([x.addressKey]);
     }
-    if (x.tries !== undefined && x.status < 400) for (const one of x.tries) one.giveBack();
+    // What a limit refused was no try: nobody looked at what it brought.
+    const wasTried = x.status >= 400 && x.refusal?.protection !== "rate-limit";
+    if (x.tries !== undefined && !wasTried) for (const one of x.tries) one.giveBack();
     if (x.decision !== undefined) write(x.decision, headers);
   };
 
@@ -227,9 +235,25 @@ function ownKey(x: Exchange, limit: PlannedLimit): LimitKey {
   return x.addressKey ?? LimitKey.everyone;
 }
 
+function fieldKeys(x: Exchange, limits: readonly PlannedLimit[]): readonly LimitKey[] | Refusal {
+  const keys: LimitKey[] = [];
+  for (const { field = "", isPerAddress } of limits) {
+    const value: unknown =
+      typeof x.bodyInput !== "object" || x.bodyInput === null ? undefined : Reflect.get(x.bodyInput, field);
+    // The schema demands a text or a number here, or the API had not started; so a transform has taken it away.
+    if (typeof value !== "string" && typeof value !== "number") {
+      return new Refusal("internal", `the schema takes body.${field} and does not give it on`);
+    }
+    if (!isPerAddress) keys.push(LimitKey.ofInput(field, String(value)));
+    else if (x.address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
+    else keys.push(LimitKey.ofInputFrom(field, String(value), x.address));
+  }
+  return keys;
+}
+
 /** Takes one try now; it is given back if the answer is no failure, so that tries in flight cannot overshoot. */
-function tryOnce(x: Exchange, tariff: Tariff, key: LimitKey): Outcome {
-  const decision = tariff.reserve([key]);
+function tryOnce(x: Exchange, tariff: Tariff, keys: readonly LimitKey[]): Outcome {
+  const decision = tariff.reserve(keys);
   if (!decision.admitted) return refused(x, decision, "rate-limited");
   x.tries ??= [];
   x.tries.push(decision);

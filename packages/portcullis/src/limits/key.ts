@@ -44,7 +44,17 @@ export class LimitKey {
    * @param value  the field's value, once the schema has bounded it
    */
   static ofInput(field: string, value: string): LimitKey {
-    return new LimitKey(4, field.length, 0, field + value.normalize("NFKC").trim().toLowerCase());
+    return new LimitKey(4, field.length, 0, field + spelledAlike(value));
+  }
+
+  /**
+   * The value of a matched input field together with the address it came from, as one site has it ({@link ofWideAddress}):
+   * who has a whole /48 of IPv6 has one such key for an account, not 65,536.
+   */
+  static ofInputFrom(field: string, value: string, address: ClientAddress): LimitKey {
+    const { family, word0, word1, word3 } = address.embedded ?? address;
+    const name = `${field.length}:${field}${spelledAlike(value)}`;
+    return family === 4 ? new LimitKey(8, word3, 0, name) : new LimitKey(9, word0, (word1 & 0xffff_0000) >>> 0, name);
   }
 
   static #ofNetwork(address: IpAddress, bits: 48 | 64): LimitKey {
@@ -88,4 +98,9 @@ export class LimitKey {
   get high(): number {
     return this.#high;
   }
+}
+
+/** One spelling for all that differ in case, compatibility form and blanks around them. */
+function spelledAlike(value: string): string {
+  return value.normalize("NFKC").trim().toLowerCase();
 }

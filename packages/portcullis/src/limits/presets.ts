@@ -7,9 +7,10 @@ export const read: RouteLimit = Object.freeze({ rate: "60/min", by: "caller" });
 export const write: RouteLimit = Object.freeze({ rate: "10/min", by: "caller" });
 
 /**
- * Limits of a sign-in: 5 tries a minute per address, against one machine that tries many accounts; 5 a minute per
- * account, against many machines that try one; and 5 failures an hour per account, which successes do not use up. Nobody
- * is locked out for good: an hour later there is room again.
+ * Limits of a sign-in: 5 tries a minute per address, against one machine that tries many accounts; 5 failures an hour per
+ * account and address together, against one machine that tries one account, and nobody else notices; and 50 failures an
+ * hour per account, against many machines that try one. Successes use up no failures. Whoever has ten networks can still
+ * close an account's sign-in for an hour; one network cannot.
  *
  * @param account  body field that names the account, such as `body.email`
  * @see OWASP ASVS 5.0 items 6.1.1 and 6.3.1 (anti-brute-force controls that cannot be used to lock accounts)
@@ -17,8 +18,8 @@ export const write: RouteLimit = Object.freeze({ rate: "10/min", by: "caller" })
 export function signIn(account: `body.${string}`): readonly RouteLimit[] {
   return Object.freeze([
     Object.freeze({ rate: "5/min", by: "address" }),
-    Object.freeze({ rate: "5/min", by: account }),
-    Object.freeze({ rate: "5/h", by: account, counts: "failures" }),
+    Object.freeze({ rate: "5/h", by: account, and: "address", counts: "failures" }),
+    Object.freeze({ rate: "50/h", by: account, counts: "failures" }),
   ] as const satisfies readonly RouteLimit[]);
 }
 

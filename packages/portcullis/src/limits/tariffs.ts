@@ -18,6 +18,8 @@ export interface PlannedLimit {
   readonly by: "caller" | "address" | "tenant" | "field";
   /** Body field, for `field`. */
   readonly field: string | undefined;
+  /** Whether the field's value counts apart for each address it comes from. */
+  readonly isPerAddress: boolean;
   readonly counts: "requests" | "failures";
 }
 
@@ -47,8 +49,15 @@ export interface RouteTariffs {
   readonly proved: SettleTariff;
   /** Keys: everyone, then one per limit. */
   readonly unproved: SettleTariff;
-  /** Limits by an input field; one key each. */
-  readonly fields: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[];
+  /** Limits by input fields, one decision for those that count requests and one for failures; undefined for none. */
+  readonly fieldRequests: FieldTariff | undefined;
+  readonly fieldFailures: FieldTariff | undefined;
+}
+
+/** Keys: one per limit. */
+export interface FieldTariff {
+  readonly tariff: Tariff;
+  readonly limits: readonly PlannedLimit[];
 }
 
 interface SettleTariff {
@@ -96,7 +105,7 @@ export function planDimensions(rates: ApiRates, routes: readonly CountedRoute[])
 
   const byRate = new Map<string, number>();
   const keyOf = (limit: PlannedLimit, place: number): string =>
-    `${limit.rate.limit}/${limit.rate.windowMs}/${limit.by}/${place}`;
+    `${limit.rate.limit}/${limit.rate.windowMs}/${limit.by}/${limit.isPerAddress}/${place}`;
   for (const route of routes) {
     route.limits.forEach((limit, place) => {
       const key = keyOf(limit, place);
@@ -131,10 +140,15 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
       return {
         proved: { tariff: limiter.tariff([...provedFixed, ...demands]), limits, tries },
         unproved: { tariff: limiter.tariff([{ dimension: global }, ...demands]), limits, tries },
-        fields: numbered
-          .filter(({ limit }) => limit.by === "field")
-          .map(({ limit, demand }) => ({ limit, tariff: limiter.tariff([demand]) })),
+        fieldRequests: ofFields("requests"),
+        fieldFailures: ofFields("failures"),
       };
+
+      function ofFields(counts: PlannedLimit["counts"]): FieldTariff | undefined {
+        const own = numbered.filter(({ limit }) => limit.by === "field" && limit.counts === counts);
+        if (own.length === 0) return undefined;
+        return { tariff: limiter.tariff(own.map(({ demand }) => demand)), limits: own.map(({ limit }) => limit) };
+      }
     },
   };
 }

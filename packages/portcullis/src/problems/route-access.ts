@@ -66,7 +66,7 @@ function sessionProblems(route: RoutePlan, add: Add): void {
   if (accountField === undefined) return;
   if (body === undefined || !fieldNames(body.json).includes(accountField)) {
     add("startsSession", `the body has no ${accountField}`, "name the field of the body that names the account");
-  } else if (!limits.some(({ by, field }) => by === "field" && field === accountField)) {
+  } else if (!limits.some(({ by, field, isPerAddress }) => by === "field" && field === accountField && !isPerAddress)) {
     const fix = `leave limit out, or say signIn("body.${accountField}") or a rate by "body.${accountField}"`;
     add("limit", "lets one account be guessed without end, from many addresses", fix);
   }

@@ -30,8 +30,12 @@ export function limitProblems(route: RoutePlan, add: Add): void {
   const written: readonly unknown[] = Array.isArray(limit) ? limit : [limit];
   for (const one of written) {
     if (typeof one !== "object" || one === null || !("rate" in one)) continue;
-    for (const key of unknownKeys(one, ["rate", "by", "counts"])) {
-      add("limit", `${key} is no part of a limit`, "a limit has rate, by and counts");
+    for (const key of unknownKeys(one, ["rate", "by", "and", "counts"])) {
+      add("limit", `${key} is no part of a limit`, "a limit has rate, by, and, counts");
+    }
+    const by = "by" in one ? String(one.by) : "caller";
+    if ("and" in one && one.and !== undefined && !(one.and === "address" && by.startsWith("body."))) {
+      add("limit", `counts ${by} and ${String(one.and)} together`, 'say by: "body.<field>", and: "address"');
     }
   }
   for (const { counts } of route.limits) {

@@ -54,6 +54,26 @@ describe("rate-limit: who is counted", () => {
     expect(narrow("2002:cb00:7107:1::1")).toBe(narrow("2002:cb00:7107:2::1"));
   });
 
+  it("counts a field and an address together, and no two pairs as one", () => {
+    const pair = (field: string, value: string, from: string) =>
+      identity(LimitKey.ofInputFrom(field, value, address(from)));
+    expect(pair("email", " ALICE@example.com", "203.0.113.7")).toBe(
+      pair("email", "alice@example.com", "::ffff:203.0.113.7"),
+    );
+    expect(pair("email", "a", "2001:db8:1:2::1")).toBe(pair("email", "a", "2001:db8:1:ffff::1"));
+    const different = [
+      pair("email", "a", "203.0.113.7"),
+      pair("email", "a", "203.0.113.8"),
+      pair("email", "b", "203.0.113.7"),
+      pair("emai", "la", "203.0.113.7"),
+      pair("1:email", "a", "203.0.113.7"),
+      pair("email", "a", "2001:db8:1::"),
+      pair("email", "a", "2001:db8:2::"),
+      identity(LimitKey.ofInput("email", "a")),
+    ];
+    expect(new Set(different).size).toBe(different.length);
+  });
+
   it("counts a caller by subject and a tenant by name", () => {
     expect(identity(LimitKey.ofCaller(caller("alice")))).toBe(identity(LimitKey.ofCaller(caller("alice", "acme"))));
     expect(identity(LimitKey.ofCaller(caller("alice")))).not.toBe(identity(LimitKey.ofCaller(caller("bob"))));

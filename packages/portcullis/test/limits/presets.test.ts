@@ -9,12 +9,12 @@ describe("rate-limit: presets", () => {
   });
 
   it.each([signIn, signUp])(
-    "bounds sign-in and sign-up per address and account, and failures per account",
+    "bounds sign-in and sign-up per address, and failures per account and address together and per account",
     (preset) => {
       expect(preset("body.email")).toEqual([
         { rate: "5/min", by: "address" },
-        { rate: "5/min", by: "body.email" },
-        { rate: "5/h", by: "body.email", counts: "failures" },
+        { rate: "5/h", by: "body.email", and: "address", counts: "failures" },
+        { rate: "50/h", by: "body.email", counts: "failures" },
       ]);
     },
   );
