@@ -3,6 +3,14 @@ import { Command } from "commander";
 import { manifestCommand } from "./manifest.ts";
 import { scanCommand } from "./scan.ts";
 
+// Whoever reads may have seen enough (`| head`): that is an end, and no fault.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    throw error;
+  });
+}
+
 const program = new Command("portcullis")
   .description("The API security checklist made executable: prove what an API promises, write down what it promises.")
   .version("0.1.0")

@@ -11,12 +11,11 @@ import {
 import { jsonReport, progressLine, tableReport } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 
-/** `portcullis scan`: exit 0 held, 1 broken, 2 could not decide, 3 scan error. */
+/** `portcullis scan`: exit 0 held, 1 broken, 2 inconclusive, 3 scan error. */
 export function scanCommand(): Command {
-  const collect = (value: string, list: readonly string[]) => [...list, value];
-  const none: readonly string[] = [];
+  const collect = (value: string, list: readonly string[] = []) => [...list, value];
   return new Command("scan")
-    .description("attack every protection of an API on this machine and say held, broken or could not decide")
+    .description("attack every protection of an API on this machine and say of each: held, broken or inconclusive")
     .argument("<url>", "address of the API, such as https://localhost:8443")
     .option("--manifest <file>", 'what "portcullis manifest" wrote; verdicts are exact')
     .option("--openapi <file>", "OpenAPI 3.x document (JSON or YAML), where there is no manifest")
@@ -24,34 +23,56 @@ export function scanCommand(): Command {
       "--as <name=credential>",
       'who to be: alice="Bearer …", ci="X-Api-Key: …", web="cookie:name=value"',
       collect,
-      none,
     )
-    .option("--roles <name=role,…>", "roles an identity has, such as admin=admin", collect, none)
-    .option("--account <email:password>", "account for the sign-in probes", collect, none)
-    .option("--jwt-key <key or file>", "test signing key (secret, PEM or JWK), to try single claims")
+    .option("--roles <name=role,…>", "roles an identity has, such as admin=admin", collect)
+    .option("--account <email:password>", "account for the sign-in probes", collect)
+    .option(
+      "--jwt-key <file>",
+      "test signing key (PEM, JWK or secret in a file, or secret:<text>); without it single claims are not tried",
+    )
     .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
-    .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect, none)
-    .option("--skip <id>", "leave this protection out", collect, none)
+    .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
+    .option("--skip <id>", "leave this protection out", collect)
     .option("--json [file]", "write the whole result as JSON: to the file, or to standard output in place of the table")
     .option("--seed <number>", "repeat the values of an earlier scan")
     .option("--quiet", "no progress")
-    .addHelpText(
-      "after",
-      "\nExit status: 0 held, 1 broken, 2 something could not be decided, 3 the scan could not be done.",
-    )
+    .addHelpText("after", more)
     .action(runScan);
 }
+
+const more = `
+Credentials for --as:
+  name="Bearer <token>"          Authorization header, any scheme
+  name="<Header-Name>: <value>"  any other header, such as an API key
+  name="cookie:<name>=<value>"   session cookie
+  Two callers without roles are needed to prove object-access, one with a role
+  (--roles) to prove function-access.
+
+Examples:
+  portcullis manifest api.ts --out manifest.json
+  portcullis scan https://localhost:8443 --manifest manifest.json --ca ca.pem \\
+    --as alice="Bearer $ALICE" --as bob="Bearer $BOB" \\
+    --as admin="Bearer $ADMIN" --roles admin=admin
+  portcullis scan http://localhost:3000 --openapi openapi.yaml \\
+    --as alice="X-Api-Key: $KEY" --only output,jwt
+
+Only loopback addresses are scanned. The scan stays below the API's own limits,
+changes only what it created and deletes it at the end. Colours and the moving
+progress line appear on a terminal only; NO_COLOR turns colours off.
+
+Exit status: 0 held, 1 broken, 2 something is inconclusive, 3 the scan could
+not be done.`;
 
 interface Flags {
   readonly manifest?: string;
   readonly openapi?: string;
-  readonly as: readonly string[];
-  readonly roles: readonly string[];
-  readonly account: readonly string[];
+  readonly as?: readonly string[];
+  readonly roles?: readonly string[];
+  readonly account?: readonly string[];
   readonly jwtKey?: string;
   readonly ca?: string;
-  readonly only: readonly string[];
-  readonly skip: readonly string[];
+  readonly only?: readonly string[];
+  readonly skip?: readonly string[];
   readonly json?: string | true;
   readonly seed?: string;
   readonly quiet?: true;
@@ -64,8 +85,8 @@ async function runScan(url: string, flags: Flags): Promise<void> {
     const result = await scan({ ...options, ...(progress === undefined ? {} : { onProgress: progress.show }) });
     progress?.clear();
     if (flags.json !== undefined && flags.json !== true) await writeFile(flags.json, jsonReport(result));
-    process.stdout.write(flags.json === true ? jsonReport(result) : tableReport(result, terminal()));
     process.exitCode = result.exitCode;
+    process.stdout.write(flags.json === true ? jsonReport(result) : tableReport(result, terminal()));
   } catch (error) {
     progress?.clear();
     // Whatever went wrong, it is no statement about the API: never exit 1 for it.
@@ -77,8 +98,8 @@ async function runScan(url: string, flags: Flags): Promise<void> {
 }
 
 async function optionsOf(url: string, flags: Flags): Promise<ScanOptions> {
-  const roles = new Map(flags.roles.map(parseRoles));
-  const identities = flags.as
+  const roles = new Map((flags.roles ?? []).map(parseRoles));
+  const identities = (flags.as ?? [])
     .map((text) => parseIdentity(text))
     .map((one) => ({ ...one, roles: roles.get(one.name) ?? [] }));
   for (const name of roles.keys()) {
@@ -87,7 +108,7 @@ async function optionsOf(url: string, flags: Flags): Promise<ScanOptions> {
   return {
     url,
     identities,
-    accounts: flags.account.map(accountOf),
+    accounts: (flags.account ?? []).map(accountOf),
     only: listed(flags.only),
     skip: listed(flags.skip),
     ...(flags.manifest === undefined ? {} : { manifest: flags.manifest }),
@@ -104,16 +125,32 @@ function accountOf(text: string): Account {
   return { user: text.slice(0, cut), password: text.slice(cut + 1) };
 }
 
-function listed(values: readonly string[]): readonly string[] {
+function listed(values: readonly string[] = []): readonly string[] {
   return values.flatMap((value) => value.split(",")).filter((id) => id !== "");
 }
 
-/** The text of a file of that name, else the value itself is the key. */
+/**
+ * The key in a file, or what is clearly a key itself: `secret:<text>`, a PEM or a JWK. A name that leads to no file is
+ * not taken for a secret, since every forgery would then be refused and prove nothing.
+ */
 async function keyOf(value: string): Promise<string> {
-  return await readFile(value, "utf8").then(
-    (text) => text.trim(),
-    () => value,
-  );
+  if (value.startsWith("secret:")) return keyText(value.slice("secret:".length));
+  if (/^\s*(?:-----BEGIN|\{)/.test(value)) return value;
+  try {
+    return keyText((await readFile(value, "utf8")).trim());
+  } catch (cause) {
+    if (cause instanceof ScanError) throw cause;
+    // The value may be a secret written the wrong way; it is not shown.
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
+    throw new ScanError(`--jwt-key names no file that can be read (${code}); write a shared secret as secret:<text>`, {
+      cause,
+    });
+  }
+}
+
+function keyText(text: string): string {
+  if (text === "") throw new ScanError("--jwt-key is empty");
+  return text;
 }
 
 async function fileText(path: string): Promise<string> {

@@ -55,7 +55,7 @@ describe("portcullis scan", () => {
       "authentication,object-access",
     );
     expect(ran).toMatchObject({ code: 0 });
-    expect(ran.out).toContain("2 held · 0 broken · 0 undecided");
+    expect(ran.out).toContain("2 held · 0 broken · 0 inconclusive");
     expect(ran.err).toContain("100 %");
   });
 
@@ -79,7 +79,7 @@ describe("portcullis scan", () => {
     expect(JSON.parse(ran.out)).toMatchObject({ format: 1, exitCode: 1 });
   });
 
-  it("exits 2 when something could not be decided", async () => {
+  it("exits 2 when something is inconclusive", async () => {
     const { url, close } = await startThings();
     closing.push(close);
     const ran = await portcullis(
@@ -120,10 +120,15 @@ describe("portcullis scan", () => {
   it.each([
     [["scan"], /missing required argument 'url'/],
     [["scan", "http://localhost:1", "--bogus"], /unknown option '--bogus'/],
+    [["scan", "http://localhost:1", "--manfest", "x"], /unknown option '--manfest'\n\(Did you mean --manifest\?\)/],
+    [["scna"], /unknown command 'scna'\n\(Did you mean scan\?\)/],
     [["scan", "http://localhost:1"], /nothing says what the API offers/],
     [["scan", "https://example.com", "--openapi", "x"], /not this machine/],
     [["scan", "http://localhost:1", "--openapi", "no.json"], /cannot read no\.json/],
-    [["scan", "http://localhost:1", "--as", "alice"], /name=credential/],
+    [["scan", "http://localhost:1", "--as", "alice"], /"alice": an identity is written name=credential/],
+    [["scan", "http://localhost:1", "--as", "alice="], /"alice": its credential is empty/],
+    [["scan", "http://localhost:1", "--jwt-key", "no.pem"], /--jwt-key names no file .* secret:<text>/],
+    [["scan", "http://localhost:1", "--jwt-key", "secret:"], /--jwt-key is empty/],
     [["scan", "http://localhost:1", "--as", "alice=token"], /Bearer <token>/],
     [["scan", "http://localhost:1", "--roles", "admin=admin"], /no --as does/],
     [["scan", "http://localhost:1", "--account", "me"], /email:password/],
@@ -135,6 +140,41 @@ describe("portcullis scan", () => {
     expect(ran).toMatchObject({ code: 3 });
     expect(ran.err).toMatch(message);
     expect(ran.err).not.toContain("    at ");
+  });
+});
+
+describe("what portcullis scan says", () => {
+  it("shows no credential that was written where a name belongs", async () => {
+    const ran = await portcullis("scan", "http://localhost:1", "--as", "Bearer token-of-alice");
+    expect(ran.code).toBe(3);
+    expect(ran.err).not.toContain("token-of-alice");
+  });
+
+  it("ends quietly when whoever reads has seen enough", async () => {
+    const { url, close } = await startThings();
+    closing.push(close);
+    const line = `"$0" --conditions=source "$1" scan "$2" --openapi "$3" --as "$4" --quiet --json | head -c 10`;
+    const args = ["-c", line, process.execPath, command, url, openapi, "alice=Bearer token-of-alice"];
+    const ran = await new Promise<Ran>((resolve) => {
+      execFile("sh", args, { cwd: folder }, (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out, err });
+      });
+    });
+    expect(ran).toMatchObject({ out: '{\n  "forma', err: "" });
+  });
+
+  it("has no colours and no moving line away from a terminal", async () => {
+    const { url, close } = await startThings();
+    closing.push(close);
+    const ran = await portcullis("scan", url, "--openapi", openapi, ...people, "--only", "authentication");
+    expect(ran.out + ran.err).not.toMatch(/[\r\u001b]/);
+  });
+
+  it("explains every option in a help of at most 80 columns", async () => {
+    const { out } = await portcullis("scan", "--help");
+    for (const option of ["manifest", "openapi", "as", "roles", "account", "jwt-key", "ca", "only", "skip", "json"])
+      expect(out).toContain(`--${option}`);
+    for (const line of out.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 });
 

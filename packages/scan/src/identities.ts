@@ -29,12 +29,13 @@ export interface Identity {
  */
 export function parseIdentity(text: string, roles: readonly string[] = []): Identity {
   const cut = text.indexOf("=");
-  const name = text.slice(0, cut).trim();
-  const credential = text.slice(cut + 1).trim();
-  if (cut < 1 || !/^[\w.-]+$/.test(name) || credential === "") {
-    throw new ScanError(
-      `"${name === "" ? text.slice(0, 20) : name}": an identity is written name=credential, as in alice="Bearer …"`,
-    );
+  const name = (cut < 0 ? text : text.slice(0, cut)).trim();
+  const credential = cut < 0 ? "" : text.slice(cut + 1).trim();
+  if (name === "" || credential === "" || !/^[\w.-]+$/.test(name)) {
+    // What is no name may be the credential itself, which no message shows.
+    const shown = /^[\w.-]{1,24}$/.test(name) ? `"${name}"` : "an identity without a name";
+    const wrong = cut > 0 && credential === "" ? "its credential is empty; " : "";
+    throw new ScanError(`${shown}: ${wrong}an identity is written name=credential, as in alice="Bearer …"`);
   }
   return identityOf(name, credential, roles);
 }

@@ -38,11 +38,9 @@ export function readOperations(
       operations.push(readOperation(document, `${prefix}${path}`, method.toUpperCase(), item, described, source));
     }
   }
-  const undecided = operations.filter((operation) => operation.access.kind === "unknown").length;
-  if (undecided > 0) {
-    assumptions.push(
-      `${undecided} operations do not say whether they need a caller; for them nothing is called broken.`,
-    );
+  const unsaid = operations.filter((operation) => operation.access.kind === "unknown").length;
+  if (unsaid > 0) {
+    assumptions.push(`${unsaid} operations do not say whether they need a caller; for them nothing is called broken.`);
   }
   return { operations, assumptions };
 }

@@ -39,6 +39,8 @@ export interface NotApplicable {
   readonly check: string;
   readonly operation?: Operation;
   readonly notApplicable: string;
+  /** There is an occasion, and the scan was not given what it takes, such as a key: reports say so beside a `held`. */
+  readonly untried?: true;
 }
 
 /** What an attack found, with the requests that prove it. */
@@ -46,6 +48,8 @@ export interface Outcome {
   readonly verdict: VerdictKind;
   readonly why: string;
   readonly trials: readonly Trial[];
+  /** As in {@link NotApplicable}. */
+  readonly untried?: true;
 }
 
 /** An outcome of one of several questions. */
@@ -90,6 +94,16 @@ export function inconclusive(why: string, trials: readonly Trial[] = []): Outcom
  */
 export function notApplicable(why: string): Outcome {
   return { verdict: "not-applicable", why, trials: [] };
+}
+
+/**
+ * The attack was not tried because the scan was not given what it takes. It is `not-applicable`, and the report names it
+ * beside whatever else was found, so that a `held` claims no more than it proves.
+ *
+ * @param why  one phrase: what was not tried, and the option that would let it be tried
+ */
+export function untried(why: string): Outcome {
+  return { verdict: "not-applicable", why, trials: [], untried: true };
 }
 
 /** The three legs of a verdict. */

@@ -69,7 +69,16 @@ async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck)
     ...(check.operation === undefined ? {} : { operation: check.operation.id }),
   };
   if ("notApplicable" in check) {
-    return [{ ...base, verdict: "not-applicable", why: check.notApplicable, evidence: [] }];
+    const { notApplicable: why, untried } = check;
+    return [
+      {
+        ...base,
+        verdict: "not-applicable",
+        why: sentence(why),
+        evidence: [],
+        ...(untried === undefined ? {} : { untried }),
+      },
+    ];
   }
   let outcomes: readonly (Outcome | NamedOutcome)[];
   try {
@@ -88,6 +97,7 @@ async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck)
     verdict: found.verdict,
     why: sentence(context.redactor.apply(found.why)),
     evidence: found.trials.map((trial) => exchangeOf(trial, context.redactor)),
+    ...("untried" in found && found.untried ? { untried: found.untried } : {}),
   }));
 }
 

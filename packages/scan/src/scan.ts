@@ -84,12 +84,12 @@ export interface ScanResult {
   readonly ledger: readonly LedgerEntry[];
   /** Objects the scan created and could not delete. */
   readonly leftovers: readonly string[];
-  /** 0 held, 1 broken, 2 something could not be decided. */
+  /** 0 held, 1 broken, 2 something is inconclusive. */
   readonly exitCode: 0 | 1 | 2;
 }
 
 /**
- * Attacks every protection an API promises and says of each whether it is broken, held, or could not be decided.
+ * Attacks every protection an API promises and says of each whether it is broken, held or inconclusive.
  *
  * It contacts only the address given, stays below the limits the manifest declares, changes only what it created (and
  * its own identities' records, which it puts back), and deletes it at the end. A probe that fails or finds no room in
@@ -97,7 +97,7 @@ export interface ScanResult {
  *
  * @param options  the target, its description (`manifest`, which counts where both are given, or `openapi`) and who the
  *   scan can be; times in milliseconds
- * @returns what was found; `exitCode` is 1 where a protection is broken, else 2 where one is not decided, else 0
+ * @returns what was found; `exitCode` is 1 where a protection is broken, else 2 where one is inconclusive, else 0
  * @throws ScanError when the scan itself cannot be done: a target that is not loopback or not there, no description or an
  *   unreadable one, an unknown protection in `only` or `skip`, two identities of one name, a credential that is refused
  *   everywhere

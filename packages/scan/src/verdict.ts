@@ -18,6 +18,8 @@ export interface Verdict {
   readonly why: string;
   /** The requests that prove it, in the order they were sent. */
   readonly evidence: readonly Exchange[];
+  /** True where it was not tried because the scan was not given what it takes; `why` says what that is. */
+  readonly untried?: true;
 }
 
 /** All verdicts of one protection, folded. */
@@ -28,17 +30,20 @@ export interface ProtectionResult {
   readonly why: string;
   /** How many other reasons of the same verdict there are. */
   readonly more: number;
+  /** What was not tried because the scan was not given what it takes, one sentence each. */
+  readonly untried: readonly string[];
   readonly counts: Readonly<Record<VerdictKind, number>>;
 }
 
 /**
- * Folds verdicts: one broken check breaks the protection, one undecided check leaves it undecided, and what is left is
+ * Folds verdicts: one broken check breaks the protection, one inconclusive check leaves it inconclusive, and what is left is
  * held if anything was proved at all.
  */
 export function fold(protection: ProtectionId, verdicts: readonly Verdict[]): ProtectionResult {
   const counts = countVerdicts(verdicts);
   const verdict = (["broken", "inconclusive", "held"] as const).find((kind) => counts[kind] > 0) ?? "not-applicable";
-  return { protection, verdict, ...summary(verdict, verdicts), counts };
+  const untried = [...new Set(verdicts.filter((entry) => entry.untried === true).map((entry) => entry.why))];
+  return { protection, verdict, ...summary(verdict, verdicts, untried), untried, counts };
 }
 
 /** How many of each kind. */
@@ -48,11 +53,22 @@ export function countVerdicts(verdicts: readonly { readonly verdict: VerdictKind
   return counts;
 }
 
-function summary(kind: VerdictKind, verdicts: readonly Verdict[]): { why: string; more: number } {
+function summary(
+  kind: VerdictKind,
+  verdicts: readonly Verdict[],
+  untried: readonly string[],
+): { why: string; more: number } {
   const same = verdicts.filter((entry) => entry.verdict === kind);
   const first = same[0];
   if (first === undefined) return { why: "Nothing of it can be seen from outside here.", more: 0 };
-  if (kind === "held") return { why: same.length === 1 ? "1 check holds." : `${same.length} checks hold.`, more: 0 };
+  if (kind === "held") {
+    const hold = same.length === 1 ? "1 check holds" : `${same.length} checks hold`;
+    const [gap] = untried;
+    return {
+      why: gap === undefined ? `${hold}.` : `${hold}; not tried: ${uncapital(gap)}`,
+      more: Math.max(0, untried.length - 1),
+    };
+  }
   return { why: first.why, more: new Set(same.map((entry) => entry.why)).size - 1 };
 }
 
@@ -65,4 +81,9 @@ export function withoutProbe(id: ProtectionId): string | undefined {
   if (row === undefined || row.probe === "built") return undefined;
   if (row.probe === "planned") return "Its probe is planned; nothing is claimed.";
   return "none" in row.probe ? row.probe.none : `Proved with ${row.probe.in}.`;
+}
+
+/** A sentence as it goes on after a colon; `GET …` stays what it is. */
+function uncapital(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }

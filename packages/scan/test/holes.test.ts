@@ -29,7 +29,7 @@ async function scanNotes(open: readonly Hole[], only: readonly string[] = []) {
 }
 
 describe("an API written by hand", () => {
-  it("gives no finding and leaves nothing undecided while it is clean", async () => {
+  it("gives no finding and leaves nothing inconclusive while it is clean", async () => {
     const result = await scanNotes([]);
     const open = result.verdicts.filter(({ verdict }) => verdict === "broken" || verdict === "inconclusive");
     expect(

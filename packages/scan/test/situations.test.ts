@@ -110,7 +110,7 @@ describe("answers that prove nothing", () => {
     expect(attack).toMatchObject({ as: "bob", request: { method: "PATCH" } });
   });
 
-  it("calls an attack undecided, not broken, when the target limits it", async () => {
+  it("calls an attack inconclusive, not broken, when the target limits it", async () => {
     const url = await things({ stranger: () => [429, { title: "Later" }, { "retry-after": "0" }] });
     const result = await scanThings(url, ["authentication"]);
     expect(verdicts(result)).toEqual({ authentication: "inconclusive" });

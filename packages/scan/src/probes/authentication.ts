@@ -71,11 +71,11 @@ async function strangersRead(context: ProbeContext, operation: Operation): Promi
   if (readToken(identity.secret) === undefined) {
     found.push({ check: "made-up-credential", ...(await legs(madeUp, "callers with a made-up credential")) });
   }
-  return operation.access.kind === "unknown" ? found.map((entry) => undecided(entry)) : found;
+  return operation.access.kind === "unknown" ? found.map((entry) => unsaid(entry)) : found;
 }
 
 /** Where the description does not say who may call, an open door may be meant. */
-function undecided(found: NamedOutcome): NamedOutcome {
+function unsaid(found: NamedOutcome): NamedOutcome {
   if (found.verdict !== "broken") return found;
   return {
     ...found,

@@ -17,6 +17,7 @@ import {
   type Outcome,
   type Probe,
   threeLegs,
+  untried,
 } from "../probe.ts";
 import { withCredential, withHeaders } from "../requests.ts";
 import { stageWrite } from "../stage.ts";
@@ -180,7 +181,7 @@ async function missingScope(context: ProbeContext, operation: Operation, scopes:
     credential = headerWith(identity, await signer.sign(token.header, { ...claims, scope: "pc:nothing" }));
   }
   if (credential === undefined) {
-    return notApplicable(`Every caller given has ${scopes.join(" ")}; a token without it, or --jwt-key, would tell.`);
+    return untried(`calls without the scope ${scopes.join(" ")}, which take such a caller or --jwt-key`);
   }
   const changed = withCredential(positive.outgoing, credential, "a caller without the scope");
   // A right signature proves the caller: whatever it is refused counts against the caller, not against the address.

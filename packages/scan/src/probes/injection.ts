@@ -14,6 +14,7 @@ import {
   notApplicable,
   type Outcome,
   type Probe,
+  untried,
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
 import { simplified, typeOf } from "../schema.ts";
@@ -151,7 +152,9 @@ async function booleanPairs(
 async function inSignIn(context: ProbeContext, operation: Operation): Promise<Outcome> {
   const account = context.sessions.accounts[0];
   if (account === undefined) {
-    return notApplicable("It needs an account to know what a sign-in looks like (--account email:password).");
+    return untried(
+      `${operation.id}, which takes an account to know what a sign-in looks like (--account email:password)`,
+    );
   }
   const tight = tightLimit(operation, 16);
   if (tight !== undefined) return notApplicable(tight);

@@ -15,13 +15,14 @@ export interface TableOptions {
 
 /**
  * The result for people: protections grouped by priority with one line each, then what was found with its proof, then
- * what could not be decided and what was left behind.
+ * what is inconclusive, what was not tried and what was left behind.
  */
 export function tableReport(result: ScanResult, options: TableOptions = {}): string {
   const width = Math.min(160, Math.max(60, options.width ?? 80));
   const paint = createColors(options.color ?? false);
   const lines = [...heading(result, width, paint), ...groups(result, width, paint)];
-  lines.push(...findings(result, width, paint), ...undecided(result, width, paint), ...notes(result, width, paint));
+  lines.push(...findings(result, width, paint), ...openQuestions(result, width, paint));
+  lines.push(...untried(result, width, paint), ...notes(result, width, paint));
   lines.push("", ...totals(result, paint), "");
   return lines.join("\n");
 }
@@ -38,7 +39,7 @@ const marks: Readonly<Record<VerdictKind, string>> = {
 const words: Readonly<Record<VerdictKind, string>> = {
   broken: "BROKEN",
   held: "held",
-  inconclusive: "undecided",
+  inconclusive: "inconclusive",
   "not-applicable": "n/a",
 };
 
@@ -60,7 +61,7 @@ const priorities: readonly Priority[] = ["critical", "high", "medium", "low"];
 
 function groups(result: ScanResult, width: number, paint: Paint): readonly string[] {
   const name = Math.max(...checklist.map((row) => row.id.length)) + 2;
-  const verdict = 11;
+  const verdict = 14;
   const lines: string[] = [];
   for (const priority of priorities) {
     const rows = checklist.filter((row) => row.priority === priority);
@@ -146,10 +147,10 @@ function proofOf(evidence: readonly Exchange[]): string | undefined {
   return `${attack.as}: ${method} ${target} -> ${outcome}`;
 }
 
-function undecided(result: ScanResult, width: number, paint: Paint): readonly string[] {
+function openQuestions(result: ScanResult, width: number, paint: Paint): readonly string[] {
   const open = inOrder(result).filter((entry) => entry.counts.inconclusive > 0);
   if (open.length === 0) return [];
-  const lines = ["", paint.bold("What could not be decided")];
+  const lines = ["", paint.bold("What is inconclusive")];
   for (const entry of open) {
     const list = foundBy(result, entry, "inconclusive");
     for (const finding of list.slice(0, 3)) {
@@ -161,6 +162,18 @@ function undecided(result: ScanResult, width: number, paint: Paint): readonly st
     }
     if (list.length > 3)
       lines.push(paint.dim(`    and ${list.length - 3} more of ${entry.protection} in the JSON report`));
+  }
+  return lines;
+}
+
+function untried(result: ScanResult, width: number, paint: Paint): readonly string[] {
+  const lacking = inOrder(result).filter((entry) => entry.untried.length > 0);
+  if (lacking.length === 0) return [];
+  const lines = ["", paint.bold("What was not tried")];
+  for (const entry of lacking) {
+    for (const why of entry.untried.slice(0, 3)) lines.push(...bullet(`${entry.protection}: ${why}`, width));
+    if (entry.untried.length > 3)
+      lines.push(paint.dim(`    and ${entry.untried.length - 3} more of ${entry.protection} in the JSON report`));
   }
   return lines;
 }
@@ -202,7 +215,7 @@ function totals(result: ScanResult, paint: Paint): readonly string[] {
     [
       part("held", "held"),
       part("broken", "broken"),
-      part("inconclusive", "undecided"),
+      part("inconclusive", "inconclusive"),
       part("not-applicable", "not applicable"),
     ].join(" · "),
     paint.dim(`${counted(checks, "check")}, ${counted(result.requests, "request")}, ${seconds} s, seed ${result.seed}`),

@@ -9,11 +9,13 @@ export function fitted(text: string, width: number): string {
         .trimEnd()}…`;
 }
 
-/** The text in lines of at most `width` columns, broken at spaces; a longer word keeps a line of its own. */
+/** The text in lines of at most `width` columns, broken at spaces, and inside a word only where it is longer than a line. */
 export function wrapped(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  const most = Math.max(1, width);
+  const words = text.split(" ").flatMap((word) => (word.length > most ? pieces(word, most) : [word]));
+  for (const word of words) {
     const longer = line === "" ? word : `${line} ${word}`;
     if (longer.length > width && line !== "") {
       lines.push(line);
@@ -21,6 +23,13 @@ export function wrapped(text: string, width: number): readonly string[] {
     } else line = longer;
   }
   return line === "" ? lines : [...lines, line];
+}
+
+function pieces(word: string, size: number): readonly string[] {
+  const units = Array.from(word);
+  return Array.from({ length: Math.ceil(units.length / size) }, (_, index) =>
+    units.slice(index * size, (index + 1) * size).join(""),
+  );
 }
 
 /** `1 check`, `2 checks`. */
