@@ -1,4 +1,5 @@
 import type { RouteGate } from "../gate.ts";
+import { sentByOtherSite } from "../lib/other-site.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -19,19 +20,9 @@ export const csrf: RouteGate = (api, route) => {
   return function refuseCrossSite(x) {
     const ambient = x.caller?.proof.ambient === true;
     if (!ambient && !route.startsSession) return undefined;
-    const site = x.headers["sec-fetch-site"];
-    if (site !== undefined) {
-      if (site === "same-origin" || site === "none" || x.allowedOrigin !== undefined) return undefined;
-      return new Refusal(
-        "cross-site",
-        site === "cross-site" || site === "same-site" ? site : "no known Sec-Fetch-Site",
-      );
-    }
-    const origin = x.headers["origin"];
-    if (origin !== undefined) {
-      if (x.allowedOrigin !== undefined || origin === `${x.scheme}://${x.host}`) return undefined;
-      return new Refusal("cross-site", "Origin is not ours");
-    }
-    return ambient ? new Refusal("cross-site", "neither Sec-Fetch-Site nor Origin") : undefined;
+    const otherSite = sentByOtherSite(x);
+    if (otherSite !== undefined) return new Refusal("cross-site", otherSite);
+    const saysNothing = x.headers["sec-fetch-site"] === undefined && x.headers["origin"] === undefined;
+    return ambient && saysNothing ? new Refusal("cross-site", "neither Sec-Fetch-Site nor Origin") : undefined;
   };
 };

@@ -1,10 +1,11 @@
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate, RouteGate } from "../gate.ts";
+import { sentByOtherSite } from "../lib/other-site.ts";
 import { withinTime } from "../lib/within-time.ts";
 import type { Decision, Refused, Tariff } from "../limits/limiter.ts";
 import { LimitKey } from "../limits/key.ts";
 import { limitHeaders } from "../limits/headers.ts";
-import type { PlannedLimit } from "../limits/tariffs.ts";
+import type { FailureBudget, PlannedLimit } from "../limits/tariffs.ts";
 import type { ApiPlan, RoutePlan } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
@@ -31,7 +32,7 @@ export const reserve: ArrivalGate = (api) => {
     // Who has been proved and still is takes nothing of what strangers have; stage two counts him with all he has.
     const sent = find(x);
     if (sent !== undefined && !(sent instanceof Refusal) && sent.known !== undefined) return reserveKnown(x, wideKey);
-    const failures = addressFailures.peek([key]);
+    const failures = budgetFor(x, addressFailures).peek([key]);
     if (!failures.admitted) return admitKnown(x, wideKey, failures, "failure-budget-spent");
     const decision = arrival.reserve([key, wideKey, LimitKey.everyone]);
     if (!decision.admitted) return admitKnown(x, wideKey, decision, "rate-limited");
@@ -90,7 +91,7 @@ export const settle: RouteGate = (api, route) => {
     }
     const key = LimitKey.ofCaller(caller);
     x.callerKey = key;
-    const failures = callerFailures.peek([key]);
+    const failures = budgetFor(x, callerFailures).peek([key]);
     if (!failures.admitted) {
       reservation?.giveBack();
       return refused(x, failures, "failure-budget-spent");
@@ -176,8 +177,8 @@ export const settleAfterwards: HeaderGate = (api) => {
     if (x.addressKey === undefined) countEarly(x);
     // A cookie nobody knows counts as absent, and is a guess all the same.
     if (failing.has(x.status) || x.clearedCookies !== undefined) {
-      if (x.callerKey !== undefined) callerFailures.charge([x.callerKey]);
-      else if (x.addressKey !== undefined) addressFailures.charge([x.addressKey]);
+      if (x.callerKey !== undefined) budgetFor(x, callerFailures).charge([x.callerKey]);
+      else if (x.addressKey !== undefined) budgetFor(x, addressFailures).charge([x.addressKey]);
     }
     // What a limit refused was no try: nobody looked at what it brought.
     const wasTried = x.status >= 400 && x.refusal?.protection !== "rate-limit";
@@ -191,11 +192,16 @@ export const settleAfterwards: HeaderGate = (api) => {
     const key = LimitKey.ofAddress(x.address);
     x.addressKey = key;
     const isWithin =
-      addressFailures.peek([key]).admitted &&
+      budgetFor(x, addressFailures).peek([key]).admitted &&
       arrival.reserve([key, LimitKey.ofWideAddress(x.address), LimitKey.everyone]).admitted;
     if (!isWithin) x.isFlooding = true;
   }
 };
+
+/** What a page of another site made a visitor's browser fail at is not the visitor's. */
+function budgetFor(x: Exchange, failures: FailureBudget): Tariff {
+  return sentByOtherSite(x) === undefined ? failures.own : failures.otherSites;
+}
 
 const crowdedEveryMs = 60_000;
 

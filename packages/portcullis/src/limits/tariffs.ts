@@ -37,10 +37,20 @@ export interface Tariffs {
   /** For credentials proved before, where strangers have used up what `arrival` takes. Keys: everyone, wide address. */
   readonly knownArrival: Tariff;
   /** Key: address. */
-  readonly addressFailures: Tariff;
+  readonly addressFailures: FailureBudget;
   /** Key: caller. */
-  readonly callerFailures: Tariff;
+  readonly callerFailures: FailureBudget;
   forRoute(route: CountedRoute): RouteTariffs;
+}
+
+/**
+ * Failures, counted twice over: a page of another site makes its visitors' browsers fail, and must not be able to spend
+ * what is theirs. Who says that he is such a page has a quarter of the budget, so that saying so is worth little.
+ */
+export interface FailureBudget {
+  readonly own: Tariff;
+  /** For what `sentByOtherSite` (lib/other-site.ts) recognises. */
+  readonly otherSites: Tariff;
 }
 
 /** What one route takes. */
@@ -122,8 +132,8 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
   return {
     arrival: limiter.tariff([{ dimension: address }, { dimension: wideAddress }, { dimension: unprovedShare }]),
     knownArrival: limiter.tariff([{ dimension: global }, { dimension: provedAddress }]),
-    addressFailures: limiter.tariff([{ dimension: addressFailures }]),
-    callerFailures: limiter.tariff([{ dimension: callerFailures }]),
+    addressFailures: failureBudget(limiter, addressFailures),
+    callerFailures: failureBudget(limiter, callerFailures),
     forRoute(route) {
       const numbered = route.limits.map((limit, place) => ({
         limit,
@@ -152,3 +162,14 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
     },
   };
 }
+
+/** Under a scope of its own and at four times the cost, so that neither table nor rate is needed twice. */
+function failureBudget(limiter: Limiter, dimension: number): FailureBudget {
+  const limit = limiter.dimensions[dimension]?.rate.limit ?? 1;
+  return {
+    own: limiter.tariff([{ dimension }]),
+    otherSites: limiter.tariff([{ dimension, scope: 1, cost: Math.min(otherSitesCost, limit) }]),
+  };
+}
+
+const otherSitesCost = 4;
