@@ -48,7 +48,7 @@ const openapiAssumptions: readonly string[] = [
   "An OpenAPI document names no owners: an object belongs to the identity that created it, and to nobody else.",
   "It names no limits: requests are sent at 100 a second at most, and a missing limit is not called broken.",
   "An operation with `security` needs a caller; one with `security: []` or an empty requirement is public.",
-  "Only an object schema with `additionalProperties: false` is taken as closed.",
+  "Only an object schema with `additionalProperties: false` is taken as closed; an open one allows every field.",
 ];
 
 /** An OpenAPI document as the parser types it. */

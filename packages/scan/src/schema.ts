@@ -56,6 +56,29 @@ export function isClosed(schema: JsonRecord): boolean {
  * @param strict  true: an object schema that declares members declares all of them. false: only a closed one does.
  */
 export function undeclaredMembers(value: unknown, schema: JsonRecord, strict: boolean): readonly string[] {
+  return membersWhere(value, schema, (objects) => objects.length > 0 && objects.every((one) => forbids(one, strict)));
+}
+
+/**
+ * The members of an answer that its schema neither declares nor forbids, as paths: those of an object whose schema is
+ * open (no `additionalProperties: false`) or says nothing about members.
+ *
+ * @see JSON Schema 2020-12 core, section 10.3.2.3: additional properties are allowed unless the schema says otherwise
+ */
+export function unsaidMembers(value: unknown, schema: JsonRecord): readonly string[] {
+  return membersWhere(
+    value,
+    schema,
+    (objects) => !objects.some((one) => isRecord(one["additionalProperties"])) && objects.every(isOpen),
+  );
+}
+
+/** Undeclared members that a test of the object schemas they stand in chooses; it is given none where nothing is said. */
+function membersWhere(
+  value: unknown,
+  schema: JsonRecord,
+  isFound: (objects: readonly JsonRecord[]) => boolean,
+): readonly string[] {
   const found = new Set<string>();
   collect(value, [schema], "", 0);
   return [...found];
@@ -65,21 +88,24 @@ export function undeclaredMembers(value: unknown, schema: JsonRecord, strict: bo
     const plain = schemas.flatMap((entry) => branchesOf(entry));
     if (Array.isArray(part)) {
       const items = plain.map((entry) => recordAt(entry, "items")).filter(isRecord);
-      if (items.length > 0) for (const entry of part) collect(entry, items, `${path}[]`, depth + 1);
+      for (const entry of part) collect(entry, items, `${path}[]`, depth + 1);
       return;
     }
     if (!isRecord(part)) return;
     const objects = plain.filter(
       (entry) => isRecord(entry["properties"]) || entry["additionalProperties"] !== undefined,
     );
-    if (objects.length === 0) return;
     for (const [name, member] of Object.entries(part)) {
       const place = path === "" ? name : `${path}.${name}`;
       const declared = objects.map((entry) => recordAt(recordAt(entry, "properties"), name)).filter(isRecord);
       if (declared.length > 0) collect(member, declared, place, depth + 1);
-      else if (objects.every((entry) => forbids(entry, strict))) found.add(place);
+      else if (isFound(objects)) found.add(place);
     }
   }
+}
+
+function isOpen(schema: JsonRecord): boolean {
+  return !forbids(schema, false) && schema["patternProperties"] === undefined;
 }
 
 function forbids(schema: JsonRecord, strict: boolean): boolean {

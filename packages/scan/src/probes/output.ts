@@ -1,7 +1,8 @@
 import { type Answer, isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
-import { walk } from "../json.ts";
+import { type JsonRecord, walk } from "../json.ts";
+import type { Thing } from "../objects.ts";
 import {
   broken,
   type Check,
@@ -11,13 +12,17 @@ import {
   type Outcome,
   type Probe,
   notHonest,
+  untried,
 } from "../probe.ts";
-import { undeclaredMembers } from "../schema.ts";
+import { bodyOf } from "../requests.ts";
+import { propertiesOf, undeclaredMembers, unsaidMembers } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
 /**
  * What leaves: members the answer's schema does not declare, and values or names that are secrets. A secret's shape is
- * proof; a suspicious name alone counts only where the schema does not declare it.
+ * proof, and so is a secret the scan itself sent and finds again; a suspicious name alone counts only where the schema
+ * forbids it. An open schema of a plain description (no `additionalProperties: false`) forbids nothing: there only
+ * secrets decide, and the verdict says so.
  */
 export const output: Probe = { id: "output", plan: planOutput };
 
@@ -36,7 +41,10 @@ function planOutput(context: ProbeContext): readonly Check[] {
 }
 
 async function read(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  return judgeAnswer(context, operation, await context.baseline(operation));
+  const trial = await context.baseline(operation);
+  const owner = trial.outgoing.as;
+  const shown = owner === undefined ? [] : (await context.objects.fill(operation, owner)).things;
+  return judgeAnswer(context, operation, trial, shown);
 }
 
 async function created(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
@@ -45,15 +53,20 @@ async function created(context: ProbeContext, operation: Operation): Promise<rea
   if (kind === undefined || owner === undefined)
     return [{ check: "answer", ...inconclusive("no identity may call it") }];
   const thing = await context.objects.shared(kind, owner);
-  return judgeAnswer(context, operation, thing.created);
+  return judgeAnswer(context, operation, thing.created, [thing]);
 }
 
-function judgeAnswer(context: ProbeContext, operation: Operation, trial: Trial): readonly NamedOutcome[] {
+function judgeAnswer(
+  context: ProbeContext,
+  operation: Operation,
+  trial: Trial,
+  shown: readonly Thing[],
+): readonly NamedOutcome[] {
   const { answer } = trial;
   if (!isSuccess(answer)) return [{ check: "answer", ...notHonest(trial) }];
   return [
     { check: "undeclared-fields", ...undeclared(context, operation, trial) },
-    { check: "secrets", ...secrets(operation, trial) },
+    { check: "secrets", ...secrets(context, operation, trial, shown) },
   ];
 }
 
@@ -69,6 +82,10 @@ function undeclared(context: ProbeContext, operation: Operation, trial: Trial): 
   const extra = undeclaredMembers(trial.answer.json, schema, context.target.source === "manifest");
   if (extra.length > 0)
     return broken(`${operation.id} answers with fields nobody declared: ${extra.slice(0, 8).join(", ")}`, [trial]);
+  if (unsaid(context, trial, schema).length > 0) {
+    const why = "fields nobody declared, where answers have an open schema (no additionalProperties: false)";
+    return { ...untried(why), trials: [trial] };
+  }
   return held("only declared fields leave", [trial]);
 }
 
@@ -91,21 +108,49 @@ const shapes: readonly (readonly [RegExp, string])[] = [
 const names =
   /^(?:password|passwd|pass_?word_?hash|hash(?:ed)?_?password|salt|secret|client_?secret|private_?key|api_?secret|otp|cvv|ssn|session_?id|refresh_?token|reset_?token|key_?hash|internal_?notes?|stripe_?\w+_?id)$/i;
 
-function secrets(operation: Operation, trial: Trial): Outcome {
+function secrets(context: ProbeContext, operation: Operation, trial: Trial, shown: readonly Thing[]): Outcome {
   const { answer } = trial;
   const shape = shapes.find(([pattern]) => pattern.test(answer.text))?.[1] ?? cardIn(answer);
   if (shape !== undefined) return broken(`${operation.id} answers with ${shape}`, [trial]);
+  const echoed = sentSecrets(shown).find(([, value]) => answer.text.includes(value));
+  if (echoed !== undefined) return broken(`${operation.id} answers with the ${echoed[0]} it was sent`, [trial]);
   const schema = operation.responses.get(answer.status);
-  const declared = schema === undefined ? undefined : new Set(undeclaredMembers(answer.json, schema, true));
+  const undeclaredHere = schema === undefined ? undefined : new Set(undeclaredMembers(answer.json, schema, true));
+  const open = new Set(schema === undefined ? [] : unsaid(context, trial, schema));
   const hits = new Set<string>();
+  const allowed = new Set<string>();
   walk(answer.json, (path, name, value) => {
     if (!names.test(name) || value === null || value === "" || typeof value === "object") return;
     const place = path.replace(/^\[\]\.?/, "");
-    if (declared === undefined || declared.has(path) || declared.has(place)) hits.add(place);
+    if (open.has(path) || open.has(place)) allowed.add(place);
+    else if (undeclaredHere === undefined || undeclaredHere.has(path) || undeclaredHere.has(place)) hits.add(place);
   });
   if (hits.size > 0)
     return broken(`${operation.id} answers with ${[...hits].join(", ")}, which nobody declared`, [trial]);
+  if (allowed.size > 0)
+    return inconclusive(
+      `${operation.id} answers with ${[...allowed].join(", ")}, which its open schema neither declares nor forbids`,
+      [trial],
+    );
+  if (open.size > 0)
+    return held("nothing in it has the shape of a secret; its schema is open, so nothing else decides", [trial]);
   return held("nothing in it looks like a secret", [trial]);
+}
+
+/** What an open schema leaves unsaid; a manifest's schemas are closed by what they promise. */
+function unsaid(context: ProbeContext, { answer }: Trial, schema: JsonRecord): readonly string[] {
+  return context.target.source === "manifest" ? [] : unsaidMembers(answer.json, schema);
+}
+
+/** Members the scan sent that no answer may show: those a schema calls `writeOnly`, and secrets by their name. */
+function sentSecrets(things: readonly Thing[]): readonly (readonly [name: string, value: string])[] {
+  return things.flatMap(({ kind, created }) => {
+    const declared = propertiesOf(kind.create?.body?.schema ?? {});
+    return Object.entries(bodyOf(created.outgoing) ?? {}).flatMap(([name, value]) => {
+      const isSecret = declared.get(name)?.["writeOnly"] === true || names.test(name);
+      return isSecret && typeof value === "string" && value.length >= 8 ? [[name, value] as const] : [];
+    });
+  });
 }
 
 /** A payment card number: 13 to 19 digits, a known first digit and a right check digit (ISO/IEC 7812-1). */
