@@ -26,6 +26,9 @@ import type {
 import { findProblems } from "./problems/problems.ts";
 import { Refusal } from "./refusal.ts";
 import type { AnyResource, Resource, ResourceRule } from "./resource.ts";
+import { checkFacts, FetchArrival, type FetchFacts, responseOf, unknownToFetch } from "./adapters/fetch.ts";
+import { isLoopbackHost, splitHost } from "./lib/host-name.ts";
+import { isPlatform, platforms } from "./lib/platforms.ts";
 import { runtime } from "#runtime";
 
 /** An API under guard: what `createApi` returns. */
@@ -64,6 +67,15 @@ export interface Api extends Served {
    * @throws StartRefused before anything listens, with every problem at once
    */
   listen(options: ListenOptions): Promise<Listening>;
+  /**
+   * Answers one `Request`, for hosts that speak `Request` and `Response`: Next.js, Hono, Deno, Bun, workers. What a
+   * `Request` cannot tell is unknown and stays it: name the platform in `proxies`, or hand over the facts.
+   *
+   * @param facts  what the host knows of the request beyond it; never anything a client wrote
+   * @throws StartRefused (the promise rejects) where there are problems, at every request until they are mended
+   * @throws OptionsError where `facts` holds anything else, such as a worker's environment
+   */
+  fetch(request: Request, facts?: FetchFacts): Promise<Response>;
 }
 
 /**
@@ -101,6 +113,28 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     running = { plan, pipeline: assemblePipeline(plan, gates) };
     lastRunning = running;
     return running;
+  }
+
+  /** Starts with the first request, because no host says when it begins to serve. */
+  function startForFetch(given: FetchFacts): ApiPlan {
+    if (facts === undefined) {
+      const adapter = typeof config.proxies === "string" ? config.proxies : "fetch";
+      const unknown = [...(given.peer === undefined ? ["peer"] : []), ...unknownToFetch];
+      try {
+        api.start({ adapter, tls: "unknown", loopbackOnly: false, unknown });
+      } catch (error) {
+        facts = undefined;
+        throw error;
+      }
+    }
+    return run().plan;
+  }
+
+  /** For local work where the developer said so: a request from nowhere, to a loopback name, is this machine's own. */
+  function withLoopback(request: Request, given: FetchFacts): FetchFacts {
+    if (config.dangerouslyAllowLoopback === undefined || given.peer !== undefined) return given;
+    const host = request.headers.get("host") ?? new URL(request.url).host;
+    return isLoopbackHost(splitHost(host).host) ? { scheme: "http", ...given, peer: "127.0.0.1" } : given;
   }
 
   const api: Api = {
@@ -145,6 +179,19 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       const handled = (lastRunning ?? run()).pipeline.refuse(new Refusal(code, reason), unread(peer, scheme));
       handled.finished(false);
       return handled.answer;
+    },
+    async fetch(request, given = {}) {
+      checkFacts(given);
+      const plan = startForFetch(given);
+      const { proxies } = config;
+      const arrival = new FetchArrival(request, withLoopback(request, given), plan.deadlines);
+      const handled = await api.handle(arrival);
+      if (handled.answer.close) arrival.leave();
+      const response = responseOf(handled);
+      handled.finished(request.signal.aborted);
+      if (given.waitUntil !== undefined) given.waitUntil(plan.recorder.flush());
+      else if (isPlatform(proxies) && platforms[proxies].freezes) await plan.recorder.flush();
+      return response;
     },
     async stop() {
       if (lastRunning === undefined) return;

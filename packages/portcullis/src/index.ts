@@ -38,6 +38,8 @@ export { answer, byRole, everyOwner, list, nothing, shared, view } from "./outpu
 export type { CookieToSet } from "./output.ts";
 export { anyCaller, cursorPages, pages, publicAccess } from "./policy.ts";
 export type { ApiConfig, RequestFacts, RouteLimit, RoutePolicy } from "./policy.ts";
+export type { FetchFacts } from "./adapters/fetch.ts";
+export type { PlatformName } from "./lib/platforms.ts";
 export { refuse } from "./refusal.ts";
 export type { Refusal, RefusalCode } from "./refusal.ts";
 export { by, byEach, notAnObject } from "./resource.ts";

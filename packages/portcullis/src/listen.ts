@@ -32,7 +32,7 @@ export interface AdapterFacts {
   readonly tls: "1.3" | "1.2" | "none" | "unknown";
   /** True where only this machine can connect. */
   readonly loopbackOnly: boolean;
-  /** Facts that cannot be known, for the manifest. */
+  /** Facts that cannot be known, for the manifest: `peer` where no socket can be seen. */
   readonly unknown: readonly string[];
 }
 

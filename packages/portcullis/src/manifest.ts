@@ -5,7 +5,8 @@ import type { AdapterFacts } from "./listen.ts";
 import type { ByRoleOutput, OutputRule } from "./output.ts";
 import type { DeclaredRoute, PlannedOutput, RoutePlan } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
-import type { ApiConfig } from "./policy.ts";
+import { isPlatform, platforms, type PlatformName } from "./lib/platforms.ts";
+import type { ApiConfig, ProxyOptions } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 
 /** OpenAPI 3.1 with `x-portcullis`; docs/manifest.md says what each member means. */
@@ -44,7 +45,7 @@ export function writeManifest(
         plainHttp: config.proxies === undefined ? "loopback" : "proxy",
         hsts: defaults.hsts,
       },
-      ...(config.proxies === undefined ? {} : { proxies: config.proxies }),
+      ...(config.proxies === undefined ? {} : { proxies: describeProxies(config.proxies) }),
       credentials: config.credentials.map((credential) => ({
         kind: credential.protection,
         name: credential.name,
@@ -64,7 +65,10 @@ export function writeManifest(
       headers: { maxBytes: defaults.headersMaxBytes, targetMaxBytes: defaults.targetMaxBytes },
       json: { maxDepth: defaults.jsonMaxDepth, maxKeys: defaults.jsonMaxKeys },
       resources: Object.fromEntries(resources.map((resource) => [resource.name, describeResource(resource)])),
-      dangerously: config.credentials.flatMap((credential) => dangerously(credential.name, credential.describe())),
+      dangerously: [
+        ...topologyDangers(config),
+        ...config.credentials.flatMap((credential) => dangerously(credential.name, credential.describe())),
+      ],
       unknown: facts?.unknown ?? [],
     },
     components: {
@@ -72,6 +76,20 @@ export function writeManifest(
     },
     paths,
   };
+}
+
+function describeProxies(proxies: ProxyOptions | PlatformName): Readonly<Record<string, unknown>> {
+  if (!isPlatform(proxies)) return { ...proxies };
+  return { platform: proxies, trusted: [], header: platforms[proxies].header };
+}
+
+function topologyDangers(config: ApiConfig): readonly Readonly<Record<string, unknown>>[] {
+  const { proxies, dangerouslyAllowLoopback } = config;
+  const assumed = typeof proxies === "object" ? proxies.dangerouslyAssumeProxy : undefined;
+  return [
+    ...dangerously("createApi", { ...(dangerouslyAllowLoopback === undefined ? {} : { dangerouslyAllowLoopback }) }),
+    ...dangerously("proxies", { ...(assumed === undefined ? {} : { dangerouslyAssumeProxy: assumed }) }),
+  ];
 }
 
 function operation(config: ApiConfig, route: RoutePlan): Readonly<Record<string, unknown>> {

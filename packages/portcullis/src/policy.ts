@@ -3,6 +3,7 @@ import type { Credential } from "./credential.ts";
 import { defaults } from "./defaults.ts";
 import type { Clock } from "./environment.ts";
 import type { AuditSink } from "./events/sink.ts";
+import type { PlatformName } from "./lib/platforms.ts";
 import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 import type { HandlerResult, OutputPolicy } from "./output.ts";
 import type { ById, ByEach, NotAnObject } from "./resource.ts";
@@ -22,8 +23,17 @@ export interface ApiConfig {
   readonly hosts: readonly string[];
   /** Exact origins of browsers that may read answers. Default: none. */
   readonly origins?: readonly string[];
-  /** Proxies in front and the one header family they write. Default: none, the socket's address counts. */
-  readonly proxies?: ProxyOptions;
+  /**
+   * Proxies in front and the one header family they write, or the platform whose front stands there. Default: none, the
+   * socket's address counts.
+   */
+  readonly proxies?: ProxyOptions | PlatformName;
+  /**
+   * Why requests whose socket nobody can see, such as those of `next dev`, count as this machine's own where their Host
+   * is a loopback name. Whoever reaches the port can write that Host: for development only. A named platform and
+   * NODE_ENV=production stop the start.
+   */
+  readonly dangerouslyAllowLoopback?: string;
   /** Kinds of credential accepted. An API where every route is public has none. */
   readonly credentials: readonly Credential[];
   /** The caller's roles, asked for on every request, so that a taken role is gone at once. Throwing refuses. */
@@ -84,6 +94,11 @@ export interface ProxyOptions {
     | "true-client-ip";
   /** Whether the host is read from the proxy too (X-Forwarded-Host, or `host=` in Forwarded). Default false: Host is passed on. */
   readonly forwardedHost?: boolean;
+  /**
+   * Why every request comes through one of these proxies although the adapter cannot see the socket, as behind a Next.js
+   * server. Whoever reaches the server past the proxy can then write any address.
+   */
+  readonly dangerouslyAssumeProxy?: string;
 }
 
 /** Limits of the whole API; each also bounds what one route's own limit leaves open. */

@@ -22,6 +22,8 @@ export interface Runtime {
   monotonic(): number;
   /** UTF-8 bytes of a text. */
   utf8(text: string): Uint8Array;
+  /** A variable of the environment; undefined where there is none. */
+  variable(name: string): string | undefined;
   /** Runs `work` once after `delayMs`; does not keep the process alive. */
   schedule(delayMs: number, work: () => void): void;
   /** Where records go when nothing is said. */

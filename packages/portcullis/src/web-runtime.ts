@@ -35,6 +35,13 @@ export const runtime: Runtime = {
   utf8(text) {
     return encoder.encode(text);
   },
+  variable(name) {
+    const host: unknown = Reflect.get(globalThis, "process");
+    const environment: unknown = typeof host === "object" && host !== null ? Reflect.get(host, "env") : undefined;
+    const value: unknown =
+      typeof environment === "object" && environment !== null ? Reflect.get(environment, name) : undefined;
+    return typeof value === "string" ? value : undefined;
+  },
   schedule(delayMs, work) {
     setTimeout(work, delayMs);
   },

@@ -31,6 +31,7 @@ export const runtime: Runtime = {
   },
   monotonic: () => performance.now(),
   utf8: (text) => Buffer.from(text, "utf8"),
+  variable: (name) => process.env[name],
   schedule(delayMs, work) {
     setTimeout(work, delayMs).unref();
   },

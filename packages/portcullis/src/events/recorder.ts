@@ -13,6 +13,8 @@ export interface Recorder {
   record(entry: Entry): void;
   /** Reports something thrown to the developer's own `onError`. */
   failed(error: unknown, context: ErrorContext): void;
+  /** Hands out what is waiting, and waits until it is written. */
+  flush(): Promise<void>;
   /** Hands out what is waiting and closes the sinks. */
   stop(): Promise<void>;
 }
@@ -73,6 +75,10 @@ export function createRecorder(
       }
     },
     failed,
+    async flush() {
+      flush();
+      await Promise.all(underway);
+    },
     async stop() {
       flush();
       await Promise.all(underway);

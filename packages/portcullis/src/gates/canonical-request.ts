@@ -57,15 +57,14 @@ const tooLarge: ReadonlySet<string> = new Set(["header-block-too-large", "header
 
 /** Every header this API decides by; sent twice, or under an alias, it has no single reading. */
 function singleHeaders(api: ApiPlan): readonly string[] {
-  const { proxies, version } = api.config;
+  const { version } = api.config;
+  const { header } = api.topology;
   return [
     ...api.verifiers.flatMap(({ credential }) =>
       credential.carrier.in === "header" ? [credential.carrier.header] : [],
     ),
     ...api.routes.flatMap((route) => Object.keys(route.headers?.json.properties ?? {})),
-    ...(proxies === undefined || proxies.header === "x-forwarded-for" || proxies.header === "forwarded"
-      ? []
-      : [proxies.header]),
+    ...(header === undefined || header === "x-forwarded-for" || header === "forwarded" ? [] : [header]),
     ...(typeof version === "object" && "header" in version ? [version.header] : []),
   ];
 }

@@ -3,6 +3,7 @@ import type { CidrSet, Mistake } from "./cidr.ts";
 import { cidrProblems, cidrSet } from "./cidr.ts";
 import type { HeaderBlock } from "./header-block.ts";
 import { OptionsError } from "./options-error.ts";
+import { isPlatform, platforms, type PlatformName } from "./platforms.ts";
 import { isToken } from "./token.ts";
 import { Unreadable } from "./unreadable.ts";
 
@@ -20,6 +21,8 @@ export interface TopologyOptions {
    * Default false: proxies should pass Host on.
    */
   readonly forwardedHost?: boolean;
+  /** Why every request comes through the proxy although no socket can be seen; a peer nobody knows then is the proxy. */
+  readonly dangerouslyAssumeProxy?: string;
 }
 
 /** A prepared topology; made by `topology`. */
@@ -29,6 +32,8 @@ export interface Topology {
   readonly forwardedHost: boolean;
   /** Reads a socket's peer; the same few proxies connect all the time, so answers are kept (at most 1,024). */
   readonly peer: (text: string) => Peer;
+  /** What a peer is that the adapter cannot know: nobody, unless a proxy is assumed. */
+  readonly unknownPeer: Peer;
   readonly trusted: CidrSet;
 }
 
@@ -87,7 +92,7 @@ export interface ResolvedClient {
  * @param peer  the socket's other end as text, or "unknown" where the adapter cannot know it: then nothing is believed
  */
 export function resolveClient(peer: string, headers: HeaderBlock, topology: Topology): ResolvedClient {
-  const socket = peer === "unknown" ? UNKNOWN_PEER : topology.peer(peer);
+  const socket = peer === "unknown" ? topology.unknownPeer : topology.peer(peer);
   const name = topology.header;
   if (name === undefined || !socket.trusted) {
     const ignoredForwarded = sendsForwarded(headers, name);
@@ -126,11 +131,20 @@ function establish(address: IpAddress | "unknown"): ClientAddressValue | "unknow
 /**
  * Prepares a topology; do this once, when the API starts.
  *
- * @param options  "none" when clients connect to us directly
+ * @param options  "none" when clients connect to us directly; a platform's name where its front stands before us, so that
+ *   whoever connects is that front
  * @throws OptionsError with the first of `topologyProblems`, if there is one
  */
-export function topology(options: TopologyOptions | "none"): Topology {
-  if (options === "none") return { header: undefined, forwardedHost: false, peer: peerReader(NOBODY), trusted: NOBODY };
+export function topology(options: TopologyOptions | PlatformName | "none"): Topology {
+  if (options === "none") {
+    const peer = peerReader(NOBODY);
+    return { header: undefined, forwardedHost: false, peer, unknownPeer: UNKNOWN_PEER, trusted: NOBODY };
+  }
+  if (isPlatform(options)) {
+    const { header } = platforms[options];
+    const peer = peerReader(NOBODY, true);
+    return { header, forwardedHost: false, peer, unknownPeer: ASSUMED_PROXY, trusted: NOBODY };
+  }
   const [mistake] = topologyProblems(options);
   if (mistake !== undefined) throw new OptionsError(mistake.problem, mistake.fix);
   const trusted = cidrSet(options.trusted);
@@ -138,6 +152,7 @@ export function topology(options: TopologyOptions | "none"): Topology {
     header: options.header,
     forwardedHost: options.forwardedHost ?? false,
     peer: peerReader(trusted),
+    unknownPeer: options.dangerouslyAssumeProxy === undefined ? UNKNOWN_PEER : ASSUMED_PROXY,
     trusted,
   };
 }
@@ -158,7 +173,8 @@ export function topologyProblems(options: TopologyOptions): readonly (Mistake & 
   return problems;
 }
 
-function peerReader(trusted: CidrSet): (text: string) => Peer {
+/** @param everybody  whether whoever connects is the platform's front, whatever its address */
+function peerReader(trusted: CidrSet, everybody = false): (text: string) => Peer {
   const known = new Map<string, Peer>();
   return function readPeer(text) {
     const before = known.get(text);
@@ -167,7 +183,7 @@ function peerReader(trusted: CidrSet): (text: string) => Peer {
     const peer =
       address instanceof Unreadable
         ? UNKNOWN_PEER
-        : Object.freeze({ address: establish(address), trusted: trusted.contains(address) });
+        : Object.freeze({ address: establish(address), trusted: everybody || trusted.contains(address) });
     // Clearing all at once is enough: without proxies there is one look-up per connection's request, not a hot set.
     if (known.size >= 1_024) known.clear();
     known.set(text, peer);
@@ -299,6 +315,7 @@ function sendsForwarded(headers: HeaderBlock, configured: string | undefined): b
 
 const NOBODY: CidrSet = cidrSet([]);
 const UNKNOWN_PEER: Peer = Object.freeze({ address: "unknown", trusted: false });
+const ASSUMED_PROXY: Peer = Object.freeze({ address: "unknown", trusted: true });
 
 /** Headers of the same families that hold something else, or an address no reader can tell from its port. */
 const NO_ADDRESS: ReadonlySet<string> = new Set([

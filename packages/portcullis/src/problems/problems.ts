@@ -1,5 +1,4 @@
 import type { Problem } from "../environment.ts";
-import { topologyProblems } from "../lib/forwarded.ts";
 import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
 import { OptionsError } from "../lib/options-error.ts";
 import { enforceDimensions } from "../limits/dimensions.ts";
@@ -9,6 +8,7 @@ import type { DeclaredRoute, RoutePlan } from "../plan.ts";
 import { planRates, planRoute } from "../plan.ts";
 import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../policy.ts";
 import type { AnyResource, ResourceRule } from "../resource.ts";
+import { frontProblems, topologyNeeds } from "./topology.ts";
 import { missingDecisions, routeProblems, sameRequests } from "./route.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 
@@ -107,9 +107,7 @@ function configProblems(config: ApiConfig): Problem[] {
       add("origins", `${origin} is plain http`, "serve the page over https, or list a loopback origin");
     }
   }
-  if (config.proxies !== undefined) {
-    for (const one of topologyProblems(config.proxies)) add(`proxies.${one.field}`, one.problem, one.fix);
-  }
+  found.push(...frontProblems(config));
   const names = new Set<string>();
   for (const credential of config.credentials) {
     if (names.has(credential.name)) {
@@ -170,6 +168,7 @@ const configKeys = [
   "hosts",
   "origins",
   "proxies",
+  "dangerouslyAllowLoopback",
   "credentials",
   "roles",
   "limits",
@@ -187,7 +186,7 @@ const configKeys = [
 ] as const satisfies readonly (keyof ApiConfig)[];
 
 const nestedKeys = {
-  proxies: ["trusted", "header", "forwardedHost"] satisfies readonly (keyof ProxyOptions)[],
+  proxies: ["trusted", "header", "forwardedHost", "dangerouslyAssumeProxy"] satisfies readonly (keyof ProxyOptions)[],
   limits: [
     "global",
     "address",
@@ -214,25 +213,6 @@ const ruleKeys = [
   "parent",
   "serverSet",
 ] as const satisfies readonly (keyof ResourceRule<unknown>)[];
-
-/** What only the adapter knows: whether anything protects the wire. */
-function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[] {
-  if (facts.tls !== "none" || config.proxies !== undefined) {
-    return facts.tls === "1.2" && config.minTls !== "1.2"
-      ? [problem("listen", "tls", "TLS 1.2 is spoken", 'say minTls: "1.2" in createApi, so that the manifest shows it')]
-      : [];
-  }
-  const allLoopback = config.hosts.every((host) => isLoopbackHost(splitHost(host).host));
-  if (facts.loopbackOnly && allLoopback) return [];
-  return [
-    problem(
-      "createApi",
-      "proxies",
-      "there is neither TLS nor a proxy that speaks it",
-      "give api.listen a certificate, or declare the proxy in front: proxies: { trusted, header }",
-    ),
-  ];
-}
 
 function resourceProblems(resource: AnyResource): Problem[] {
   const { rule, name } = resource;

@@ -1,0 +1,116 @@
+import type { Problem } from "../environment.ts";
+import { isBlank } from "../lib/blank.ts";
+import { topologyProblems } from "../lib/forwarded.ts";
+import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
+import { isPlatform, platforms, type PlatformName } from "../lib/platforms.ts";
+import type { AdapterFacts } from "../listen.ts";
+import type { ApiConfig } from "../policy.ts";
+import { runtime } from "#runtime";
+
+/** What is wrong with what an API says of who stands in front of it, whoever serves it. */
+export function frontProblems(config: ApiConfig): Problem[] {
+  const { proxies, dangerouslyAllowLoopback } = config;
+  const found: Problem[] = [];
+  if (typeof proxies === "string") {
+    if (!isPlatform(proxies)) {
+      const names = Object.keys(platforms).join(", ");
+      found.push(problem("proxies", "is no platform we know", `name one of ${names}, or write { trusted, header }`));
+    }
+  } else if (proxies !== undefined) {
+    for (const one of topologyProblems(proxies)) found.push(problem(`proxies.${one.field}`, one.problem, one.fix));
+    if (proxies.dangerouslyAssumeProxy !== undefined && isBlank(proxies.dangerouslyAssumeProxy)) {
+      const fix = "say what keeps everybody else from reaching the server, such as a private network";
+      found.push(problem("proxies.dangerouslyAssumeProxy", "has no reason", fix));
+    }
+  }
+  if (dangerouslyAllowLoopback === undefined) return found;
+  const field = "dangerouslyAllowLoopback";
+  if (isBlank(dangerouslyAllowLoopback)) {
+    found.push(problem(field, "has no reason", "say what hides the socket, such as next dev"));
+  }
+  if (isPlatform(proxies)) {
+    found.push(problem(field, `${proxies} is no place for local work`, "leave it out where proxies names a platform"));
+  }
+  if (runtime.variable("NODE_ENV") === "production") {
+    const fix = "leave it out in production, and say who stands in front in proxies";
+    found.push(problem(field, "whoever writes a loopback Host would be let in without https", fix));
+  }
+  return found;
+}
+
+/** What only the adapter knows: whether anything protects the wire, and whether anybody knows whose request it is. */
+export function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[] {
+  const { proxies } = config;
+  if (isPlatform(proxies)) return platformNeeds(config, proxies);
+  if (facts.unknown.includes("peer")) return hiddenSocketNeeds(config);
+  if (facts.tls !== "none" || proxies !== undefined) {
+    return facts.tls === "1.2" && config.minTls !== "1.2"
+      ? [
+          {
+            ...problem("tls", "TLS 1.2 is spoken", 'say minTls: "1.2" in createApi, so that the manifest shows it'),
+            where: "listen",
+          },
+        ]
+      : [];
+  }
+  const allLoopback = config.hosts.every((host) => isLoopbackHost(splitHost(host).host));
+  if (facts.loopbackOnly && allLoopback) return [];
+  return [
+    problem(
+      "proxies",
+      "there is neither TLS nor a proxy that speaks it",
+      "give api.listen a certificate, or declare the proxy in front: proxies: { trusted, header }",
+    ),
+  ];
+}
+
+function platformNeeds(config: ApiConfig, name: PlatformName): Problem[] {
+  const { marks, freezes } = platforms[name];
+  const found = freezes ? countingNeeds(config) : [];
+  if (marks.length === 0 || marks.some((mark) => runtime.variable(mark) !== undefined)) return found;
+  const fix = `name it only there: proxies: process.env.${marks[0]} === undefined ? undefined : "${name}"`;
+  const missing = `${marks.join(" and ")} ${marks.length === 1 ? "is" : "are"} not set`;
+  return [
+    ...found,
+    problem("proxies", `this process does not run on ${name} (${missing}), so anybody could write the address`, fix),
+  ];
+}
+
+function hiddenSocketNeeds(config: ApiConfig): Problem[] {
+  const { proxies } = config;
+  const found: Problem[] = [];
+  const assumed = typeof proxies === "object" && proxies.dangerouslyAssumeProxy !== undefined;
+  if (!assumed && config.dangerouslyAllowLoopback === undefined) {
+    const platform = 'name the platform (proxies: "vercel")';
+    found.push(
+      proxies === undefined
+        ? problem(
+            "proxies",
+            "nobody can see the socket here, so no request has an address",
+            `${platform}, or hand the peer to api.fetch; for local work say dangerouslyAllowLoopback with a reason`,
+          )
+        : problem(
+            "proxies",
+            "nobody can see here whether a request came through one of these proxies",
+            `${platform}, hand the peer to api.fetch, or say proxies.dangerouslyAssumeProxy with what guarantees it`,
+          ),
+    );
+  }
+  return [...found, ...countingNeeds(config)];
+}
+
+/** A host that starts processes as it likes would multiply every limit. */
+function countingNeeds({ limits }: ApiConfig): Problem[] {
+  if (limits?.instances !== undefined || limits?.limiter !== undefined) return [];
+  return [
+    problem(
+      "limits.instances",
+      "nobody says how many processes run, and each would count by itself",
+      "say limits: { instances: 1 } where one process serves all, else share the counts with limits.limiter",
+    ),
+  ];
+}
+
+function problem(field: string, text: string, fix: string): Problem {
+  return { where: "createApi", field, problem: text, fix };
+}
