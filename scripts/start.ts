@@ -3,7 +3,7 @@
  * attacks both with the prover, shows the results beside each other, and keeps the protected one running to be tried.
  * `./start --check` does the same, leaves nothing running, and exits 0 only if everything is as it should be.
  */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { scan } from "@portcullis/scan";
@@ -11,10 +11,11 @@ import type { ScanResult } from "@portcullis/scan";
 import { colorsFor } from "./demonstration/colors.ts";
 import { lackingProtections } from "./demonstration/expected.ts";
 import { showProgress } from "./demonstration/progress.ts";
-import { countsOf, sideBySide } from "./demonstration/side-by-side.ts";
+import { countsOf, sideBySide, summary } from "./demonstration/side-by-side.ts";
 import { sourceItems } from "./demonstration/source-items.ts";
 import type { Demonstration, DemonstrationTarget } from "./demonstration/targets.ts";
 import { startTargets } from "./demonstration/targets.ts";
+import { joined, shellWord } from "./demonstration/text.ts";
 
 const usage = `Usage: ./start [--port <port>]             attack both examples, then serve the protected one (port 8443)
        ./start --check                   the same, leaving nothing running; exit 0 if all is as it should be, 3 if it could not run
@@ -25,15 +26,21 @@ const root = resolve(import.meta.dirname, "..");
 const folder = join(root, ".portcullis");
 
 const options = readArguments();
-const isTerminal = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
-const colors = colorsFor(isTerminal);
-const width = process.stdout.columns ?? 120;
+const { stdout, env } = process;
+const colors = colorsFor(stdout.isTTY && env["NO_COLOR"] === undefined && env["TERM"] !== "dumb");
+// A terminal that does not know its width says 0.
+const width = stdout.columns > 0 ? stdout.columns : 120;
 
 const demonstration = await boot(options.check ? 0 : options.port);
 const { protectedTarget, unprotectedTarget } = demonstration;
 say(colors.bold("Portcullis: one API, twice, under the same attack"));
-say(`  protected    ${protectedTarget.url}  ${colors.dim("one policy per route, behind the gates")}`);
-say(`  unprotected  ${unprotectedTarget.url}  ${colors.dim("the same routes, as the usual samples write them")}`);
+const addressWidth = Math.max(protectedTarget.url.length, unprotectedTarget.url.length) + 2;
+for (const [{ name, url }, what] of [
+  [protectedTarget, "one policy per route"],
+  [unprotectedTarget, "as the usual samples write it"],
+] as const) {
+  say(`  ${name.padEnd(13)}${colors.accent(url)}${" ".repeat(addressWidth - url.length)}${colors.dim(what)}`);
+}
 say("");
 
 let good: ScanResult;
@@ -52,16 +59,19 @@ progress.end();
 say(colors.bold("The five source checklists, item by item"));
 say(sourceItems(good, bad, colors, width));
 say("");
+say(colors.bold("The protections, side by side"));
 say(sideBySide(good, bad, colors, width));
+say("");
+say(summary(good, bad, colors));
 say("");
 const manifestPath = join(folder, "manifest.json");
 writeFileSync(manifestPath, `${JSON.stringify(demonstration.manifest, null, 2)}\n`);
 const evidence = [good, bad].map((result, index) => {
   const path = join(folder, index === 0 ? "protected.json" : "unprotected.json");
   writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
-  return relative(process.cwd(), path);
+  return shown(path);
 });
-say(`Evidence: ${evidence.join(", ")} ${colors.dim(`(${good.requests + bad.requests} requests)`)}`);
+for (const line of joined([`${good.requests + bad.requests} requests; evidence:`, ...evidence], " ", width)) say(line);
 
 const missed = lackingProtections.filter(
   (id) => bad.protections.find((one) => one.protection === id)?.verdict !== "broken",
@@ -91,32 +101,51 @@ async function prove(target: DemonstrationTarget, ca?: string): Promise<ScanResu
   });
 }
 
-/** Three lines to paste, and a graceful end. */
+/** Three lines to paste, in whatever folder, and a graceful end. */
 function keepRunning(): void {
-  const ca = relative(process.cwd(), protectedTarget.caPath);
-  const { url, key } = protectedTarget;
+  const { url, key, caPath } = protectedTarget;
+  const curl = `curl --cacert ${shellWord(caPath)}`;
   const bearer = `-H "Authorization: Bearer ${key}"`;
+  const again = join(folder, "scan.sh");
+  writeScan(again);
   say("");
-  say(`${colors.bold("Try it")} ${colors.dim("(the protected API runs until Ctrl-C)")}`);
-  say(colors.dim("# allowed: alice lists her projects"));
-  say(`curl -w '\\n' --cacert ${ca} ${bearer} "${url}/v1/projects?limit=2"`);
-  say(colors.dim("# refused: nobody asks"));
-  say(`curl -w '\\n' --cacert ${ca} "${url}/v1/projects?limit=2"`);
-  say(colors.dim("# limited: five in two seconds, then 429 with Retry-After"));
-  say(
-    `for i in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{http_code} retry-after %header{retry-after}\\n' --cacert ${ca} ${bearer} ${url}/v1/reports/slow-export; done`,
-  );
-  say(colors.dim("# the same attack once more, by hand"));
-  const [alice, bob] = protectedTarget.bearers;
-  say(
-    `./start scan ${url} --manifest ${relative(process.cwd(), manifestPath)} --ca ${ca} --as alice="${alice}" --as bob="${bob}"`,
-  );
+  say(`${colors.bold("Try it")} ${colors.dim("· the protected API runs until Ctrl-C")}`);
+  const lines = [
+    ["allowed: alice lists her projects", `${curl} -w '\\n' ${bearer} "${url}/v1/projects?limit=2"`],
+    ["refused: nobody asks", `${curl} -w '\\n' "${url}/v1/projects?limit=2"`],
+    [
+      // What stands after # is never sent: one command, one connection, six requests.
+      "limited: five in two seconds, then 429 and how long to wait",
+      `${curl} -s -o /dev/null -w '%{http_code} %header{retry-after}\\n' ${bearer} "${url}/v1/reports/slow-export#[1-6]"`,
+    ],
+    ["the same attack once more; its tokens live 15 minutes", `sh ${shellWord(again)}`],
+  ] as const;
+  for (const [what, line] of lines) {
+    say("");
+    say(colors.dim(`# ${what}`));
+    say(colors.accent(line));
+  }
   say("");
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       void protectedTarget.close();
     });
   }
+}
+
+/** The attack as a command of its own: too long for a terminal, with the tokens it takes. */
+function writeScan(path: string): void {
+  const words = ["scan", protectedTarget.url, "--manifest", manifestPath, "--ca", protectedTarget.caPath];
+  const options = [...protectedTarget.scanArguments, "--seed", "1"];
+  const command = [join(root, "start"), ...words, ...options].map(shellWord).join(" \\\n  ");
+  rmSync(path, { force: true });
+  writeFileSync(path, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o700 });
+}
+
+/** A path as the reader would write it. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith("..") ? path : short;
 }
 
 async function boot(port: number): Promise<Demonstration> {

@@ -3,6 +3,7 @@ import { checklist } from "portcullis/checklist";
 import { coverageItems, sourceLists } from "../coverage-items.ts";
 import type { CoverageItem } from "../coverage-items.ts";
 import type { Colors } from "./colors.ts";
+import { clipped, joined, wrapped } from "./text.ts";
 
 /**
  * The five source checklists, item by item: how the protections that answer an item stood up in the protected and in the
@@ -12,12 +13,8 @@ import type { Colors } from "./colors.ts";
  */
 export function sourceItems(good: ScanResult, bad: ScanResult, colors: Colors, width: number): string {
   const columns = width >= 120 ? 2 : 1;
-  const cellWidth = Math.floor(width / columns) - 2;
-  const legend = `${colors.green("✓")} held  ${colors.red("✗")} broken  ${colors.yellow("?")} undecided  · not visible outside  ≈ done otherwise  ◐ in part  ○ planned`;
-  const lines = [
-    colors.dim("How the protections that answer an item stood up; docs/coverage.md says which and why."),
-    colors.dim("left: protected · right: unprotected · ") + legend,
-  ];
+  const cellWidth = Math.floor(Math.min(width, 160) / columns) - 2;
+  const lines = [...explanation(colors, Math.min(width, 120))];
   for (const { list, title } of sourceLists) {
     const items = coverageItems.filter(({ item }) => item.startsWith(`${list}.`));
     const cells = items.map((item) => cellOf(item, good, bad, colors, cellWidth));
@@ -25,13 +22,35 @@ export function sourceItems(good: ScanResult, bad: ScanResult, colors: Colors, w
     const rows = Math.ceil(cells.length / columns);
     for (let row = 0; row < rows; row++) {
       const left = cells[row];
-      const right = cells[row + rows];
+      const right = columns === 1 ? undefined : cells[row + rows];
       if (left === undefined) continue;
       const gap = " ".repeat(Math.max(1, cellWidth - left.width + 2));
-      lines.push(columns === 1 || right === undefined ? left.text : `${left.text}${gap}${right.text}`);
+      lines.push(right === undefined ? left.text : `${left.text}${gap}${right.text}`);
     }
   }
   return lines.join("\n");
+}
+
+/** What the two marks before an item are, and what each mark says. */
+function explanation(colors: Colors, width: number): readonly string[] {
+  const legend = [
+    [colors.green("✓"), "held"],
+    [colors.red("✗"), "broken"],
+    [colors.yellow("?"), "inconclusive"],
+    ["·", "not visible from outside"],
+    ["≈", "done otherwise"],
+    ["◐", "in part"],
+    ["○", "planned"],
+  ] as const;
+  const says =
+    "How the protections that answer an item stood up: the protected API left, the unprotected one right. " +
+    "docs/coverage.md says which protections, and why.";
+  const parts = legend.map(([mark, meaning]) => `${mark} ${colors.dim(meaning)}`);
+  const lengths = new Map(parts.map((part, index) => [part, 2 + (legend[index]?.[1].length ?? 0)]));
+  return [
+    ...wrapped(says, width).map((line) => colors.dim(line)),
+    ...joined(parts, "   ", width, (part) => lengths.get(part) ?? part.length),
+  ];
 }
 
 interface Cell {
@@ -40,7 +59,7 @@ interface Cell {
 }
 
 function cellOf(item: CoverageItem, good: ScanResult, bad: ScanResult, colors: Colors, width: number): Cell {
-  const says = clip(item.says, width - 12);
+  const says = clipped(item.says.replaceAll("`", ""), width - 12);
   const number = `${item.item}${item.state === "otherwise" ? " ≈" : ""}`.padEnd(7);
   const isPlanned = item.state === "planned";
   // What is answered in part only is not ticked: a verdict on the part would read as one on the whole.
@@ -64,8 +83,4 @@ function tick(verdict: VerdictKind, colors: Colors): string {
   if (verdict === "inconclusive") return colors.yellow("?");
   // A gate that cannot be seen from outside, such as audit, is held by the library's own tests.
   return verdict === "held" ? colors.green("✓") : colors.dim("·");
-}
-
-function clip(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(1, width - 1))}…`;
 }

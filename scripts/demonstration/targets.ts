@@ -22,7 +22,8 @@ export interface Demonstration {
     readonly caPath: string;
     readonly ca: string;
     readonly key: string;
-    readonly bearers: readonly [string, string];
+    /** What `./start scan` has to be told to be the same callers. */
+    readonly scanArguments: readonly string[];
   };
   readonly unprotectedTarget: DemonstrationTarget;
   readonly manifest: Readonly<Record<string, unknown>>;
@@ -41,12 +42,13 @@ export async function startTargets(folder: string, port: number): Promise<Demons
   const certificate = developmentCertificate({ folder: join(folder, "certificate") });
   // On embedded storage, and anew each time: a demonstration begins where the last one began.
   const data = join(folder, "data");
-  rmSync(data, { recursive: true, force: true });
+  const records = join(folder, "audit.ndjson");
+  for (const path of [data, records]) rmSync(path, { recursive: true, force: true });
   mkdirSync(data, { mode: 0o700 });
   const good = await startProtected({
     port,
     tls: { cert: certificate.cert, key: certificate.key },
-    audit: { sinks: [fileSink(join(folder, "audit.ndjson"))] },
+    audit: { sinks: [fileSink(records)] },
     folder: data,
   });
   try {
@@ -57,7 +59,7 @@ export async function startTargets(folder: string, port: number): Promise<Demons
         caPath: certificate.caPath,
         ca: certificate.ca,
         key: good.keys.alice,
-        bearers: [`Bearer ${good.tokens.alice}`, `Bearer ${good.tokens.bob}`],
+        scanArguments: argumentsOf(good),
         close: good.close,
       },
       unprotectedTarget: { ...asTarget("unprotected", bad.url, bad), close: bad.close },
@@ -70,18 +72,42 @@ export async function startTargets(folder: string, port: number): Promise<Demons
 }
 
 function asTarget(name: "protected" | "unprotected", url: string, api: Started): Omit<DemonstrationTarget, "close"> {
-  const { tokens, keys, accounts } = api;
   return {
     name,
     url,
-    identities: [
-      identityOf("alice", `Bearer ${tokens.alice}`),
-      identityOf("bob", `Bearer ${tokens.bob}`),
-      identityOf("carol", `Bearer ${tokens.carol}`),
-      identityOf("admin", `Bearer ${tokens.admin}`, ["admin"]),
-      identityOf("alice-key", `Bearer ${keys.alice}`),
-    ],
-    accounts: [{ user: accounts.alice.email, password: accounts.alice.password }],
+    identities: callersOf(api).map((one) => identityOf(one.name, one.credential, one.roles)),
+    accounts: [{ user: api.accounts.alice.email, password: api.accounts.alice.password }],
     jwtKey: api.jwtSecret,
   };
+}
+
+function argumentsOf(api: Started): readonly string[] {
+  const { email, password } = api.accounts.alice;
+  return [
+    ...callersOf(api).flatMap(({ name, credential, roles }) => [
+      "--as",
+      `${name}=${credential}`,
+      ...(roles.length === 0 ? [] : ["--roles", `${name}=${roles.join(",")}`]),
+    ]),
+    "--account",
+    `${email}:${password}`,
+    "--jwt-key",
+    api.jwtSecret,
+  ];
+}
+
+interface DemonstrationCaller {
+  readonly name: string;
+  readonly credential: string;
+  readonly roles: readonly string[];
+}
+
+function callersOf({ tokens, keys }: Started): readonly DemonstrationCaller[] {
+  return [
+    { name: "alice", credential: `Bearer ${tokens.alice}`, roles: [] },
+    { name: "bob", credential: `Bearer ${tokens.bob}`, roles: [] },
+    { name: "carol", credential: `Bearer ${tokens.carol}`, roles: [] },
+    { name: "admin", credential: `Bearer ${tokens.admin}`, roles: ["admin"] },
+    { name: "alice-key", credential: `Bearer ${keys.alice}`, roles: [] },
+  ];
 }
