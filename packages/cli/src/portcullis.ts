@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import { checkCommand } from "./check.ts";
 import { manifestCommand } from "./manifest.ts";
 import { scanCommand } from "./scan.ts";
 
@@ -19,6 +20,7 @@ const program = new Command("portcullis")
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
 
 program.addCommand(scanCommand().copyInheritedSettings(program));
+program.addCommand(checkCommand().copyInheritedSettings(program));
 program.addCommand(manifestCommand().copyInheritedSettings(program));
 
 await program.parseAsync();

@@ -24,7 +24,7 @@ const rows = [
       "Signature, algorithm pinned by key, exp, nbf, iat, iss, aud (or authorized parties), typ, sub all checked; at most 1 h old by iat; several keys at once for rotation; keys never from the token; JWKS cached and outage-proof",
     gate: "built",
     probe: "built",
-    rule: "planned",
+    rule: "built",
     owasp: ["API2"],
     asvs: ["9.1", "9.2"],
     priority: "critical",

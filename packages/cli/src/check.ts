@@ -1,0 +1,70 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Command } from "commander";
+import type { Checked, Found } from "./checks/found.ts";
+import { checks } from "./checks.ts";
+
+/** `portcullis check`: exit 0 nothing found, 1 found something, 3 could not look at everything. */
+export function checkCommand(): Command {
+  return new Command("check")
+    .description("look in source for what the checklist forbids; nothing is set up and nothing is run")
+    .argument("<folder>", "folder of the application")
+    .option("--json", "write what was found as JSON to standard output")
+    .addHelpText(
+      "after",
+      "\nLeft out: tests, node_modules, dist, what .gitignore names." +
+        "\nTo let a finding stand, on the line before it: // portcullis-ignore <id>: reason" +
+        "\n\nExit status: 0 nothing found, 1 something found, 3 the folder or a file could not be read.",
+    )
+    .action(checkFolder);
+}
+
+async function checkFolder(path: string, flags: { readonly json?: true }): Promise<void> {
+  try {
+    const folder = resolve(path);
+    if (!(await stat(folder)).isDirectory()) throw new Error(`${path} is not a folder`);
+    const all: Checked[] = [];
+    for (const check of checks) {
+      const checked = await check(folder);
+      if (checked !== undefined) all.push(checked);
+    }
+    const found = all.flatMap((one) => one.found);
+    const unread = all.flatMap((one) => one.unread);
+    const lookedAt = all.map((one) => one.lookedAt).join(", ");
+    process.stdout.write(
+      flags.json === true ? `${JSON.stringify({ found, unread, lookedAt }, null, 2)}\n` : textReport(found, lookedAt),
+    );
+    for (const { file, why } of unread) process.stderr.write(`portcullis check: cannot read ${file}: ${why}\n`);
+    if (found.length > 0) process.exitCode = 1;
+    else if (unread.length > 0) process.exitCode = 3;
+  } catch (error) {
+    process.stderr.write(`portcullis check: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 3;
+  }
+}
+
+/** By file: where, which protection, the line, the fix and the page. */
+function textReport(found: readonly Found[], lookedAt: string): string {
+  const lines = [...Map.groupBy(found, ({ file }) => file)].flatMap(([file, ofFile]) => [
+    file,
+    ...ofFile.flatMap(({ line, column, protection, problem, text, fix, page }) => {
+      const number = String(line).padStart(5);
+      const indent = text.length - text.trimStart().length;
+      const mark = " ".repeat(Math.max(0, column - 1 - indent));
+      return [
+        `  ${line}:${column}  ${protection}  ${problem}`,
+        `  ${number} | ${text.trim()}`,
+        `        | ${mark}^`,
+        `        fix: ${fix}`,
+        `        see: ${page}`,
+        "",
+      ];
+    }),
+  ]);
+  const protections = new Set(found.map(({ protection }) => protection)).size;
+  const sum =
+    found.length === 0
+      ? "nothing found"
+      : `${found.length} ${found.length === 1 ? "finding" : "findings"} of ${protections} ${protections === 1 ? "protection" : "protections"}`;
+  return `${[...lines, `${lookedAt}: ${sum}.`].join("\n")}\n`;
+}

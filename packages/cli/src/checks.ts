@@ -1,0 +1,5 @@
+import type { Check } from "./checks/found.ts";
+import { sourceCheck } from "./checks/source.ts";
+
+/** Every check of `portcullis check`, in the order in which it speaks. */
+export const checks: readonly Check[] = [sourceCheck];

@@ -1,0 +1,36 @@
+import type { AnyContext, AnyNode, Finding, Report, Rule } from "./rule.ts";
+import { rules } from "./rules.ts";
+
+export type { AnyContext, AnyNode, Finding, Report, Rule };
+export { rules };
+
+/** What ESLint's `plugins` and oxlint's `jsPlugins` take. */
+interface Plugin {
+  readonly meta: { readonly name: string; readonly version: string; readonly namespace: string };
+  readonly rules: Record<string, Rule>;
+  readonly configs: {
+    /** Every rule as an error; for `eslint.config.js`. */
+    readonly recommended: {
+      readonly name: string;
+      readonly plugins: Record<string, Plugin>;
+      readonly rules: Record<string, "error">;
+    };
+  };
+}
+
+const plugin: Plugin = {
+  meta: { name: "eslint-plugin-portcullis", version: "0.1.0", namespace: "portcullis" },
+  rules,
+  configs: {
+    recommended: {
+      name: "portcullis/recommended",
+      // ESLint wants the plugin inside its own configuration.
+      get plugins() {
+        return { portcullis: plugin };
+      },
+      rules: Object.fromEntries(Object.keys(rules).map((id) => [`portcullis/${id}`, "error"] as const)),
+    },
+  },
+};
+
+export default plugin;
