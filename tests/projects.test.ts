@@ -205,7 +205,9 @@ describe("authentication", () => {
       const answer = await call(method, path.replaceAll(/\{\w+\}/g, NO_SUCH_ID));
       expect(answer, `${method} ${path}`).toMatchObject({
         status: path.startsWith("/v0/") ? 410 : 401,
-        ...(path.startsWith("/v0/") ? {} : { headers: { "www-authenticate": "Bearer" } }),
+        ...(path.startsWith("/v0/")
+          ? {}
+          : { headers: { "www-authenticate": 'Bearer realm="projects", Session realm="projects"' } }),
       });
     }
   });

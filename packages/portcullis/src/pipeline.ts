@@ -2,7 +2,7 @@ import type { Answer, Arrival, Outcome } from "./exchange.ts";
 import { EarlyAnswer, Exchange } from "./exchange.ts";
 import type { ArrivalGate, Auditor, HeaderGate, ProblemWriter, RouteGate, Step } from "./gate.ts";
 import { audit } from "./gates/audit.ts";
-import { authentication } from "./gates/authentication.ts";
+import { authentication, challenge } from "./gates/authentication.ts";
 import { bodySize } from "./gates/body-size.ts";
 import { canonicalRequest } from "./gates/canonical-request.ts";
 import { corsHeaders, preflight, readOrigin } from "./gates/cors.ts";
@@ -20,6 +20,7 @@ import { transport } from "./gates/transport.ts";
 import { versioning } from "./gates/versioning.ts";
 import { handler } from "./handler.ts";
 import { resolveClient } from "./lib/forwarded.ts";
+import { createLastResort } from "./last-resort.ts";
 import type { Handled } from "./listen.ts";
 import type { ApiPlan } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
@@ -47,6 +48,7 @@ export interface Gates {
   readonly output: RouteGate;
   readonly errors: ProblemWriter;
   readonly settleAfterwards: HeaderGate;
+  readonly challenge: HeaderGate;
   readonly corsHeaders: HeaderGate;
   readonly securityHeaders: HeaderGate;
   readonly audit: Auditor;
@@ -75,6 +77,7 @@ export const standardGates: Gates = Object.freeze({
   output,
   errors,
   settleAfterwards,
+  challenge,
   corsHeaders,
   securityHeaders,
   audit,
@@ -104,7 +107,8 @@ export interface Pipeline {
  * 11 rate-limit         by an input field where the policy names one
  * 12 object-access      loaded through the resource's rule; what the caller may not see is 404
  * 13 handler            gets values that were proved, nothing raw
- * out: egress, output → errors → rate-limit → cors → security-headers → audit, after the last byte or the abort
+ * out: egress, output → errors → rate-limit → authentication (challenge) → cors → security-headers
+ *      → audit, after the last byte or the abort
  */
 export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pipeline {
   const arrivalSteps: readonly Step[] = [
@@ -138,8 +142,14 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
   ]);
 
   const writeProblem = gates.errors(api);
-  const outHeaders = [gates.settleAfterwards(api), gates.corsHeaders(api), gates.securityHeaders(api)];
+  const outHeaders = [
+    gates.settleAfterwards(api),
+    gates.challenge(api),
+    gates.corsHeaders(api),
+    gates.securityHeaders(api),
+  ];
   const auditor = gates.audit(api);
+  const lastResort = createLastResort(api.config.hosts);
 
   /** Runs the steps from where the request stands; goes from the arrival's to the route's when the route is known. */
   function advance(x: Exchange): Outcome | Promise<Outcome> {
@@ -200,7 +210,7 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
       auditor.failed(x, error, "answer");
       x.refusal = new Refusal("internal", "the way out threw", { cause: error });
       x.status = 500;
-      return handled(x, lastResort(x.id), auditor);
+      return handled(x, lastResort(x), auditor, lastResort);
     }
   }
 
@@ -223,7 +233,7 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     }
     for (const add of outHeaders) add(x, headers);
     const close = x.arrival.hasBody && !x.bodyConsumed;
-    return handled(x, { status: x.status, headers, body, close }, auditor);
+    return handled(x, { status: x.status, headers, body, close }, auditor, lastResort);
   }
 
   /** Refused before any gate knew the address: as far as socket and headers show it, for the record and the limits. */
@@ -256,7 +266,12 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
   };
 }
 
-function handled(x: Exchange, answer: Answer, auditor: ReturnType<Auditor>): Handled {
+function handled(
+  x: Exchange,
+  answer: Answer,
+  auditor: ReturnType<Auditor>,
+  lastResort: ReturnType<typeof createLastResort>,
+): Handled {
   let told = false;
   return {
     answer,
@@ -265,39 +280,12 @@ function handled(x: Exchange, answer: Answer, auditor: ReturnType<Auditor>): Han
       auditor.failed(x, error, "answer");
       x.refusal = new Refusal("internal", "the answer could not be sent", { cause: error });
       x.status = 500;
-      return lastResort(x.id);
+      return lastResort(x);
     },
     finished(aborted) {
       if (told) return;
       told = true;
       auditor.finished(x, aborted);
     },
-  };
-}
-
-/** An answer made of constants, so that it cannot fail. */
-function lastResort(requestId: string): Answer {
-  return {
-    status: 500,
-    headers: [
-      "content-type",
-      "application/problem+json",
-      "cache-control",
-      "no-store",
-      "x-content-type-options",
-      "nosniff",
-      "x-frame-options",
-      "DENY",
-      "content-security-policy",
-      "default-src 'none'; frame-ancestors 'none'",
-      "referrer-policy",
-      "no-referrer",
-      "cross-origin-resource-policy",
-      "same-origin",
-      "x-request-id",
-      requestId,
-    ],
-    body: '{"type":"about:blank","title":"Internal error","status":500,"code":"internal"}',
-    close: true,
   };
 }

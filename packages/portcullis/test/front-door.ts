@@ -50,6 +50,8 @@ export interface FrontDoor extends TestApi {
   ask(line: string, request?: Asked): Promise<Reply>;
   /** Everything recorded of one request, in order; waits for the next batch of records. */
   recorded(reply: Reply): Promise<readonly (CallRecord | SecurityEvent)[]>;
+  /** The code in the record, which for a 500 says more than the answer. */
+  recordedCode(reply: Reply): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -222,6 +224,7 @@ export function sharedDoor(make: () => TestApi, options: Partial<ListenOptions> 
     events: () => door().events(),
     ask: (line, request) => door().ask(line, request),
     recorded: (reply) => door().recorded(reply),
+    recordedCode: (reply) => door().recordedCode(reply),
     close: () => door().close(),
   };
 }
@@ -229,7 +232,7 @@ export function sharedDoor(make: () => TestApi, options: Partial<ListenOptions> 
 /** Lets an API listen on a port of the system's choice; whoever opens it closes it. */
 export async function openDoor(test: TestApi, options: Partial<ListenOptions> = {}): Promise<FrontDoor> {
   const listening = await test.api.listen({ port: 0, handleSignals: false, ...options });
-  return {
+  const door: FrontDoor = {
     ...test,
     port: listening.port,
     url: listening.url,
@@ -248,8 +251,13 @@ export async function openDoor(test: TestApi, options: Partial<ListenOptions> = 
       }
       throw new Error(`nothing was recorded of ${reply.id}`);
     },
+    async recordedCode(reply) {
+      const entries = await door.recorded(reply);
+      return entries.find((entry) => entry.kind === "call")?.code;
+    },
     close: () => listening.close(),
   };
+  return door;
 }
 
 /** The header that carries a token of this subject. */

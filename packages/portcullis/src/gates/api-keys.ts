@@ -248,9 +248,9 @@ function tryParse(parse: ApiKeysOptions["parse"], value: string): boolean {
 }
 
 function refusals(carrier: Carrier): (reason: string) => Refusal {
-  // RFC 9110 section 15.5.2: every 401 names a scheme; a key in a header of its own has no registered one.
-  const challenge = carrier.in === "authorization" ? 'Bearer error="invalid_token"' : "ApiKey";
-  const headers: readonly string[] = Object.freeze(["www-authenticate", challenge]);
+  // A key in a header of its own has no errors of its own either: it is challenged as if none had been sent.
+  if (carrier.in !== "authorization") return (reason) => new Refusal("bad-api-key", reason);
+  const headers: readonly string[] = Object.freeze(["www-authenticate", 'Bearer error="invalid_token"']);
   return (reason) => new Refusal("bad-api-key", reason, { headers });
 }
 

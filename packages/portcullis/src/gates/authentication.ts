@@ -1,6 +1,7 @@
 import type { Caller } from "../caller.ts";
 import type { Exchange, Outcome, SentCredential } from "../exchange.ts";
-import type { RouteGate } from "../gate.ts";
+import type { HeaderGate, RouteGate } from "../gate.ts";
+import { challengeOf } from "../lib/challenge.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { withinTime } from "../lib/within-time.ts";
@@ -23,7 +24,7 @@ export const authentication: RouteGate = (api, route) => {
   return function proveCaller(x) {
     const found = find(x);
     if (found instanceof Refusal) return found;
-    if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none", { headers: challenge });
+    if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none");
     if (found.known !== undefined) return admit(x, found.known);
     try {
       const proved = found.verifier.verifier.verify(found.value);
@@ -48,7 +49,7 @@ export const authentication: RouteGate = (api, route) => {
     api.provedBefore.delete(found.value);
     if (found.verifier.credential.carrier.in !== "cookie") return proved;
     x.clearedCookies = found.verifier.credential.carrier.cookies;
-    return isPublic ? undefined : new Refusal("no-credential", proved.reason, { headers: challenge });
+    return isPublic ? undefined : new Refusal("no-credential", proved.reason);
   }
 
   function admit(x: Exchange, caller: Caller): Outcome | Promise<Outcome> {
@@ -78,8 +79,20 @@ export const authentication: RouteGate = (api, route) => {
   }
 };
 
-/** No error code where no credential was sent. @see RFC 6750 section 3.1 */
-const challenge: readonly string[] = Object.freeze(["www-authenticate", "Bearer"]);
+/**
+ * Says with every 401 how one proves oneself here, where the refusal does not say it itself; a handler's own too.
+ *
+ * @see RFC 9110 section 15.5.2, RFC 6750 section 3.1 (no error code where no credential was sent)
+ */
+export const challenge: HeaderGate = (api) => {
+  const challenges = challengeOf(api.config.name, api.config.credentials);
+
+  return function addChallenge(x, headers) {
+    if (x.status !== 401) return;
+    const said = x.refusal?.headers?.some((part, i) => i % 2 === 0 && part.toLowerCase() === "www-authenticate");
+    if (said !== true) headers.push("www-authenticate", challenges);
+  };
+};
 
 /** A verifier may be the application's own, and not every one is checked by a compiler. */
 function isCaller(proved: unknown): boolean {

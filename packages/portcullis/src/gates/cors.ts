@@ -1,6 +1,7 @@
 import { defaults } from "../defaults.ts";
 import { EarlyAnswer } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate } from "../gate.ts";
+import { limitHeaderNames } from "../limits/headers.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -57,12 +58,15 @@ export const preflight: ArrivalGate = (api) => {
 };
 
 /**
- * Adds the CORS headers and `Vary: Origin` to every answer, refusals too, wherever the API has origins: a cache must
- * never hand one origin's answer to another. Credentials are allowed only where a cookie can be one.
+ * Adds the CORS headers, where the API has origins, and `Vary: Origin` to every answer, refusals too: a cache must never
+ * hand one origin's answer to another, nor what it kept before there were any to the first that is listed. Credentials
+ * are allowed only where a cookie can be one.
+ *
+ * @see RFC 9110 section 12.5.5 (Vary), Fetch standard, section "CORS protocol and HTTP caches"
  */
 export const corsHeaders: HeaderGate = (api) => {
   const origins = api.config.origins ?? [];
-  if (origins.length === 0) return () => undefined;
+  const exposed = ["x-request-id", "retry-after", ...limitHeaderNames(api.config.rateLimitHeaders ?? "draft")];
   const takesCookies = api.verifiers.some(({ credential }) => credential.carrier.in === "cookie");
   const block = new Map(
     origins.map((origin) => [
@@ -72,7 +76,7 @@ export const corsHeaders: HeaderGate = (api) => {
         origin,
         ...(takesCookies ? ["access-control-allow-credentials", "true"] : []),
         "access-control-expose-headers",
-        "x-request-id, retry-after, ratelimit, ratelimit-policy",
+        exposed.join(", "),
       ],
     ]),
   );

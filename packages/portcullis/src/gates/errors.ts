@@ -2,7 +2,7 @@ import type { ProblemWriter } from "../gate.ts";
 
 /**
  * Writes every refusal in one shape: an RFC 9457 problem with a stable code and our request id, and nothing that tells
- * how the server is made. The private reason stays in the record. Members of the application's own that cannot be
+ * how the server is made: every 500 is `internal`. The private reason stays in the record. Members of the application's own that cannot be
  * written cost these members only: the refusal stays what it is.
  *
  * @see RFC 9457, OWASP ASVS 5.0 16.5.1
@@ -11,7 +11,9 @@ export const errors: ProblemWriter = (api) => {
   const members = api.config.problem?.members;
 
   return function writeProblem(x, refusal) {
-    const { code, status, title } = refusal;
+    const { status, title } = refusal;
+    // Which of our own checks broke tells how the server is made; record and event have the code and the reason.
+    const code = status === 500 ? "internal" : refusal.code;
     const own = { code, status, title, requestId: x.id };
     const places = refusal.errors === undefined ? {} : { errors: refusal.errors };
     if (members !== undefined) {

@@ -1,3 +1,4 @@
+import type { Exchange } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
 import { intern } from "../lib/intern.ts";
 import { Refusal } from "../refusal.ts";
@@ -19,7 +20,7 @@ export const functionAccess: RouteGate = (_api, route) => {
     if (caller === undefined) return new Refusal("no-credential", "no caller at a route that demands one");
     for (const scope of scopes) {
       if (!caller.scopes.includes(scope)) {
-        return new Refusal("scope-missing", `lacks ${scope}`, { headers: insufficient });
+        return new Refusal("scope-missing", `lacks ${scope}`, sentBearer(x) ? { headers: insufficient } : {});
       }
     }
     if (roles.length > 0 && !roles.some((role) => caller.roles.includes(role))) {
@@ -28,3 +29,13 @@ export const functionAccess: RouteGate = (_api, route) => {
     return undefined;
   };
 };
+
+/** Whether the caller came by a Bearer credential: only who did is told in its words what it lacks. */
+function sentBearer({ credential }: Exchange): boolean {
+  return (
+    credential !== undefined &&
+    credential !== "unread" &&
+    !(credential instanceof Refusal) &&
+    credential.verifier.credential.carrier.in === "authorization"
+  );
+}

@@ -1,7 +1,6 @@
-import { defaults } from "../defaults.ts";
 import type { Exchange } from "../exchange.ts";
 import type { HeaderGate } from "../gate.ts";
-import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
+import { hardeningFor } from "../lib/hardening.ts";
 
 /**
  * Adds the headers of an API that serves no pages to every answer, refusals and preflights too: nothing may be sniffed,
@@ -12,27 +11,10 @@ import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
  * @see OWASP ASVS 5.0 section 3.4, RFC 6797 section 7.2 (HSTS), RFC 9110 section 8.3 (content type)
  */
 export const securityHeaders: HeaderGate = (api) => {
-  const always = [
-    "x-content-type-options",
-    "nosniff",
-    "x-frame-options",
-    "DENY",
-    "content-security-policy",
-    "default-src 'none'; frame-ancestors 'none'",
-    "referrer-policy",
-    "no-referrer",
-    "cross-origin-resource-policy",
-    "same-origin",
-  ];
-  const secure = [...always, "strict-transport-security", defaults.hsts];
-  const loopbackOnly = api.config.hosts.every((name) => isLoopbackHost(splitHost(name).host));
-  // The usual case is decided ahead: exactly a configured name that is no loopback name.
-  const elsewhere = new Set(api.config.hosts.filter((name) => !isLoopbackHost(splitHost(name.toLowerCase()).host)));
-  const isElsewhere = (host: string): boolean => elsewhere.has(host) || !isLoopbackHost(splitHost(host).host);
+  const hardeningOf = hardeningFor(api.config.hosts);
 
   return function addSecurityHeaders(x, headers) {
-    const isSecure = x.scheme === "https" && !loopbackOnly && isElsewhere(x.host);
-    for (const part of isSecure ? secure : always) headers.push(part);
+    for (const part of hardeningOf(x.scheme, x.host)) headers.push(part);
     headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");
     headers.push("x-request-id", x.id);
     if (x.refusal !== undefined) headers.push("content-type", "application/problem+json");

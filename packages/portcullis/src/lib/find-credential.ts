@@ -32,7 +32,8 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => SentCredential 
     if (authorization !== undefined) {
       found = findBearer(authorization);
       if (found === undefined) {
-        return new Refusal("bad-credential", "Authorization is nothing this API knows", { headers: invalid });
+        const details = bearers.length === 0 ? {} : { headers: invalid };
+        return new Refusal("bad-credential", "Authorization is nothing this API knows", details);
       }
     }
     for (const { verifier, header } of named) {

@@ -39,6 +39,16 @@ export function limitHeaders(dimensions: readonly EnforcedDimension[], mode: Lim
   };
 }
 
+/** The names {@link limitHeaders} writes in a mode, apart from `retry-after`: what a page may be allowed to read. */
+export function limitHeaderNames(mode: LimitHeaderMode): readonly string[] {
+  return [
+    ...(mode === "draft" || mode === "both" ? ["ratelimit", "ratelimit-policy"] : []),
+    ...(mode === "legacy" || mode === "both"
+      ? ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+      : []),
+  ];
+}
+
 /** The limiter has checked that a name needs no escape in a Structured Fields string. */
 function showOnce({ name, rate }: EnforcedDimension): { name: string; policy: string; limit: string } {
   const seconds = Math.ceil(rate.windowMs / 1000);

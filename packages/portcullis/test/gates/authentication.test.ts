@@ -36,7 +36,7 @@ describe("authentication", () => {
     ];
     for (const line of lines) {
       const reply = await door.ask(line);
-      expect([reply.status, reply.headers.get("www-authenticate")], line).toEqual([401, "Bearer"]);
+      expect([reply.status, reply.headers.get("www-authenticate")], line).toEqual([401, 'Bearer realm="notes"']);
     }
     expect((await door.ask("GET /v1/open")).status).toBe(200);
   });

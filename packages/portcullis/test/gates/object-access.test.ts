@@ -717,7 +717,7 @@ describe("object-access: the answer is checked as well", () => {
     next = value;
     return door.ask(`GET /v1/${path}`, { headers: await bearer("alice", { tid: "acme", ...claims }) });
   };
-  const refused = { status: 500, code: "foreign-object" };
+  const refused = { status: 500, code: "internal" };
 
   it("lets the caller's own objects leave", async () => {
     expect((await get("one", row("1"))).json).toEqual({ id: "1" });
@@ -764,6 +764,7 @@ describe("object-access: the answer is checked as well", () => {
     const reply = await get(path, value);
     expect(reply).toMatchObject(refused);
     expect(reply.said).not.toMatch(/"id"|items|bob|globex/);
+    expect(await door.recordedCode(reply)).toBe("foreign-object");
   });
 
   it("says so in an event, with the route and the caller", async () => {

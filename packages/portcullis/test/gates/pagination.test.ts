@@ -132,7 +132,7 @@ describe("pagination", () => {
 
   it("answers 500 rather than everything when the handler forgets the page", async () => {
     const reply = await get("/v1/everything");
-    expect([reply.status, reply.code]).toEqual([500, "unbounded-list"]);
+    expect([reply.status, reply.code]).toEqual([500, "internal"]);
     expect(reply.said).not.toContain("items");
     expect(await door.recorded(reply)).toContainEqual(
       expect.objectContaining({ code: "unbounded-list", protection: "pagination" }),
