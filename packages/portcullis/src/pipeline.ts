@@ -107,8 +107,7 @@ export interface Pipeline {
  * 11 rate-limit         by an input field where the policy names one
  * 12 object-access      loaded through the resource's rule; what the caller may not see is 404
  * 13 handler            gets values that were proved, nothing raw
- * out: egress, output → errors → rate-limit → authentication (challenge) → cors → security-headers
- *      → audit, after the last byte or the abort
+ * out: egress, output → errors → rate-limit → challenge → cors → security-headers → audit, after last byte or abort
  */
 export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pipeline {
   const arrivalSteps: readonly Step[] = [
