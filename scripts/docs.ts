@@ -1,9 +1,10 @@
 /**
  * Writes what the documents take from code: `docs/coverage.md`, the checklist table in `README.md`, the way of a request
- * and the import rules in `ARCHITECTURE.md`, and the lines under the title of each protection's page. `npm run docs` writes; with `--check` nothing is written, and the exit code is 1
- * where something is out of date.
+ * and the import rules in `ARCHITECTURE.md`, and the lines under the title of each protection's page, with the way to its
+ * gate, probe, hole and tests. `npm run docs` writes; with `--check` nothing is written, and the exit code is 1 where
+ * something is out of date.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Cell, checklist, type Priority, type Protection } from "../packages/portcullis/src/checklist.ts";
 import { layeringRules } from "../tests/layering-rules.ts";
@@ -44,7 +45,7 @@ export function documents(folder: string): readonly Document[] {
   const pages = checklist.map((row): Document => {
     const path = `docs/protections/${row.id}.md`;
     const is = read(path);
-    return { path, is, shouldBe: between(path, is, "status", statusLine(row)) };
+    return { path, is, shouldBe: between(path, is, "status", statusLine(row, folder)) };
   });
   return [
     { path: "README.md", is: readme, shouldBe: between("README.md", readme, "checklist", checklistTable()) },
@@ -115,19 +116,28 @@ function promiseOf(row: Protection): string {
   return missing === undefined ? row.promise : `${row.promise} (*planned:* ${missing})`;
 }
 
-function statusLine(row: Protection): string {
-  const link = (kind: string, cell: Cell, path: string): string => {
-    if (cell === "built") return `[${kind}](../../${path})`;
+/** The promise, then where everything of a protection is. */
+function statusLine(row: Protection, folder: string): string {
+  const link = (kind: string, cell: Cell, pathOf: (id: string) => string): string => {
+    if (cell === "built") return `[${kind}](../../${pathOf(row.id)})`;
     if (cell === "planned") return `${kind} planned`;
-    return "in" in cell ? `${kind} in [${cell.in}](${cell.in}.md)` : `no ${kind}: ${lowerFirst(cell.none)}`;
+    if ("none" in cell) return `no ${kind}: ${lowerFirst(cell.none)}`;
+    return `[${kind}](../../${pathOf(cell.in)}) in [${cell.in}](${cell.in}.md)`;
   };
   const parts = [
-    link("gate", row.gate, `packages/portcullis/src/gates/${row.id}.ts`),
-    link("probe", row.probe, `packages/scan/src/probes/${row.id}.ts`),
+    link("gate", row.gate, (id) => `packages/portcullis/src/gates/${id}.ts`),
+    link("probe", row.probe, (id) => `packages/scan/src/probes/${id}.ts`),
     ...(row.probe === "built" ? [`[hole](../../tests/holes/${row.id}.ts)`] : []),
-    link("rule", row.rule, `packages/eslint-plugin/src/rules/${row.id}.ts`),
+    ...testsOf(row.id, folder).map((path) => `[test](../../${path})`),
+    link("rule", row.rule, (id) => `packages/eslint-plugin/src/rules/${id}.ts`),
   ].map((part) => part.replace(/\.$/, ""));
   return `> ${promiseOf(row)}.\n>\n> ${parts.join(" · ")} · priority ${row.priority}`;
+}
+
+/** The tests of a protection's own; those of its parts carry its id too, and `./test -t <id>` runs them all. */
+function testsOf(id: string, folder: string): readonly string[] {
+  const places = [`packages/portcullis/test/gates/${id}.test.ts`, `packages/scan/test/${id}.test.ts`];
+  return places.filter((path) => existsSync(join(folder, path)));
 }
 
 function coverage(): string {

@@ -104,6 +104,14 @@ describe("the page of each protection", () => {
       expect(sources).toMatch(new RegExp(`(^|[ ,:])${entry.replaceAll(".", "\\.")}($|[^\\d])`, "m"));
   });
 
+  it.each(checklist)("$id leads to its gate, its probe and a test where they exist", ({ id, gate, probe }) => {
+    const [head = ""] = text(`docs/protections/${id}.md`).split("## ");
+    const names = [...head.matchAll(/\[(\w+)\]\([^)]+\)/g)].map((found) => found[1]);
+    const hasGate = gate === "built" || (typeof gate === "object" && "in" in gate);
+    if (hasGate) expect(names).toEqual(expect.arrayContaining(["gate", "test"]));
+    if (probe === "built") expect(names).toEqual(expect.arrayContaining(["probe", "hole", "test"]));
+  });
+
   it.each([
     ["jwt", { ...jwtDefaults, ...jwksUrlDefaults }, ["maxAgeSeconds"]],
     ["api-keys", apiKeysDefaults, []],
