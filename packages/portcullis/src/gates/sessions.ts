@@ -29,8 +29,8 @@ export interface SessionOptions {
   /** Distinct among an API's credentials; default `sessions`. */
   readonly name?: string;
   /**
-   * Accepts cookie names without `__Host-` or `__Secure-`, which anybody on a sibling host or over plain http can set in
-   * the browser. The reason is kept in the manifest.
+   * Accepts cookie names without `__Host-`: anybody on a sibling host can set them in the browser, those without
+   * `__Secure-` also whoever writes into plain http. The reason is kept in the manifest.
    */
   readonly dangerouslyUnprefixedCookie?: string;
 }
@@ -145,12 +145,13 @@ function optionProblems(name: string, cookies: readonly string[], options: Sessi
       'Name the session cookie: ["__Host-session"].',
     );
   }
-  const unprefixed = cookies.find((cookie) => !/^__(Host|Secure)-./.test(cookie));
+  // __Secure- keeps plain http out and a sibling host not.
+  const unprefixed = cookies.find((cookie) => !/^__Host-./.test(cookie));
   if (unprefixed !== undefined && reason === undefined) {
     add(
       "cookies",
       `the cookie ${unprefixed} has no __Host- prefix, so a sibling host can set it for your users`,
-      `Name it __Host-${unprefixed}, or give dangerouslyUnprefixedCookie a reason.`,
+      `Name it __Host-${unprefixed.replace(/^__Secure-/, "")}, or give dangerouslyUnprefixedCookie a reason.`,
     );
   }
   if (reason !== undefined && reason.trim() === "") {

@@ -162,8 +162,8 @@ describe("sessions: the application's own check", () => {
 
     it("accepts prefixed names, and others with a written reason that is kept in the manifest", () => {
       expect(problems({})).toEqual([]);
-      expect(problems({ cookies: ["__Secure-session"] })).toEqual([]);
       const reason = "the old front end still sets it";
+      expect(problems({ cookies: ["__Secure-session"], dangerouslyUnprefixedCookie: reason })).toEqual([]);
       expect(problems({ cookies: ["sid"], dangerouslyUnprefixedCookie: reason })).toEqual([]);
       const options = { cookies: ["sid"], resolve: () => null, dangerouslyUnprefixedCookie: reason };
       expect(session(options).describe()).toEqual({ cookies: ["sid"], dangerouslyUnprefixedCookie: reason });
@@ -173,6 +173,7 @@ describe("sessions: the application's own check", () => {
       ["cookies", { cookies: [] }],
       ["cookies", { cookies: ["sid"] }],
       ["cookies", { cookies: ["__host-sid"] }],
+      ["cookies", { cookies: ["__Secure-session"] }],
       ["cookies", { cookies: ["__Host-"] }],
       ["cookies", { cookies: ["__Host-a", "__Host-a"] }],
       ["cookies", { cookies: ["__Host-a b"] }],
