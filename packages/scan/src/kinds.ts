@@ -20,11 +20,12 @@ export interface Kind {
   readonly parent: Kind | undefined;
 }
 
-/** Finds the kinds of object of a target, parents before children. */
+/**
+ * Finds the kinds of object of a target, parents before children. Where a collection can be created in by several
+ * versions of an operation, each version is a kind of its own that borrows what its version does not have.
+ */
 export function kindsOf(target: Target, now: number): readonly Kind[] {
   const operations = target.operations.filter((operation) => !isGone(operation, now));
-  const at = (method: string, path: string) =>
-    operations.find((operation) => operation.method === method && operation.path === path);
   const kinds: Kind[] = [];
   // Parents before children; among the same depth, what can be read, changed and deleted comes first.
   const rank = (item: string) =>
@@ -33,24 +34,32 @@ export function kindsOf(target: Target, now: number): readonly Kind[] {
   for (const item of [...items].sort((left, right) => rank(left) - rank(right))) {
     const collection = item.slice(0, item.lastIndexOf("/"));
     const parameter = pathParameters(item).at(-1) ?? "";
-    const create = at("POST", collection);
-    if (create === undefined) continue;
     const name = resourceName(operations, item, parameter) ?? nameOf(collection);
-    kinds.push({
-      name,
-      policy: policyOf(target.policy, name),
-      parameter,
-      collection,
-      item,
-      create,
-      read: at("GET", item),
-      update: at("PATCH", item) ?? at("PUT", item),
-      remove: at("DELETE", item),
-      list: at("GET", collection),
-      parent: kinds.findLast((kind) => collection.startsWith(`${kind.item}/`)),
-    });
+    for (const create of operations.filter((entry) => entry.method === "POST" && entry.path === collection)) {
+      const at = (method: string, path: string) => {
+        const found = operations.filter((operation) => operation.method === method && operation.path === path);
+        return found.find((operation) => isSameVersion(operation, create)) ?? found[0];
+      };
+      kinds.push({
+        name,
+        policy: policyOf(target.policy, name),
+        parameter,
+        collection,
+        item,
+        create,
+        read: at("GET", item),
+        update: at("PATCH", item) ?? at("PUT", item),
+        remove: at("DELETE", item),
+        list: at("GET", collection),
+        parent: kinds.findLast((kind) => collection.startsWith(`${kind.item}/`)),
+      });
+    }
   }
   return kinds;
+}
+
+function isSameVersion(left: Operation, right: Operation): boolean {
+  return JSON.stringify(left.headers) === JSON.stringify(right.headers);
 }
 
 /** The kind whose id stands in a path parameter of an operation; undefined where the parameter names no known kind. */

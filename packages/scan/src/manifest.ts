@@ -109,6 +109,8 @@ function readPolicy(extension: JsonRecord | undefined): Policy {
   const maxKeys = numberAt(json, "maxKeys");
   const proxies = recordAt(extension, "proxies");
   const credentials = extension?.["credentials"];
+  const version = recordAt(extension, "version");
+  const versionHeader = textAt(version, "header")?.toLowerCase();
   return {
     hosts: textsAt(extension, "hosts"),
     // A manifest without `origins` says: no origin at all. A plain description says nothing.
@@ -116,6 +118,8 @@ function readPolicy(extension: JsonRecord | undefined): Policy {
     transport: textMembers(transport, ["tls", "plainHttp", "hsts"]),
     proxies: { trusted: textsAt(proxies, "trusted"), header: textAt(proxies, "header") },
     credentials: Array.isArray(credentials) ? credentials.flatMap((entry) => readCredential(entry)) : [],
+    version:
+      versionHeader === undefined ? undefined : { header: versionHeader, default: textAt(version, "default") ?? "" },
     limits: limitMembers(limits, ["global", "address", "wideAddress", "caller", "tenant", "failures"]),
     bodyMaxBytes: numberAt(recordAt(extension, "body"), "maxBytes"),
     json: {

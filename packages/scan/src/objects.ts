@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Answer, headerOf, isSuccess } from "./answer.ts";
+import { type Creations, unclaimedLines } from "./creations.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
@@ -76,7 +77,11 @@ export interface ObjectsOptions {
   readonly kinds: readonly Kind[];
   readonly send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>;
   readonly random: Random;
-  readonly runId: string;
+  /** What every marker begins with; it tells the objects of two scans apart. */
+  readonly prefix: string;
+  readonly creations: Creations;
+  /** Everybody who may be able to delete what an attack gave away. */
+  readonly identities: readonly Identity[];
   /** The account of somebody else than the owner, for members and parameters that name a person. */
   readonly person: (owner: Identity) => string | undefined;
 }
@@ -85,20 +90,20 @@ export interface ObjectsOptions {
  * Makes the keeper of everything a scan creates. Sends nothing itself, and forgets nothing that was created until it is
  * deleted.
  *
- * @param options  `runId` stands in every marker, so that the objects of two scans are told apart
  * @returns the keeper; what creates or reads rejects with `Unreachable` where the API has no operation for it or refuses
  *   it, and with `BudgetSpent` where the target's own limit leaves no room. `cleanUp` says what it could not delete
  */
 export function createObjects(options: ObjectsOptions): Objects {
-  const { kinds, send, random } = options;
+  const { kinds, send, random, prefix, creations } = options;
   const things = new Set<Thing>();
   const left: string[] = [];
   const scope = new AsyncLocalStorage<Set<Thing>>();
   const deletions = new Set<Promise<void>>();
   const shared = new Map<string, Promise<Thing>>();
   const seenIds = new Map<Kind, string>();
+  /** Whether deleting a kind was seen to work. */
+  const deletes = new Map<Kind, boolean>();
 
-  const prefix = `pc-${options.runId}`;
   const canary = () => `${prefix}-${random.text(8)}`;
   const crowds = new Map<string, { size: number; ready: Promise<void> }>();
 
@@ -117,6 +122,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     const id = idIn(trial.answer, kind);
     if (id === undefined) return undefined;
     seenIds.set(kind, id);
+    creations.claim(trial);
     const thing: Thing = { kind, id, owner, canary: mark, params: { ...params, [kind.parameter]: id }, created: trial };
     things.add(thing);
     scope.getStore()?.add(thing);
@@ -129,7 +135,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     canary,
     creation,
     crowd(kind, owner, count) {
-      const key = `${kind.item} ${owner.name}`;
+      const key = keyOf(kind, owner);
       const known = crowds.get(key) ?? { size: 0, ready: Promise.resolve() };
       if (known.size >= count) return known.ready;
       const missing = count - known.size;
@@ -138,7 +144,7 @@ export function createObjects(options: ObjectsOptions): Objects {
       return ready;
     },
     shared(kind, owner) {
-      const key = `${kind.item} ${owner.name}`;
+      const key = keyOf(kind, owner);
       const known = shared.get(key);
       if (known !== undefined) return known;
       // It outlives the check that happened to need it first.
@@ -230,8 +236,9 @@ export function createObjects(options: ObjectsOptions): Objects {
     },
     async cleanUp() {
       await Promise.all(deletions);
+      for (const trial of creations.unclaimed()) claimed(trial);
       await removeAll(things);
-      return left;
+      return [...left, ...unclaimedLines(creations.unclaimed())];
     },
   };
   return objects;
@@ -248,6 +255,17 @@ export function createObjects(options: ObjectsOptions): Objects {
       if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
       left = 0;
     });
+  }
+
+  /** Takes charge of what an attack created and did not look after, where its answer and its path tell enough. */
+  function claimed(trial: Trial): void {
+    const path = trial.outgoing.target.split("?")[0] ?? "";
+    const owner = trial.outgoing.as ?? options.identities[0];
+    for (const kind of kinds) {
+      const params = kind.create?.method === trial.outgoing.method ? paramsIn(kind.collection, path) : undefined;
+      if (params === undefined || owner === undefined || kind.remove === undefined) continue;
+      if (remember(kind, owner, trial, params, trial.answer.text) !== undefined) return;
+    }
   }
 
   /** Children before parents, several at a time. */
@@ -275,14 +293,58 @@ export function createObjects(options: ObjectsOptions): Objects {
     const { kind } = thing;
     if (kind.remove === undefined) return "the API has no way to delete it";
     try {
-      const trial = await send("positive", requestFor(kind.remove, { as: thing.owner, params: thing.params }));
-      const { answer } = trial;
-      return isSuccess(answer) || answer.status === 404 || answer.status === 410 ? undefined : outcome(answer);
+      const outgoing = requestFor(kind.remove, { as: thing.owner, params: thing.params });
+      const wasDeleted = creations.wasDeleted(outgoing.target);
+      const { answer } = await send("positive", outgoing);
+      if (answer.status === 404 || answer.status === 410) {
+        if (wasDeleted || (await isRemovedByAnother(thing, kind.remove))) return undefined;
+        return `its owner's DELETE ${outcome(answer)}, though no DELETE had succeeded: an attack deleted it on a side way, gave it away or hid it`;
+      }
+      return isSuccess(answer) ? await whyStillThere(thing) : outcome(answer);
     } catch (error) {
       if (error instanceof ScanError) throw error;
       return error instanceof Error ? error.message : String(error);
     }
   }
+
+  /** An attack that set the owner may have given it to somebody the scan can be. */
+  async function isRemovedByAnother(thing: Thing, remove: Operation): Promise<boolean> {
+    for (const identity of options.identities) {
+      if (identity === thing.owner || identity.kind === "cookie") continue;
+      const trial = await send("positive", requestFor(remove, { as: identity, params: thing.params }));
+      if (isSuccess(trial.answer)) return true;
+    }
+    return false;
+  }
+
+  /** Looks again after the first deletion of each kind; an API may answer a DELETE with success and keep the object. */
+  async function whyStillThere(thing: Thing): Promise<string | undefined> {
+    if (thing.kind.read === undefined) return undefined;
+    const known = deletes.get(thing.kind);
+    if (known === true) return undefined;
+    const { exists } = await objects.reread(thing);
+    deletes.set(thing.kind, !exists);
+    return exists ? "its DELETE was answered with success, and it is still there" : undefined;
+  }
+}
+
+/** The values of a template's parameters in a path; undefined where the path is not of that template. */
+function paramsIn(template: string, path: string): Readonly<Record<string, string>> | undefined {
+  const parts = path.split("/");
+  const names = template.split("/");
+  if (parts.length !== names.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, name] of names.entries()) {
+    const part = parts[index] ?? "";
+    const parameter = /^\{(.+)\}$/.exec(name)?.[1];
+    if (parameter === undefined && name !== part) return undefined;
+    if (parameter !== undefined) params[parameter] = decodeURIComponent(part);
+  }
+  return params;
+}
+
+function keyOf(kind: Kind, owner: Identity): string {
+  return `${kind.create?.id ?? kind.item} ${owner.name}`;
 }
 
 function mentions(answer: Answer, thing: Thing): boolean {

@@ -1,3 +1,4 @@
+import type { Header } from "./identities.ts";
 import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from "./json.ts";
 import type {
   Access,
@@ -35,7 +36,12 @@ export function readOperations(
     for (const method of methods) {
       const described = recordAt(item, method);
       if (described === undefined) continue;
-      operations.push(readOperation(document, `${prefix}${path}`, method.toUpperCase(), item, described, source));
+      // A path has one operation per method in OpenAPI; a manifest keeps the further versions of it beside the first.
+      const versions = source === "manifest" ? listAt(recordAt(described, "x-portcullis"), "versions") : [];
+      for (const one of [described, ...versions.filter(isRecord)]) {
+        const read = readOperation(document, `${prefix}${path}`, method.toUpperCase(), item, one, source);
+        operations.push(one === described ? read : { ...read, id: `${read.id}${selectedBy(read)}` });
+      }
     }
   }
   const unsaid = operations.filter((operation) => operation.access.kind === "unknown").length;
@@ -63,11 +69,13 @@ function readOperation(
   const policy = source === "manifest" ? recordAt(described, "x-portcullis") : undefined;
   const sunset = textAt(recordAt(policy, "deprecated"), "sunset");
   const sunsetAt = sunset === undefined ? Number.NaN : Date.parse(sunset);
+  const parameters = readParameters(item, described);
   return {
     id: `${method} ${path.replace(/\{([^{}]+)\}/g, ":$1")}`,
     method,
     path,
-    parameters: readParameters(item, described),
+    parameters,
+    headers: parameters.flatMap((parameter) => fixedHeader(parameter)),
     body: readBody(described),
     responses: readResponses(described),
     access: policy === undefined ? accessOfSecurity(document, described) : accessOfPolicy(policy),
@@ -82,6 +90,18 @@ function readOperation(
     deprecated: described["deprecated"] === true,
     sunsetAt: Number.isNaN(sunsetAt) ? undefined : sunsetAt,
   };
+}
+
+/** What tells a further version of an operation from the first, for people: ` (x-api-version: 2)`. */
+function selectedBy({ headers }: Operation): string {
+  return ` (${headers.map(([name, value]) => `${name}: ${value}`).join(", ")})`;
+}
+
+/** A header every request of the operation carries: one that is required and can only have one value. */
+function fixedHeader({ name, in: place, required, schema }: Parameter): readonly Header[] {
+  const [only, ...others] = textsAt(schema, "enum");
+  const value = textAt(schema, "const") ?? (others.length === 0 ? only : undefined);
+  return place === "header" && required && value !== undefined ? [[name.toLowerCase(), value]] : [];
 }
 
 function readParameters(item: JsonRecord, described: JsonRecord): readonly Parameter[] {

@@ -33,7 +33,7 @@ export function requestFor(operation: Operation, filling: Filling): Outgoing {
   }
   const query = new URLSearchParams(filling.query).toString();
   const body = bodyText(filling.body);
-  const own: Header[] = [];
+  const own: Header[] = [...operation.headers];
   if (filling.as !== undefined) own.push(filling.as.header, ...(filling.as.along ?? []));
   if (body !== undefined) own.push(["content-type", operation.body?.mediaType ?? "application/json"]);
   const replaced = new Set((filling.headers ?? []).map(([name]) => name.toLowerCase()));

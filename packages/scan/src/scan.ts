@@ -1,5 +1,6 @@
 import { checklist, type ProtectionId } from "portcullis/checklist";
 import { hostOf, isLoopbackName } from "./address.ts";
+import { createCreations } from "./creations.ts";
 import { createContext, type ProbeContext } from "./context.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
@@ -176,12 +177,24 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
   const redactor = createRedactor();
   for (const identity of options.identities) redactor.add(identity.secret, identity.name);
   if (options.jwtKey !== undefined) redactor.add(options.jwtKey, "jwt-key");
-  const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => ({
-    leg,
-    outgoing,
-    answer: await fetcher.send(outgoing),
-  });
+  const prefix = `pc-${random.text(6)}`;
+  const creations = createCreations(prefix, (operation) => sessions.signIns.includes(operation));
+  const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => {
+    const trial: Trial = { leg, outgoing, answer: await fetcher.send(outgoing) };
+    creations.watch(trial);
+    return trial;
+  };
   const now = Date.now();
+  const sessions = createSessions({
+    url: fetcher.url,
+    target,
+    identities: options.identities,
+    accounts: options.accounts ?? [],
+    redactor,
+    random: random.fork("sign-in"),
+    now,
+    send,
+  });
   await preflight(fetcher, target, options.identities, now);
   const subjects = await recogniseIdentities(target, options.identities, send, now);
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
@@ -196,21 +209,14 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
     now: Date.now,
     send,
     subjects,
-    sessions: createSessions({
-      url: fetcher.url,
-      target,
-      identities: options.identities,
-      accounts: options.accounts ?? [],
-      redactor,
-      random: random.fork("sign-in"),
-      now,
-      send,
-    }),
+    sessions,
     objects: createObjects({
       kinds: kindsOf(target, now),
       send,
       random: random.fork("objects"),
-      runId: random.text(6),
+      prefix,
+      creations,
+      identities: options.identities,
       person(owner) {
         const others = options.identities.filter((identity) => identity.name !== owner.name);
         return others.map(subject).find((account) => account !== undefined && account !== subject(owner));

@@ -1,3 +1,4 @@
+import type { Header } from "./identities.ts";
 import type { JsonRecord } from "./json.ts";
 
 /**
@@ -23,6 +24,8 @@ export interface Policy {
   readonly transport: { readonly tls?: string; readonly plainHttp?: string; readonly hsts?: string };
   readonly proxies: { readonly trusted: readonly string[]; readonly header: string | undefined };
   readonly credentials: readonly CredentialKind[];
+  /** Where versions travel in a header: its name in lower case, and the version of requests without it. */
+  readonly version: { readonly header: string; readonly default: string } | undefined;
   readonly limits: {
     readonly global?: Limit;
     readonly address?: Limit;
@@ -88,6 +91,8 @@ export interface Operation {
   /** With parameters in braces: `/v1/projects/{id}`. */
   readonly path: string;
   readonly parameters: readonly Parameter[];
+  /** Headers every request of it carries, such as the one that selects its version. */
+  readonly headers: readonly Header[];
   readonly body: RequestBody | undefined;
   /** Schema of each answer by status; undefined where an answer has no body. */
   readonly responses: ReadonlyMap<number, JsonRecord | undefined>;

@@ -18,6 +18,7 @@ import {
   type Probe,
   notHonest,
 } from "../probe.ts";
+import { withHeaders } from "../requests.ts";
 import { isGone, type Operation, pathParameters } from "../target.ts";
 import { validValue } from "../values.ts";
 
@@ -127,7 +128,7 @@ async function afterSunset(context: ProbeContext, operation: Operation): Promise
   const outgoing: Outgoing = {
     method: operation.method,
     target: somewhere(context, operation),
-    headers: identity === undefined ? [] : [identity.header],
+    headers: [...operation.headers, ...(identity === undefined ? [] : [identity.header])],
     ...(identity === undefined ? {} : { as: identity }),
     operation,
     label: identity?.name ?? "nobody",
@@ -151,8 +152,34 @@ async function announced(context: ProbeContext, operation: Operation): Promise<O
   return held("it says that it is deprecated", [trial]);
 }
 
+/** The version header with values nobody declared; whatever it falls back to is another version than was asked for. */
+async function otherHeaderVersions(context: ProbeContext, header: string): Promise<readonly NamedOutcome[]> {
+  const witness = await context.witness();
+  const { as: _as, operation: _operation, ...base } = witness.positive.outgoing;
+  const found: NamedOutcome[] = [];
+  for (const value of ["999", "0", "latest", "*", "beta"]) {
+    const isDeclared = context.target.operations.some(({ headers }) =>
+      headers.some(([name, declared]) => name === header && declared === value),
+    );
+    if (isDeclared || value === context.target.policy.version?.default) continue;
+    const outgoing = withHeaders(base, [[header, value]], `${witness.identity.name}, undeclared version`);
+    const result = await mustRefuse({
+      positive: witness.positive,
+      negatives: witness.negatives,
+      canary: witness.canary,
+      attack: () => context.send("attack", outgoing),
+      broken: `an undeclared version is served (${header}: ${value})`,
+      held: `${header}: ${value} is refused`,
+    });
+    found.push({ check: `version-${value === "*" ? "any" : value}`, ...result });
+  }
+  return found;
+}
+
 /** `/v1/me` as `/v0/me`, `/v2/me`, `/beta/me`, `/internal/me` and without a version. */
 async function otherVersions(context: ProbeContext): Promise<readonly NamedOutcome[]> {
+  const header = context.target.policy.version?.header;
+  if (header !== undefined) return await otherHeaderVersions(context, header);
   const witness = await context.witness();
   const { as: _as, operation: _operation, ...base } = witness.positive.outgoing;
   const version = /^(.*?)\/v(\d+)(\/.*)$/.exec(base.target);
