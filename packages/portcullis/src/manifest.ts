@@ -26,12 +26,6 @@ export function writeManifest(
 ): Manifest {
   const routes = declared.map((route, index) => planRoute(config, route, index));
   const rates = planRates(config);
-  const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) {
-    const path = `/${route.segments.map((segment) => ("param" in segment ? `{${segment.param}}` : segment.text)).join("/")}`;
-    const operations = (paths[path] ??= {});
-    operations[route.method.toLowerCase()] = operation(config, route);
-  }
   return {
     openapi: "3.1.0",
     info: { title: config.name, version: "1" },
@@ -40,6 +34,7 @@ export function writeManifest(
       name: config.name,
       hosts: config.hosts,
       origins: config.origins ?? [],
+      ...(versionHeader(config) === undefined ? {} : { version: versionHeader(config) }),
       transport: {
         tls: config.minTls ?? "1.3",
         plainHttp: config.proxies === undefined ? "loopback" : "proxy",
@@ -74,8 +69,35 @@ export function writeManifest(
     components: {
       securitySchemes: Object.fromEntries(config.credentials.map((one) => [one.name, securityScheme(one.carrier)])),
     },
-    paths,
+    paths: describePaths(config, routes),
   };
+}
+
+/**
+ * One operation per path and method, as OpenAPI has it. Where versions travel in a header there may be more: the one that
+ * answers without the header comes first, the others stand in its `x-portcullis.versions`.
+ */
+function describePaths(config: ApiConfig, routes: readonly RoutePlan[]): Readonly<Record<string, unknown>> {
+  const usual = versionHeader(config)?.default;
+  const paths: Record<string, Record<string, RoutePlan[]>> = {};
+  for (const route of routes) {
+    const path = `/${route.segments.map((segment) => ("param" in segment ? `{${segment.param}}` : segment.text)).join("/")}`;
+    const versions = ((paths[path] ??= {})[route.method.toLowerCase()] ??= []);
+    if (usual !== undefined && route.version === usual) versions.unshift(route);
+    else versions.push(route);
+  }
+  return mapValues(paths, (methods) =>
+    mapValues(methods, ([first, ...others]) => (first === undefined ? {} : operation(config, first, others))),
+  );
+}
+
+function mapValues<From, To>(record: Readonly<Record<string, From>>, to: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]));
+}
+
+function versionHeader(config: ApiConfig): { readonly header: string; readonly default: string } | undefined {
+  const { version } = config;
+  return typeof version === "object" && "header" in version ? version : undefined;
 }
 
 function describeProxies(proxies: ProxyOptions | PlatformName): Readonly<Record<string, unknown>> {
@@ -92,12 +114,17 @@ function topologyDangers(config: ApiConfig): readonly Readonly<Record<string, un
   ];
 }
 
-function operation(config: ApiConfig, route: RoutePlan): Readonly<Record<string, unknown>> {
+function operation(
+  config: ApiConfig,
+  route: RoutePlan,
+  otherVersions: readonly RoutePlan[],
+): Readonly<Record<string, unknown>> {
   const { access } = route;
+  const values = [...parameters(route), ...selectors(config, route)];
   return {
     operationId: route.name,
     security: access.public ? [] : config.credentials.map((credential) => ({ [credential.name]: [] })),
-    ...(parameters(route).length === 0 ? {} : { parameters: parameters(route) }),
+    ...(values.length === 0 ? {} : { parameters: values }),
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: route.body.json } } } }),
@@ -139,6 +166,7 @@ function operation(config: ApiConfig, route: RoutePlan): Readonly<Record<string,
       ...(route.page === undefined ? {} : { page: route.page }),
       bodyMaxBytes: route.bodyMaxBytes,
       ...(route.startsSession ? { startsSession: true } : {}),
+      ...(otherVersions.length === 0 ? {} : { versions: otherVersions.map((other) => operation(config, other, [])) }),
       ...(route.sinceMs === undefined
         ? {}
         : {
@@ -149,6 +177,20 @@ function operation(config: ApiConfig, route: RoutePlan): Readonly<Record<string,
           }),
     },
   };
+}
+
+/** The header that selects this version; requests for the usual one may leave it out. */
+function selectors(config: ApiConfig, route: RoutePlan): readonly Readonly<Record<string, unknown>>[] {
+  const version = versionHeader(config);
+  if (version === undefined || route.version === undefined) return [];
+  return [
+    {
+      name: version.header.toLowerCase(),
+      in: "header",
+      required: route.version !== version.default,
+      schema: { const: route.version },
+    },
+  ];
 }
 
 function parameters(route: RoutePlan): readonly Readonly<Record<string, unknown>>[] {

@@ -208,6 +208,23 @@ describe("versioning by a header", () => {
     );
   });
 
+  it("writes every version into the manifest, with the header that selects it", () => {
+    const selector = (version: string, required: boolean) => [
+      { name: "api-version", in: "header", required, schema: { const: version } },
+    ];
+    const second = { operationId: "GET /thing", parameters: selector("2", true) };
+    expect(door.api.manifest()).toMatchObject({
+      "x-portcullis": { version: { header: "Api-Version", default: "1" } },
+      paths: {
+        "/thing": {
+          get: { parameters: selector("1", false), "x-portcullis": { versions: [second] } },
+          // Nothing answers POST without the header, so its only version says that it is required.
+          post: { parameters: selector("2", true) },
+        },
+      },
+    });
+  });
+
   it("does not start with a route that names no version", () => {
     const test = testApi({ version: { header: "api-version", default: "1" } });
     expect(test.api.problems().some((one) => one.field === "version")).toBe(true);
