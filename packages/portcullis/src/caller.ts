@@ -14,8 +14,8 @@ export interface Caller {
 
 /** How a caller was proved. */
 export interface Proof {
-  readonly kind: "jwt" | "api-keys" | "sessions";
-  /** Issuer of the token; undefined for keys and sessions. */
+  readonly kind: "jwt" | "api-keys" | "sessions" | "webhook-receive";
+  /** Issuer of the token, or of another library's session; undefined for keys and for sessions of your own. */
   readonly issuer: string | undefined;
   /** Public id of the credential (`jti`, key id), never the credential; undefined where there is none. */
   readonly credentialId: string | undefined;

@@ -27,7 +27,12 @@ export interface Credential {
 export type Carrier =
   | { readonly in: "authorization" }
   | { readonly in: "header"; readonly header: string }
-  | { readonly in: "cookie"; readonly cookies: readonly string[] };
+  | {
+      readonly in: "cookie";
+      readonly cookies: readonly string[];
+      /** True where a cookie that proves nobody stays in the browser, because whoever set it will renew it. */
+      readonly kept?: boolean;
+    };
 
 /** What the authentication gate needs of a built credential. */
 export interface CredentialVerifier {

@@ -47,8 +47,10 @@ export const authentication: RouteGate = (api, route) => {
     }
     if (proved.status === 503) return proved;
     api.provedBefore.delete(found.value);
-    if (found.verifier.credential.carrier.in !== "cookie") return proved;
-    x.clearedCookies = found.verifier.credential.carrier.cookies;
+    const { carrier } = found.verifier.credential;
+    if (carrier.in !== "cookie") return proved;
+    // A kept one is not cleared and counts like the others: as a guess for the limiter, as no answer for a cache.
+    x.clearedCookies = carrier.kept === true ? NONE : carrier.cookies;
     return isPublic ? undefined : new Refusal("no-credential", proved.reason);
   }
 
@@ -78,6 +80,8 @@ export const authentication: RouteGate = (api, route) => {
     }
   }
 };
+
+const NONE: readonly string[] = Object.freeze([]);
 
 /**
  * Says with every 401 how one proves oneself here, where the refusal does not say it itself; a handler's own too.

@@ -1,7 +1,7 @@
 import type { Caller } from "../caller.ts";
 import type { Credential, CredentialVerifier } from "../credential.ts";
 import type { Environment } from "../environment.ts";
-import { isRecord, readCompactJws, tokenMaxLength } from "../lib/compact-jws.ts";
+import { isRecord, normalTyp, readCompactJws, tokenMaxLength } from "../lib/compact-jws.ts";
 import { deepFreeze } from "../lib/deep-freeze.ts";
 import { jwtProblems, readJwtOptions, type JwtOptions, type JwtSettings } from "../lib/jwt-options.ts";
 import { findSigningKey, type SigningKey } from "../lib/jwt-signature.ts";
@@ -39,6 +39,7 @@ export function jwt(options: JwtOptions): Credential {
       ...(rules.audience && { audience: [...rules.audience] }),
       ...(rules.authorizedParties && { authorizedParties: [...rules.authorizedParties] }),
       typ: [...typ],
+      ...(settings.untyped !== undefined && { dangerouslyUntypedTokens: settings.untyped }),
       maxAgeSeconds: rules.maxAgeSeconds,
       clockSkewSeconds: rules.clockSkewSeconds,
       rolesFromToken: settings.mapping.rolesFromToken !== undefined,
@@ -84,7 +85,9 @@ function createVerifier(settings: JwtSettings, environment: Environment): Creden
     const jws = readCompactJws(token);
     if (jws instanceof Unreadable) return refused(jws.reason);
     if (!algorithms.has(jws.algorithm)) return refused("alg is not allowed");
-    if (jws.typ === undefined || !settings.typ.has(jws.typ)) return refused("typ is not accepted");
+    // Without a type it is held to what a plain JWT is held to, and only where somebody wrote down why.
+    const typ = jws.typ ?? (settings.untyped === undefined ? undefined : PLAIN);
+    if (typ === undefined || (jws.typ !== undefined && !settings.typ.has(typ))) return refused("typ is not accepted");
 
     const found = await findSigningKey(sources, token, jws.algorithm, jws.kid);
     if (found === "unavailable") return undecided("the issuer's keys could not be had");
@@ -92,9 +95,11 @@ function createVerifier(settings: JwtSettings, environment: Environment): Creden
     // The set may have been fetched again meanwhile: what a removed key signed must not pass, let alone be remembered.
     if (found.key.retired) return refused("its key was removed");
 
-    const claims = readClaims(jws.payload, jws.typ);
+    const claims = readClaims(jws.payload, typ);
     if (typeof claims === "string") return refused(claims);
     try {
+      const against = settings.refuses?.(claims);
+      if (against !== undefined) return refused(String(against));
       const caller = callerOfToken(claims, settings.mapping);
       if (typeof caller === "string") return refused(caller);
       return { caller, claims, exp: claims.exp, iat: claims.iat, nbf: claims.nbf, ...found, generation: undefined };
@@ -179,6 +184,7 @@ function undecided(reason: string, cause?: unknown): Refusal {
 }
 
 const INVALID_TOKEN: readonly string[] = Object.freeze(["www-authenticate", 'Bearer error="invalid_token"']);
+const PLAIN = normalTyp("JWT");
 const PAYLOAD_LIMITS = Object.freeze({ maxDepth: 10, maxKeys: 300 });
 /** Well inside the tolerance, so that somebody is told before tokens begin to fail. */
 const SKEW_TOLD_SECONDS = 5;

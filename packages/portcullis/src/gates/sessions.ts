@@ -1,6 +1,6 @@
 import type { Caller } from "../caller.ts";
 import type { Credential, CredentialVerifier } from "../credential.ts";
-import type { Problem } from "../environment.ts";
+import type { Environment, Problem } from "../environment.ts";
 import { isPromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { OptionsError } from "../lib/options-error.ts";
 import { isToken } from "../lib/token.ts";
@@ -33,6 +33,11 @@ export interface SessionOptions {
    * `__Secure-` also whoever writes into plain http. The reason is kept in the manifest.
    */
   readonly dangerouslyUnprefixedCookie?: string;
+  /**
+   * Leaves a cookie that proves nobody in the browser; it counts as absent all the same. For cookies that whoever set
+   * them renews, with a refresh token for example. Default false: such a cookie is cleared.
+   */
+  readonly keepBadCookie?: boolean;
 }
 
 /**
@@ -44,26 +49,71 @@ export interface SessionOptions {
  * @see OWASP ASVS 5.0 sections 3.3 and 7.2, RFC 6265bis section 4.1.3 (cookie name prefixes)
  */
 export function session(options: SessionOptions): Credential {
-  const { resolve, name = "sessions", dangerouslyUnprefixedCookie } = options;
+  const { resolve, name = "sessions" } = options;
+  return issuedSession({
+    ...options,
+    name,
+    problems: () => [
+      ...(typeof resolve === "function" ? [] : [{ where: name, ...NO_RESOLVE }]),
+      ...siblingProblems(name, options),
+    ],
+    resolver: () => resolve,
+  });
+}
+
+/** What a check behind cookies may say: who it is, nobody, or a refusal with its own reason. */
+export type Resolved = SessionCaller | Refusal | null | undefined;
+
+/** A session as another library makes it: its check needs the API's clock or network, and it may name an issuer. */
+export interface IssuedSessionOptions extends Omit<SessionOptions, "resolve" | "name"> {
+  readonly name: string;
+  /** Tells its subjects from those of other issuers. Default: none. */
+  readonly issuer?: string;
+  /** True where subjects are told apart already. Default false. */
+  readonly mapsSubject?: boolean;
+  /** What else stops the start. Default: nothing. */
+  readonly problems?: () => readonly Problem[];
+  /** What else the manifest says. Default: nothing. */
+  readonly describe?: () => Readonly<Record<string, unknown>>;
+  /** Makes the check once, when the API starts. */
+  readonly resolver: (
+    environment: Environment,
+  ) => (cookies: Readonly<Record<string, string>>) => MaybePromise<Resolved>;
+}
+
+/** The general form of {@link session}, which the presets for other libraries' sessions are made of. */
+export function issuedSession(options: IssuedSessionOptions): Credential {
+  const { name, issuer, dangerouslyUnprefixedCookie, keepBadCookie = false } = options;
   const cookies: readonly string[] = Object.freeze([...options.cookies]);
-  const problems = () => optionProblems(name, cookies, options);
+  const problems = () => [...optionProblems(name, cookies, options), ...(options.problems?.() ?? [])];
   return {
     protection: "sessions",
     name,
-    carrier: { in: "cookie", cookies },
-    issuer: undefined,
-    mapsSubject: false,
+    carrier: { in: "cookie", cookies, kept: keepBadCookie },
+    issuer,
+    mapsSubject: options.mapsSubject ?? false,
     problems,
-    describe: () => ({ cookies: [...cookies], ...(dangerouslyUnprefixedCookie && { dangerouslyUnprefixedCookie }) }),
-    build() {
+    describe: () => ({
+      cookies: [...cookies],
+      ...(issuer !== undefined && { issuer }),
+      ...(dangerouslyUnprefixedCookie && { dangerouslyUnprefixedCookie }),
+      ...options.describe?.(),
+    }),
+    build(environment) {
       const [problem] = problems();
       if (problem !== undefined) throw new OptionsError(`${problem.where}: ${problem.problem}.`, problem.fix);
-      return createVerifier(cookies, resolve);
+      return createVerifier(cookies, options.resolver(environment), issuer);
     },
   };
 }
 
-function createVerifier(names: readonly string[], resolve: SessionOptions["resolve"]): CredentialVerifier {
+function createVerifier(
+  names: readonly string[],
+  resolve: ReturnType<IssuedSessionOptions["resolver"]>,
+  issuer: string | undefined,
+): CredentialVerifier {
+  const callerOf = (found: Resolved): Caller | Refusal =>
+    found instanceof Refusal ? found : sessionCaller(found, issuer);
   return {
     // Cookies never travel in Authorization, so nothing there is for us.
     recognises: () => false,
@@ -95,7 +145,7 @@ function readNamed(text: string, names: readonly string[]): Readonly<Record<stri
 }
 
 /** What the check said, held to its type: a resolver is the application's, and not every one is checked by a compiler. */
-function callerOf(found: SessionCaller | null | undefined): Caller | Refusal {
+function sessionCaller(found: SessionCaller | null | undefined, issuer: string | undefined): Caller | Refusal {
   if (found === null || found === undefined || found.subject === "") {
     return new Refusal("bad-credential", "the session is nobody's");
   }
@@ -110,7 +160,7 @@ function callerOf(found: SessionCaller | null | undefined): Caller | Refusal {
     roles: Object.freeze([...roles]),
     proof: Object.freeze({
       kind: "sessions",
-      issuer: undefined,
+      issuer,
       credentialId: undefined,
       ambient: true,
       claims: Object.freeze({ ...claims }),
@@ -118,6 +168,11 @@ function callerOf(found: SessionCaller | null | undefined): Caller | Refusal {
   });
 }
 
+const NO_RESOLVE = Object.freeze({
+  field: "resolve",
+  problem: "there is no resolve",
+  fix: "Give the function that checks a session.",
+});
 const NONE: readonly string[] = Object.freeze([]);
 const NO_CLAIMS: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -133,7 +188,21 @@ function undecided(cause: unknown): Refusal {
   return new Refusal("verifier-unavailable", "resolve threw", { cause });
 }
 
-function optionProblems(name: string, cookies: readonly string[], options: SessionOptions): readonly Problem[] {
+/** Whose own cookie it is can name it __Host-; __Secure- keeps plain http out and a sibling host not. */
+function siblingProblems(name: string, options: SessionOptions): readonly Problem[] {
+  const settable = options.cookies.find((cookie) => /^__Secure-./.test(cookie));
+  if (settable === undefined || options.dangerouslyUnprefixedCookie !== undefined) return [];
+  return [
+    {
+      where: name,
+      field: "cookies",
+      problem: `a sibling host can set the cookie ${settable} for your users`,
+      fix: `Name it __Host-${settable.slice("__Secure-".length)}, or give dangerouslyUnprefixedCookie a reason.`,
+    },
+  ];
+}
+
+function optionProblems(name: string, cookies: readonly string[], options: IssuedSessionOptions): readonly Problem[] {
   const problems: Problem[] = [];
   const add = (field: string, problem: string, fix: string) => problems.push({ where: name, field, problem, fix });
   const reason = options.dangerouslyUnprefixedCookie;
@@ -145,20 +214,17 @@ function optionProblems(name: string, cookies: readonly string[], options: Sessi
       'Name the session cookie: ["__Host-session"].',
     );
   }
-  // __Secure- keeps plain http out and a sibling host not.
-  const unprefixed = cookies.find((cookie) => !/^__Host-./.test(cookie));
+  const unprefixed = cookies.find((cookie) => !/^__(Host|Secure)-./.test(cookie));
   if (unprefixed !== undefined && reason === undefined) {
     add(
       "cookies",
       `the cookie ${unprefixed} has no __Host- prefix, so a sibling host can set it for your users`,
-      `Name it __Host-${unprefixed.replace(/^__Secure-/, "")}, or give dangerouslyUnprefixedCookie a reason.`,
+      `Name it __Host-${unprefixed}, or give dangerouslyUnprefixedCookie a reason.`,
     );
   }
   if (reason !== undefined && reason.trim() === "") {
     add("dangerouslyUnprefixedCookie", "the reason is empty", "Say why the cookie cannot have the prefix.");
   }
-  if (typeof options.resolve !== "function")
-    add("resolve", "there is no resolve", "Give the function that checks a session.");
   if (name === "") add("name", "the name is empty", "Leave it out, or name the credential.");
   return problems;
 }

@@ -2,7 +2,7 @@ import type { Problem } from "../environment.ts";
 import { normalTyp } from "./compact-jws.ts";
 import type { JwtKeys } from "./jwt-keys.ts";
 import type { CallerMapping } from "./token-caller.ts";
-import type { ClaimRules } from "./token-claims.ts";
+import type { ClaimRules, ProvedClaims } from "./token-claims.ts";
 import type { TokenRevocations } from "./token-revocations.ts";
 import { verifiedCacheDefaults, type VerifiedCacheOptions } from "./verified-cache.ts";
 
@@ -18,6 +18,16 @@ export interface JwtOptions extends CallerMapping {
   readonly keys: JwtKeys | readonly JwtKeys[];
   /** Accepted `typ` headers; default `at+jwt` and `JWT`. A token without `typ` is refused. */
   readonly typ?: string | readonly string[];
+  /**
+   * Accepts tokens without `typ` as well, held to what is asked of a plain JWT, for issuers that write none. The reason
+   * is kept in the manifest. Default: such a token is refused.
+   */
+  readonly dangerouslyUntypedTokens?: string;
+  /**
+   * What else makes a token none for this API: the private reason, or undefined where nothing speaks against it. Asked
+   * once, after everything else was proved; throwing means "could not decide". Default: nothing.
+   */
+  readonly refuses?: (claims: ProvedClaims) => string | undefined;
   /** Oldest token accepted, by `iat`, whatever its `exp` says, 1 .. 86_400 s; default 3600. */
   readonly maxAgeSeconds?: number;
   /** How far the issuer's clock may be off, 0 .. 120 s; default 30. */
@@ -45,6 +55,9 @@ export interface JwtSettings {
   readonly rules: ClaimRules;
   /** Accepted `typ` in normal form. */
   readonly typ: ReadonlySet<string>;
+  /** Why a token without `typ` counts as a plain JWT; undefined where it does not. */
+  readonly untyped: string | undefined;
+  readonly refuses: JwtOptions["refuses"];
   readonly keys: readonly JwtKeys[];
   readonly mapping: CallerMapping;
   readonly revocations: TokenRevocations | undefined;
@@ -64,6 +77,8 @@ export function readJwtOptions(options: JwtOptions): JwtSettings {
       clockSkewSeconds: options.clockSkewSeconds ?? jwtDefaults.clockSkewSeconds,
     }),
     typ: new Set(listOf(options.typ ?? jwtDefaults.typ).map(normalTyp)),
+    untyped: options.dangerouslyUntypedTokens,
+    refuses: options.refuses,
     keys: listOf(options.keys),
     mapping: Object.freeze({
       ...(subject && { subject }),
@@ -102,6 +117,9 @@ export function jwtProblems(options: JwtOptions, settings: JwtSettings): readonl
     add(field, `${field} is empty or has an empty entry`, "List at least one text, or leave it out.");
   }
   if (typ.size === 0 || typ.has("")) add("typ", "no typ is accepted", 'Leave it out, or name one such as "at+jwt".');
+  if (settings.untyped !== undefined && settings.untyped.trim() === "") {
+    add("dangerouslyUntypedTokens", "the reason is empty", "Say why the issuer writes no typ.");
+  }
   if (!isWhole(rules.maxAgeSeconds, 1, 86_400)) {
     add("maxAgeSeconds", "maxAgeSeconds is out of range", "Use a whole number from 1 to 86400; 3600 is the default.");
   }
@@ -139,6 +157,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     authorizedParties: 0,
     keys: 0,
     typ: 0,
+    dangerouslyUntypedTokens: 0,
+    refuses: 0,
     maxAgeSeconds: 0,
     clockSkewSeconds: 0,
     subject: 0,

@@ -117,7 +117,7 @@ function configProblems(config: ApiConfig): Problem[] {
     found.push(...credential.problems());
   }
   const issuers = config.credentials.filter((credential) => credential.issuer !== undefined);
-  if (issuers.length > 1) {
+  if (new Set(issuers.map(({ issuer }) => issuer)).size > 1) {
     for (const credential of issuers) {
       if (credential.mapsSubject) continue;
       add(
