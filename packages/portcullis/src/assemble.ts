@@ -6,6 +6,7 @@ import { createCursors } from "./lib/cursor.ts";
 import { createDeadlines } from "./lib/deadlines.ts";
 import { createProvedBefore } from "./lib/proved-before.ts";
 import { topology } from "./lib/forwarded.ts";
+import type { LimiterOptions } from "./limits/make-limiter.ts";
 import { createMemoryLimiter } from "./limits/memory-limiter.ts";
 import { planDimensions, planTariffs } from "./limits/tariffs.ts";
 import type { ApiPlan, DeclaredRoute } from "./plan.ts";
@@ -42,11 +43,23 @@ export function assemblePlan(
   const routes = declared.map((route, index) => planRoute(config, route, index));
   const rates = planRates(config);
   const planned = planDimensions(rates, routes);
-  const limiterOptions = {
+  const limiterOptions: LimiterOptions = {
     dimensions: planned.dimensions,
     instances: config.limits?.instances ?? 1,
     now: () => clock.monotonic(),
     randomBytes,
+    service: config.name,
+    schedule: runtime.schedule,
+    emit(type, reason) {
+      environment.emit({
+        kind: "event",
+        type,
+        time: clock.now(),
+        service: config.name,
+        protection: "rate-limit",
+        reason,
+      });
+    },
   };
   const limiter = config.limits?.limiter?.(limiterOptions) ?? createMemoryLimiter(limiterOptions);
   return {

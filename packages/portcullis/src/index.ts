@@ -33,6 +33,7 @@ export type { ListenOptions, Listening } from "./listen.ts";
 export type { Manifest } from "./manifest.ts";
 export { described } from "./lib/standard-schema.ts";
 export { OptionsError } from "./lib/options-error.ts";
+export { dangerouslyDivideLimits } from "./limits/dangerously-divide-limits.ts";
 export * from "./limits/presets.ts";
 export { answer, byRole, everyOwner, list, nothing, shared, view } from "./output.ts";
 export type { CookieToSet } from "./output.ts";

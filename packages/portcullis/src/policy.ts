@@ -8,8 +8,7 @@ import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 import type { HandlerResult, OutputPolicy } from "./output.ts";
 import type { ById, ByEach, NotAnObject } from "./resource.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Limiter } from "./limits/limiter.ts";
-import type { MemoryLimiterOptions } from "./limits/memory-limiter.ts";
+import type { MakeLimiter } from "./limits/make-limiter.ts";
 import type { Rate, RateText } from "./limits/rate.ts";
 
 /** How many requests in how long: `"60/min"`, `"400/s"`, `"5/2s"`, or the numbers. */
@@ -117,10 +116,13 @@ export interface ApiLimits {
   readonly failures?: RateOption;
   /** Part of `global` that unproved requests may hold, 0 .. 1. Default 0.5. */
   readonly unprovedShare?: number;
-  /** How many processes share these limits; each gets its part. Default 1. */
+  /** How many processes share these limits. Default 1. More than one need a `limiter`, or the start stops. */
   readonly instances?: number;
-  /** Where counts are kept. Default: fixed memory of this process. */
-  readonly limiter?: (options: MemoryLimiterOptions) => Limiter;
+  /**
+   * Where counts are kept: `redisLimiter` of `portcullis/redis` for several processes, or `dangerouslyDivideLimits` with a
+   * reason. Default: fixed memory of this process.
+   */
+  readonly limiter?: MakeLimiter;
 }
 
 /** What happens to records and events. */

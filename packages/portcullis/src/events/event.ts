@@ -13,6 +13,8 @@ export type EventType =
   | "api-key-last-use-failed"
   | "error-thrown"
   | "limiter-crowded"
+  | "limiter-degraded"
+  | "limiter-recovered"
   | "started"
   | "stopped";
 

@@ -1,6 +1,7 @@
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate, RouteGate } from "../gate.ts";
 import { sentByOtherSite } from "../lib/other-site.ts";
+import { chain } from "../lib/chain.ts";
 import { withinTime } from "../lib/within-time.ts";
 import type { Decision, Refused, Tariff } from "../limits/limiter.ts";
 import { LimitKey } from "../limits/key.ts";
@@ -74,20 +75,21 @@ export const settle: RouteGate = (api, route) => {
     if (address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
     if (caller === undefined) {
       // Tries first: they are given back where something else refuses, and what they refuse has cost nobody anything.
-      const spent = countTries(x, unproved.tries);
-      if (spent !== undefined) {
-        reservation?.giveBack();
-        return spent;
-      }
-      const keys = [LimitKey.everyone];
-      addKeys(keys, x, unproved.limits);
-      return whenDecided(
-        () => unproved.tariff.settle(keys),
-        (decision) => {
-          if (!decision.admitted) reservation?.giveBack();
-          return decide(x, decision);
-        },
-      );
+      return chain(countTries(x, unproved.tries), (spent) => {
+        if (spent !== undefined) {
+          reservation?.giveBack();
+          return spent;
+        }
+        const keys = [LimitKey.everyone];
+        addKeys(keys, x, unproved.limits);
+        return whenDecided(
+          () => unproved.tariff.settle(keys),
+          (decision) => {
+            if (!decision.admitted) reservation?.giveBack();
+            return decide(x, decision);
+          },
+        );
+      });
     }
     const key = LimitKey.ofCaller(caller);
     x.callerKey = key;
@@ -96,29 +98,28 @@ export const settle: RouteGate = (api, route) => {
       reservation?.giveBack();
       return refused(x, failures, "failure-budget-spent");
     }
-    const spent = countTries(x, proved.tries);
-    if (spent !== undefined) {
-      reservation?.giveBack();
-      return spent;
-    }
-    const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
-    if (countsTenants) keys.push(LimitKey.ofTenant(caller));
-    addKeys(keys, x, proved.limits);
-    return whenDecided(
-      () => proved.tariff.settle(keys, reservation),
-      (decision) => decide(x, decision),
-    );
+    return chain(countTries(x, proved.tries), (spent) => {
+      if (spent !== undefined) {
+        reservation?.giveBack();
+        return spent;
+      }
+      const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
+      if (countsTenants) keys.push(LimitKey.ofTenant(caller));
+      addKeys(keys, x, proved.limits);
+      return whenDecided(
+        () => proved.tariff.settle(keys, reservation),
+        (decision) => decide(x, decision),
+      );
+    });
   };
 
   function countTries(
     x: Exchange,
-    tries: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[],
-  ): Outcome {
-    for (const { tariff, limit } of tries) {
-      const outcome = tryOnce(x, tariff, [ownKey(x, limit)]);
-      if (outcome !== undefined) return outcome;
-    }
-    return undefined;
+    [first, ...others]: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[],
+  ): Outcome | Promise<Outcome> {
+    if (first === undefined) return undefined;
+    const { tariff, limit } = first;
+    return chain(tryOnce(x, tariff, [ownKey(x, limit)], whenDecided), (spent) => spent ?? countTries(x, others));
   }
 };
 
@@ -135,12 +136,13 @@ export const byInputField: RouteGate = (api, route) => {
   const whenDecided = boundedDecision(api, route);
 
   return function limitInputField(x) {
-    if (fieldFailures !== undefined) {
-      const keys = fieldKeys(x, fieldFailures.limits);
-      if (keys instanceof Refusal) return keys;
-      const spent = tryOnce(x, fieldFailures.tariff, keys);
-      if (spent !== undefined) return spent;
-    }
+    if (fieldFailures === undefined) return countRequests(x);
+    const keys = fieldKeys(x, fieldFailures.limits);
+    if (keys instanceof Refusal) return keys;
+    return chain(tryOnce(x, fieldFailures.tariff, keys, whenDecided), (spent) => spent ?? countRequests(x));
+  };
+
+  function countRequests(x: Exchange): Outcome | Promise<Outcome> {
     if (fieldRequests === undefined) return undefined;
     const keys = fieldKeys(x, fieldRequests.limits);
     if (keys instanceof Refusal) return keys;
@@ -149,7 +151,7 @@ export const byInputField: RouteGate = (api, route) => {
       // Room in it is not told: the limits of who calls are.
       (decision) => (decision.admitted ? undefined : decide(x, decision)),
     );
-  };
+  }
 };
 
 /**
@@ -208,16 +210,21 @@ const crowdedEveryMs = 60_000;
 /** Answers that look like somebody trying doors. */
 const failing: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
 
+/** Goes on with a decision that is here or comes later; refuses where there is none. */
+type WhenDecided = (
+  ask: () => Decision | Promise<Decision>,
+  use: (decision: Decision) => Outcome | Promise<Outcome>,
+) => Outcome | Promise<Outcome>;
+
 /** A limiter that throws, rejects or never answers has not said yes: 503, and the handler does not run. */
-function boundedDecision(api: ApiPlan, route: RoutePlan) {
-  type Use = (decision: Decision) => Outcome | Promise<Outcome>;
+function boundedDecision(api: ApiPlan, route: RoutePlan): WhenDecided {
   const unavailable = (cause: unknown): Refusal =>
     new Refusal("limiter-unavailable", "the limiter did not decide", { cause });
   const late = (): Decision => {
     throw new Error(`no decision after ${route.timeoutMs} ms`);
   };
 
-  return function whenDecided(ask: () => Decision | Promise<Decision>, use: Use): Outcome | Promise<Outcome> {
+  return function whenDecided(ask, use) {
     try {
       const decision = ask();
       if (!(decision instanceof Promise)) return use(decision);
@@ -258,12 +265,21 @@ function fieldKeys(x: Exchange, limits: readonly PlannedLimit[]): readonly Limit
 }
 
 /** Takes one try now; it is given back if the answer is no failure, so that tries in flight cannot overshoot. */
-function tryOnce(x: Exchange, tariff: Tariff, keys: readonly LimitKey[]): Outcome {
-  const decision = tariff.reserve(keys);
-  if (!decision.admitted) return refused(x, decision, "rate-limited");
-  x.tries ??= [];
-  x.tries.push(decision);
-  return undefined;
+function tryOnce(
+  x: Exchange,
+  tariff: Tariff,
+  keys: readonly LimitKey[],
+  whenDecided: WhenDecided,
+): Outcome | Promise<Outcome> {
+  return whenDecided(
+    () => tariff.settle(keys),
+    (decision) => {
+      if (!decision.admitted) return refused(x, decision, "rate-limited");
+      x.tries ??= [];
+      x.tries.push(decision);
+      return undefined;
+    },
+  );
 }
 
 function decide(x: Exchange, decision: Decision): Outcome {

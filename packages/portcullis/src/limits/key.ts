@@ -89,6 +89,11 @@ export class LimitKey {
     this.#high = hash.high;
   }
 
+  /** All that tells this key from others, as text; for counters that other processes read. Holds what was counted, unhashed. */
+  get text(): string {
+    return `${this.#kind} ${this.#word0 >>> 0} ${this.#word1 >>> 0} ${this.#name}`;
+  }
+
   /** 32 bits of the hash, signed; 0 before {@link hashWith}. */
   get low(): number {
     return this.#low;

@@ -20,6 +20,10 @@ import type { Rate } from "./rate.ts";
  * decision, and the reservation is given back whatever comes out, so that nobody's refused call costs another. A caller
  * who proves nothing simply leaves the reservation standing: reserve, settle without it, and give it back only if the
  * settling refuses.
+ *
+ * Where several processes share the limits, each reserves, and charges failures, in its own memory, and they settle in
+ * one place. So a dimension that must hold exactly over all of them is settled; what is reserved in it holds for each
+ * process's part of the limit, and what is charged is told to the others afterwards.
  */
 export interface Limiter {
   /** What can be counted, with the rates that are enforced here: declared limits divided by `instances`, rounded down. */
@@ -32,10 +36,19 @@ export interface Limiter {
    * @throws OptionsError when the list is empty, a dimension is unknown or named twice, or a cost is not whole, below 1
    *   or above the dimension's enforced limit (no call could ever pass)
    */
-  tariff(demands: readonly Demand[]): Tariff;
+  tariff(demands: readonly Demand[], options?: TariffOptions): Tariff;
 
   /** Bytes of process memory set aside for counters, all of it at set-up; the system backs it as it is touched. */
   memoryBytes(): number;
+}
+
+/** How a tariff's second stage is decided. */
+export interface TariffOptions {
+  /**
+   * True where guessing is what is counted, as in a sign-in: where the place the counters live in cannot be asked,
+   * settling throws, and no process lets calls pass by a share of its own. Default false.
+   */
+  readonly isStrict?: boolean;
 }
 
 /** One thing that is counted: calls per caller, per address, per tenant, all together. */
@@ -88,7 +101,7 @@ export interface Tariff {
 
   /**
    * Stage two: charges every demand, or none, wherever the counters live. May be used alone, for a single demand by an
-   * input field.
+   * input field, or for a try that is given back when it succeeds.
    *
    * @param reservation  given back before the demands are looked at, whether they are admitted or refused
    */
@@ -96,7 +109,7 @@ export interface Tariff {
 
   /**
    * Tells what {@link reserve} would decide, and charges nothing. For the failure budget: spent means not admitted.
-   * Calls in flight can overshoot a budget that is only looked at; where each try counts (a password, a code), reserve
+   * Calls in flight can overshoot a budget that is only looked at; where each try counts (a password, a code), settle
    * the try and give it back when it succeeds.
    */
   peek(keys: readonly LimitKey[]): Decision;

@@ -24,7 +24,8 @@ export function createSubBuckets(rate: Rate, entries: number): WindowCounters {
   return new SubBuckets(rate, entries);
 }
 
-const bucketCount = 64;
+/** Parts a charge counts in: the window is 63 of them, and the oldest counts whole. */
+export const bucketCount = 64;
 const ring = bucketCount - 1;
 // Charges without asking could otherwise carry a sum beyond what 32 bits hold, back to zero.
 const ceiling = 0xffff_ffff;

@@ -139,17 +139,19 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
         limit,
         demand: { dimension: planned.indexOf(limit, place), scope: route.index },
       }));
+      // Where tries are counted, guessing is what is bounded: nobody lets more pass because processes cannot agree.
+      const isStrict = route.limits.some(({ counts }) => counts === "failures");
       const ofRequests = numbered.filter(({ limit }) => limit.by !== "field" && limit.counts === "requests");
       const tries = numbered
         .filter(({ limit }) => limit.by !== "field" && limit.counts === "failures")
-        .map(({ limit, demand }) => ({ limit, tariff: limiter.tariff([demand]) }));
+        .map(({ limit, demand }) => ({ limit, tariff: limiter.tariff([demand], { isStrict: true }) }));
       const limits = ofRequests.map(({ limit }) => limit);
       const demands = ofRequests.map(({ demand }) => demand);
       const provedFixed = [{ dimension: global }, { dimension: provedAddress }, { dimension: caller }];
       if (rates.tenant !== undefined) provedFixed.push({ dimension: tenant });
       return {
         proved: { tariff: limiter.tariff([...provedFixed, ...demands]), limits, tries },
-        unproved: { tariff: limiter.tariff([{ dimension: global }, ...demands]), limits, tries },
+        unproved: { tariff: limiter.tariff([{ dimension: global }, ...demands], { isStrict }), limits, tries },
         fieldRequests: ofFields("requests"),
         fieldFailures: ofFields("failures"),
       };
@@ -157,7 +159,13 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
       function ofFields(counts: PlannedLimit["counts"]): FieldTariff | undefined {
         const own = numbered.filter(({ limit }) => limit.by === "field" && limit.counts === counts);
         if (own.length === 0) return undefined;
-        return { tariff: limiter.tariff(own.map(({ demand }) => demand)), limits: own.map(({ limit }) => limit) };
+        return {
+          tariff: limiter.tariff(
+            own.map(({ demand }) => demand),
+            { isStrict },
+          ),
+          limits: own.map(({ limit }) => limit),
+        };
       }
     },
   };

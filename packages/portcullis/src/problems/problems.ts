@@ -1,13 +1,13 @@
 import type { Problem } from "../environment.ts";
 import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
 import { OptionsError } from "../lib/options-error.ts";
-import { enforceDimensions } from "../limits/dimensions.ts";
 import { planDimensions } from "../limits/tariffs.ts";
 import type { AdapterFacts } from "../listen.ts";
 import type { DeclaredRoute, RoutePlan } from "../plan.ts";
 import { planRates, planRoute } from "../plan.ts";
 import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../policy.ts";
 import type { AnyResource, ResourceRule } from "../resource.ts";
+import { countingProblems } from "./counting.ts";
 import { frontProblems, topologyNeeds } from "./topology.ts";
 import { missingDecisions, routeProblems, sameRequests } from "./route.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
@@ -47,7 +47,7 @@ export function findProblems(
   }
   try {
     const rates = planRates(config);
-    enforceDimensions(planDimensions(rates, routes).dimensions, config.limits?.instances ?? 1);
+    problems.push(...countingProblems(config, planDimensions(rates, routes).dimensions));
   } catch (error) {
     problems.push(asProblem("createApi", "limits", error));
   }

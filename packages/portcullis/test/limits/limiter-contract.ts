@@ -9,16 +9,32 @@ import { seed, someAdvance, someCost, someRate } from "./schedules.ts";
 /** Makes a limiter of one implementation, with a clock that the test moves. */
 export type CreateLimiter = (dimensions: readonly Dimension[], now: () => number) => Limiter;
 
+/** What tells implementations apart. */
+export interface ContractOptions {
+  /**
+   * `together`: all methods of a tariff draw on the same counters. `by stage`: what is settled lies elsewhere than what is
+   * reserved, looked at and charged in this process. A dimension is used in one stage only, so no promise is smaller.
+   */
+  readonly counts?: "together" | "by stage";
+  /** Part of the runs of each property, where every decision travels to a server; default 1. */
+  readonly runs?: number;
+}
+
 /** What every implementation of `Limiter` promises, promise by promise. Run on each of them. */
-export function describeLimiter(name: string, create: CreateLimiter): void {
+export function describeLimiter(
+  name: string,
+  create: CreateLimiter,
+  { counts = "together", runs = 1 }: ContractOptions = {},
+): void {
+  const times = (count: number) => ({ seed, numRuns: Math.ceil(count * runs) });
   describe(`rate-limit: ${name}, the promises of a limiter`, () => {
     it("admits a call exactly when its specification has room in every dimension, and says how the binding one stands", async () => {
       await fc.assert(
         fc.asyncProperty(someStory, async ({ rates, steps }) => {
-          const story = tell(create, rates);
+          const story = tell(create, rates, counts);
           for (const step of steps) await story.take(step);
         }),
-        { seed, numRuns: 300 },
+        times(300),
       );
     });
 
@@ -34,7 +50,7 @@ export function describeLimiter(name: string, create: CreateLimiter): void {
           }
           expect(log.heaviest(rate.windowMs * 1000)).toBeLessThanOrEqual(rate.limit);
         }),
-        { seed, numRuns: 400 },
+        times(400),
       );
     });
 
@@ -57,7 +73,7 @@ export function describeLimiter(name: string, create: CreateLimiter): void {
             expect(log.heaviest(rate.windowMs * 1000)).toBeLessThanOrEqual(rate.limit);
           },
         ),
-        { seed, numRuns: 400 },
+        times(400),
       );
     });
 
@@ -82,7 +98,7 @@ export function describeLimiter(name: string, create: CreateLimiter): void {
             expect(log.heaviest(rate.windowMs * 1000)).toBeLessThanOrEqual(rate.limit);
           },
         ),
-        { seed, numRuns: 400 },
+        times(400),
       );
     });
 
@@ -99,7 +115,7 @@ export function describeLimiter(name: string, create: CreateLimiter): void {
             if (decision.admitted) stretched.add(clock.ms * 1000, cost);
           }
         }),
-        { seed, numRuns: 400 },
+        times(400),
       );
     });
 
@@ -121,7 +137,7 @@ export function describeLimiter(name: string, create: CreateLimiter): void {
             expect((await one(cost)).admitted).toBe(true);
           }
         }),
-        { seed, numRuns: 400 },
+        times(400),
       );
     });
 
@@ -220,7 +236,7 @@ export function describeLimiter(name: string, create: CreateLimiter): void {
     it("gives back only once, and nothing for a call that was only looked at", async () => {
       const limiter = create([{ name: "address", rate: { limit: 3, windowMs: 1000 } }], () => 0);
       const tariff = limiter.tariff([{ dimension: 0 }]);
-      await tariff.settle([key(1)]);
+      tariff.reserve([key(1)]);
       const looked = tariff.peek([key(1)]);
       const reservation = tariff.reserve([key(1)]);
       expect(looked).toMatchObject({ admitted: true, remaining: 2 });
@@ -395,7 +411,11 @@ const someStory = fc.tuple(someRate, someRate, someRate).chain((rates) =>
 );
 
 /** Plays steps to a limiter and to reference logs, and expects the same of both. */
-function tell(create: CreateLimiter, rates: readonly Rate[]): { take(step: Step): Promise<void> } {
+function tell(
+  create: CreateLimiter,
+  rates: readonly Rate[],
+  counts: "together" | "by stage",
+): { take(step: Step): Promise<void> } {
   const clock = { ms: 0 };
   const limiter = create(
     rates.map((rate, index) => ({ name: `d${index}`, rate, advertised: index !== 2 })),
@@ -416,7 +436,8 @@ function tell(create: CreateLimiter, rates: readonly Rate[]): { take(step: Step)
       const demands = rates.flatMap((rate, dimension) => {
         if ((dimensions & (1 << dimension)) === 0) return [];
         const keyed = keys[dimension] ?? 0;
-        const id = `${dimension} ${keyed}`;
+        const stage = counts === "by stage" && action.startsWith("settle") ? "settled" : "";
+        const id = `${stage} ${dimension} ${keyed}`;
         const log = logs.get(id) ?? specifiedLog(rate);
         logs.set(id, log);
         return [{ dimension, cost: costs[dimension] ?? 1, key: key(keyed), log }];
