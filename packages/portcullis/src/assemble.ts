@@ -1,3 +1,4 @@
+import { createWatch } from "./alerts/watch.ts";
 import type { Environment } from "./environment.ts";
 import { createAccounts } from "./events/accounts.ts";
 import { createCrowd } from "./events/crowd.ts";
@@ -27,11 +28,20 @@ export function assemblePlan(
 ): ApiPlan {
   const randomBytes = config.randomBytes ?? runtime.randomBytes;
   const clock = config.clock ?? { now: () => Date.now(), monotonic: runtime.monotonic };
-  const recorder = createRecorder(
-    config.audit?.sinks ?? [runtime.standardSink()],
-    config.audit?.onError,
-    runtime.schedule,
-  );
+  const sinks = [...(config.audit?.sinks ?? [runtime.standardSink()])];
+  const recorder = createRecorder(sinks, config.audit?.onError, runtime.schedule);
+  if (config.alerts !== "none") {
+    // The watch is a sink that records what it finds, so it comes after the recorder it reads from and writes to.
+    const watch = createWatch(config.alerts ?? {}, {
+      service: config.name,
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      randomBytes,
+      emit: (event) => recorder.record(event),
+      failed: (error) => recorder.failed(error, { requestId: undefined, route: undefined, stage: "alert delivery" }),
+    });
+    sinks.push(watch);
+  }
   const environment: Environment = {
     clock,
     hashing: runtime.hashing,

@@ -351,7 +351,7 @@ const rows = [
     title: "Alerts",
     promise:
       "10 failed sign-ins in 5 minutes, privilege probing, distributed limit hits, request spikes, 4xx and 5xx rates, routes over 1 s, id enumeration, export spikes, unusual hours, injection patterns: detected with a stated delay",
-    gate: { none: "It watches the event stream, it admits nothing." },
+    gate: { in: "audit" },
     probe: { none: "An alert is not visible from outside." },
     rule: { none: "A watcher is configuration, not a pattern in source." },
     owasp: [],

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { Alert, DetectorId } from "./alerts/alert.ts";
+export type { AlertsOptions, DeliveredAlert } from "./alerts/watch.ts";
 export { createApi } from "./api.ts";
 export type { Api } from "./api.ts";
 export type { Caller, Proof } from "./caller.ts";

@@ -1,3 +1,4 @@
+import type { AlertsOptions } from "./alerts/watch.ts";
 import type { Caller } from "./caller.ts";
 import type { Credential } from "./credential.ts";
 import { defaults } from "./defaults.ts";
@@ -64,6 +65,8 @@ export interface ApiConfig {
     readonly secret: string | Uint8Array;
   };
   readonly audit?: AuditOptions;
+  /** What somebody is told of. Default: every detector, among the records; `none` where something else watches. */
+  readonly alerts?: AlertsOptions | "none";
   /**
    * Oldest TLS version that `api.listen` may speak. Default 1.3. This permits 1.2 and lets the manifest show it; to be
    * spoken, 1.2 also has to be the `minTls` option of `listen`. Said there alone it stops the start (`StartRefused`).

@@ -1,3 +1,4 @@
+import type { Alert } from "../alerts/alert.ts";
 import type { ProtectionId } from "../checklist.ts";
 import type { RefusalCode } from "../refusal.ts";
 
@@ -13,6 +14,7 @@ export type EventType =
   | "api-key-last-use-failed"
   | "error-thrown"
   | "limiter-crowded"
+  | "alert"
   | "limiter-degraded"
   | "limiter-recovered"
   | "started"
@@ -46,4 +48,6 @@ export interface SecurityEvent {
   readonly error?: string;
   /** How many identical events this one stands for; 1 unless the failure budget of an address was spent. */
   readonly count?: number;
+  /** What a detector found; of `alert` alone. */
+  readonly alert?: Alert;
 }

@@ -8,6 +8,7 @@ import { planRates, planRoute } from "../plan.ts";
 import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../policy.ts";
 import type { AnyResource, ResourceRule } from "../resource.ts";
 import { countingProblems } from "./counting.ts";
+import { alertProblems } from "./alerts.ts";
 import { frontProblems, topologyNeeds } from "./topology.ts";
 import { missingDecisions, routeProblems, sameRequests } from "./route.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
@@ -107,7 +108,7 @@ function configProblems(config: ApiConfig): Problem[] {
       add("origins", `${origin} is plain http`, "serve the page over https, or list a loopback origin");
     }
   }
-  found.push(...frontProblems(config));
+  found.push(...frontProblems(config), ...alertProblems(config));
   const names = new Set<string>();
   for (const credential of config.credentials) {
     if (names.has(credential.name)) {
@@ -179,6 +180,7 @@ const configKeys = [
   "problem",
   "cursors",
   "audit",
+  "alerts",
   "minTls",
   "clock",
   "randomBytes",
