@@ -6,8 +6,10 @@ const buckets = 61 * perMinute;
 
 /** Numbers per minute over the last hour, in buckets of ten seconds. */
 export interface Minutes {
-  /** Adds to the bucket of this moment; returns true when buckets before it have just been closed. */
-  add(nowMs: number, amounts: readonly number[]): boolean;
+  /** Goes on to the bucket of this moment; returns true when those before it have just been closed. */
+  advance(nowMs: number): boolean;
+  /** Adds one to a series, in the bucket of the moment last advanced to. */
+  count(series: number): void;
   /** Sums of the last closed minute, one per series. */
   lastMinute(): readonly number[];
   /** The usual minute: mean of the hour before the last minute, and how many minutes it is made of. */
@@ -27,21 +29,22 @@ export function createMinutes(series: number): Minutes {
   }
 
   return {
-    add(nowMs, amounts) {
+    advance(nowMs) {
       const bucket = Math.floor(nowMs / bucketMs);
-      if (first < 0) first = bucket;
-      const isNew = current >= 0 && bucket > current;
-      if (bucket > current) {
-        // Times in which nothing came are empty buckets, at most all of them.
-        for (let next = Math.max(current + 1, bucket - buckets + 1); next <= bucket; next++) {
-          for (const ring of rings) ring[next % buckets] = 0;
-        }
-        current = bucket;
+      if (bucket <= current) return false;
+      const isFirst = current < 0;
+      if (isFirst) first = bucket;
+      // Times in which nothing came are empty buckets, at most all of them.
+      for (let next = Math.max(current + 1, bucket - buckets + 1); next <= bucket; next++) {
+        for (const ring of rings) ring[next % buckets] = 0;
       }
-      for (const [index, ring] of rings.entries()) {
-        ring[current % buckets] = (ring[current % buckets] ?? 0) + (amounts[index] ?? 0);
-      }
-      return isNew;
+      current = bucket;
+      return !isFirst;
+    },
+    count(series) {
+      const ring = rings[series];
+      const place = current % buckets;
+      if (ring !== undefined) ring[place] = (ring[place] ?? 0) + 1;
     },
     lastMinute: () => rings.map((ring) => sum(ring, current - perMinute, current)),
     usualMinute() {

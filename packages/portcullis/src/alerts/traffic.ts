@@ -16,6 +16,10 @@ export interface TrafficThresholds {
   readonly shareMinimum: number;
 }
 
+const requests = 0;
+const serverErrors = 1;
+const clientErrors = 2;
+
 /** Minutes of history before anything counts as usual. */
 const historyMinutes = 10;
 
@@ -25,49 +29,51 @@ const historyMinutes = 10;
  */
 export function traffic(thresholds: TrafficThresholds): Detector {
   const minutes = createMinutes(3);
-  let newest: readonly string[] = [];
+  const newest: string[] = [];
+  let place = 0;
 
   return {
     see(entry, nowMs, tell) {
       if (entry.kind !== "call") return;
-      const isServerError = entry.status >= 500;
-      const isClientError = entry.status >= 400 && !isServerError;
-      newest = [entry.requestId, ...newest.slice(0, 4)];
-      if (!minutes.add(nowMs, [1, isServerError ? 1 : 0, isClientError ? 1 : 0])) return;
-      const [all = 0, server = 0, client = 0] = minutes.lastMinute();
-      const usual = minutes.usualMinute();
-      const [usualAll = 0, , usualClient = 0] = usual.means;
-      const hasHistory = usual.minutes >= historyMinutes;
-
-      const spike = Math.max(thresholds.spikeMinimum, usualAll * thresholds.spikeFactor);
-      if (hasHistory && all >= spike) {
-        tell(
-          about(
-            "request-spike",
-            "requests",
-            all,
-            spike,
-            `${all} requests in a minute, ${usualAll.toFixed(0)} are usual`,
-          ),
-        );
-      }
-      if (all < thresholds.shareMinimum) return;
-      const serverThreshold = Math.ceil(all * thresholds.serverErrorShare);
-      if (server >= serverThreshold) {
-        const says = `${server} of ${all} answers in a minute were 500 or above`;
-        tell(about("error-rate", "server errors", server, serverThreshold, says));
-      }
-      const usualShare = usualAll === 0 ? 0 : usualClient / usualAll;
-      const clientThreshold = Math.ceil(all * Math.max(thresholds.clientErrorShare, usualShare * 2));
-      if (hasHistory && client >= clientThreshold) {
-        const says = `${client} of ${all} answers in a minute were 400 to 499, ${(usualShare * 100).toFixed(0)} % are usual`;
-        tell(about("error-rate", "client errors", client, clientThreshold, says));
-      }
+      const closed = minutes.advance(nowMs);
+      if (closed) look(tell);
+      minutes.count(requests);
+      if (entry.status >= 500) minutes.count(serverErrors);
+      else if (entry.status >= 400) minutes.count(clientErrors);
+      newest[place] = entry.requestId;
+      place = (place + 1) % 5;
     },
   };
 
+  /** Compares the minute that has just been closed with the usual one. */
+  function look(tell: (alert: Alert) => void): void {
+    const [all = 0, server = 0, client = 0] = minutes.lastMinute();
+    const usual = minutes.usualMinute();
+    const [usualAll = 0, , usualClient = 0] = usual.means;
+    const hasHistory = usual.minutes >= historyMinutes;
+
+    const spike = Math.max(thresholds.spikeMinimum, usualAll * thresholds.spikeFactor);
+    if (hasHistory && all >= spike) {
+      tell(
+        about("request-spike", "requests", all, spike, `${all} requests in a minute, ${usualAll.toFixed(0)} are usual`),
+      );
+    }
+    if (all < thresholds.shareMinimum) return;
+    const serverThreshold = Math.ceil(all * thresholds.serverErrorShare);
+    if (server >= serverThreshold) {
+      const says = `${server} of ${all} answers in a minute were 500 or above`;
+      tell(about("error-rate", "server errors", server, serverThreshold, says));
+    }
+    const usualShare = usualAll === 0 ? 0 : usualClient / usualAll;
+    const clientThreshold = Math.ceil(all * Math.max(thresholds.clientErrorShare, usualShare * 2));
+    if (hasHistory && client >= clientThreshold) {
+      const says = `${client} of ${all} answers in a minute were 400 to 499, ${(usualShare * 100).toFixed(0)} % are usual`;
+      tell(about("error-rate", "client errors", client, clientThreshold, says));
+    }
+  }
+
   function about(detector: DetectorId, name: string, count: number, threshold: number, says: string): Alert {
     const about = { kind: "service", name } as const;
-    return { detector, about, count, threshold, windowMs: 60_000, requestIds: newest, says };
+    return { detector, about, count, threshold, windowMs: 60_000, requestIds: [...newest], says };
   }
 }
