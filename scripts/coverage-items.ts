@@ -151,10 +151,14 @@ export const coverageItems: readonly CoverageItem[] = [
     "localhost allowed in development",
     "no environment switch: loopback peer and loopback host together pass",
   ),
-  planned("0.46", "incoming webhooks verified on the raw body", "the page shows it in plain Express"),
-  planned("0.47", "HMAC-SHA-256 in constant time, 5 minutes", "with webhooks"),
-  planned("0.48", "processed event ids are skipped", "with webhooks: claimed first, then done"),
-  planned("0.49", "outgoing webhooks signed", "with webhooks"),
+  otherwise(
+    "0.46",
+    "incoming webhooks verified on the raw body, 400",
+    "`webhook(stripe({ secrets }))` on the bytes as they came; 401, because it is the sender that was not proved",
+  ),
+  built("0.47", "HMAC-SHA-256 in constant time, 5 minutes", "each way, inside the signed text; every secret in turn"),
+  built("0.48", "processed event ids are skipped", "200 without effect; claimed first, then done"),
+  partly("0.49", "outgoing webhooks signed", "`signWebhook`, in both styles; delivery is planned"),
   built("0.50", "never MD5 or SHA-1", "SHA-256 for keys, SHA-2 and EdDSA for tokens, nothing older anywhere"),
   built(
     "0.51",
@@ -208,7 +212,7 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   otherwise("2.6", "`X-RateLimit-*` and Retry-After", "as 0.34"),
   built("2.7", "request id in the error and in the log", "`requestId`, the same in both"),
-  planned("2.8", "Stripe and GitHub webhooks", "with webhooks"),
+  otherwise("2.8", "Stripe and GitHub webhooks, 400", "`stripe()`, `github()` and four more; 401, as 0.46"),
   built("2.9", "201 with chosen fields", "`output: { 201: view(…) }`"),
   built("2.10", "parameterised queries", "no gate, a page and a probe; the example uses Kysely"),
   built(
@@ -400,6 +404,12 @@ export const departures: readonly Departure[] = [
     topic: "the e-mail address in the log",
     ours: "a keyed hash of the account",
     literal: "no option; `accountKey` lets you compare",
+  },
+  {
+    items: ["0.46", "2.8"],
+    topic: "400 for a delivery that is not signed right",
+    ours: "401: its sender was not proved; senders try again alike",
+    literal: "no option",
   },
   {
     items: ["0.48"],

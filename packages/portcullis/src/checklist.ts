@@ -312,7 +312,7 @@ const rows = [
     title: "Webhook receive",
     promise:
       "Raw-body signature, constant-time compare, age at most 5 minutes, replay refused by id, claimed then done",
-    gate: "planned",
+    gate: "built",
     probe: "planned",
     rule: "planned",
     owasp: [],

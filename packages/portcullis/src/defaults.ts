@@ -15,6 +15,8 @@ export const defaults = Object.freeze({
   queryMaxPairs: 100,
   jsonMaxDepth: 32,
   jsonMaxKeys: 1_000,
+  /** Of an event whose sender was proved before it is parsed. */
+  webhookMaxKeys: 10_000,
   handlerTimeoutMs: 30_000,
   drainTimeoutMs: 10_000,
   maxConnections: 10_000,

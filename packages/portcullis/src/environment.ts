@@ -9,7 +9,7 @@ export interface Clock {
 }
 
 /**
- * The two hash functions the library needs. Node answers synchronously (about 5 us), WebCrypto with a promise; callers
+ * The few hash functions the library needs. Node answers synchronously (about 5 us), WebCrypto with a promise; callers
  * handle both, so that nothing waits where nothing has to.
  */
 export interface Hashing {
@@ -17,6 +17,8 @@ export interface Hashing {
   sha256(data: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** HMAC-SHA-256 of `data` under `key`, 32 bytes. @see RFC 2104 */
   hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** HMAC-SHA-512 of `data` under `key`, 64 bytes. @see RFC 2104 */
+  hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
 /** What gates and verifiers may use of the world outside; made once by `createApi`. */

@@ -6,6 +6,8 @@ import type { AnswerOptions } from "./output.ts";
 import type { ClientAddress } from "./lib/forwarded.ts";
 import type { Reached } from "./lib/reach.ts";
 import type { PlannedVerifier, RoutePlan } from "./plan.ts";
+import type { VerifiedDelivery } from "./webhooks/verify-delivery.ts";
+import type { Delivery } from "./webhooks/webhook.ts";
 
 /** A fact an adapter may be unable to know. `unknown` never counts as https and never as an address. */
 export type Known<T> = T | "unknown";
@@ -153,6 +155,13 @@ export class Exchange {
   /** The body as it was sent, before the schema made something of it; only to see that no id got lost in between. */
   bodySent: unknown = undefined;
   page: unknown = undefined;
+
+  // webhook-receive
+  /** A delivery whose signature was checked on its bytes. */
+  verified: VerifiedDelivery | undefined = undefined;
+  delivery: Delivery | undefined = undefined;
+  /** Held while the handler runs; neither done nor given back yet. */
+  claim: { readonly key: string; readonly token: string } | undefined = undefined;
 
   // object-access
   objects: Record<string, unknown> = nothing;

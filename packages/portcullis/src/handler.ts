@@ -25,6 +25,7 @@ export const handler: RouteGate = (api, route) => {
       headers: x.headerInput,
       body: x.bodyInput,
       page: x.page,
+      delivery: x.delivery,
       request: facts,
     };
     for (const name in x.objects) given[name] = x.objects[name];

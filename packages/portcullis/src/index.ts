@@ -47,3 +47,4 @@ export { refuse } from "./refusal.ts";
 export type { Refusal, RefusalCode } from "./refusal.ts";
 export { by, byEach, notAnObject } from "./resource.ts";
 export type { Resource, ResourceRule } from "./resource.ts";
+export * from "./webhooks/webhooks.ts";

@@ -8,6 +8,7 @@ import { planRates, planRoute } from "./plan.ts";
 import { isPlatform, platforms, type PlatformName } from "./lib/platforms.ts";
 import type { ApiConfig, ProxyOptions } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
+import type { PlannedWebhook } from "./webhooks/plan-webhook.ts";
 
 /** OpenAPI 3.1 with `x-portcullis`; docs/manifest.md says what each member means. */
 export type Manifest = Readonly<Record<string, unknown>>;
@@ -123,7 +124,7 @@ function operation(
   const values = [...parameters(route), ...selectors(config, route)];
   return {
     operationId: route.name,
-    security: access.public ? [] : config.credentials.map((credential) => ({ [credential.name]: [] })),
+    security: access.public || route.webhook !== undefined ? [] : config.credentials.map((credential) => ({ [credential.name]: [] })),
     ...(values.length === 0 ? {} : { parameters: values }),
     ...(route.body === undefined
       ? {}
@@ -139,7 +140,9 @@ function operation(
     "x-portcullis": {
       access: access.public
         ? { kind: "public", reason: access.reason }
-        : {
+        : route.webhook !== undefined
+          ? describeWebhook(route.webhook)
+          : {
             kind: "caller",
             scopes: access.scopes,
             roles: access.roles,
@@ -191,6 +194,20 @@ function selectors(config: ApiConfig, route: RoutePlan): readonly Readonly<Recor
       schema: { const: route.version },
     },
   ];
+}
+
+/** How its sender proves itself; no secret. */
+function describeWebhook({ scheme, claims, leaseMs, times }: PlannedWebhook): Readonly<Record<string, unknown>> {
+  return {
+    kind: "webhook",
+    scheme: scheme.name,
+    algorithm: scheme.algorithm,
+    headers: scheme.headers,
+    signsTime: scheme.signsTime,
+    ...(scheme.signsTime ? { toleranceSeconds: scheme.toleranceSeconds } : {}),
+    claims: { kind: claims.kind, reach: claims.reach, leaseMs, keepMs: times.keepMs },
+    ...scheme.describe(),
+  };
 }
 
 function parameters(route: RoutePlan): readonly Readonly<Record<string, unknown>>[] {

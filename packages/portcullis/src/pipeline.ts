@@ -18,6 +18,7 @@ import { byInputField, reserve, settle, settleAfterwards } from "./gates/rate-li
 import { securityHeaders } from "./gates/security-headers.ts";
 import { transport } from "./gates/transport.ts";
 import { versioning } from "./gates/versioning.ts";
+import { claimDelivery, finishDelivery, proveSender, releaseDelivery } from "./gates/webhook-receive.ts";
 import { handler } from "./handler.ts";
 import { resolveClient } from "./lib/forwarded.ts";
 import { createLastResort } from "./last-resort.ts";
@@ -40,13 +41,17 @@ export interface Gates {
   readonly settle: RouteGate;
   readonly functionAccess: RouteGate;
   readonly bodySize: RouteGate;
+  readonly proveSender: RouteGate;
   readonly input: RouteGate;
   readonly byInputField: RouteGate;
   readonly objectAccess: RouteGate;
+  readonly claimDelivery: RouteGate;
   readonly handler: RouteGate;
   readonly egress: RouteGate;
   readonly output: RouteGate;
+  readonly finishDelivery: RouteGate;
   readonly errors: ProblemWriter;
+  readonly releaseDelivery: HeaderGate;
   readonly settleAfterwards: HeaderGate;
   readonly challenge: HeaderGate;
   readonly corsHeaders: HeaderGate;
@@ -69,13 +74,17 @@ export const standardGates: Gates = Object.freeze({
   settle,
   functionAccess,
   bodySize,
+  proveSender,
   input,
   byInputField,
   objectAccess,
+  claimDelivery,
   handler,
   egress,
   output,
+  finishDelivery,
   errors,
+  releaseDelivery,
   settleAfterwards,
   challenge,
   corsHeaders,
@@ -103,10 +112,11 @@ export interface Pipeline {
  *  7 csrf               if a cookie proved the caller, and on every route that starts a session
  *  8 rate-limit         settle: all dimensions in one decision
  *  9 function-access    scopes, roles
- * 10 body-size, input   bytes counted as they arrive, parsed once, matched
+ * 10 body-size, input   bytes counted as they arrive, parsed once, matched; between them webhook-receive, if it is one:
+ *                       its sender's signature stands for 6, 7 and 9, and 8 comes right after it
  * 11 rate-limit         by an input field where the policy names one
  * 12 object-access      loaded through the resource's rule; what the caller may not see is 404
- * 13 handler            gets values that were proved, nothing raw
+ * 13 handler            gets values that were proved, nothing raw; a webhook's is claimed before it and done after it
  * out: egress, output → errors → rate-limit → challenge → cors → security-headers → audit, after last byte or abort
  */
 export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pipeline {
@@ -134,14 +144,31 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     gates.egress,
     gates.output,
   ];
+  // The sender is proved by what it signed, so its bytes come first; what is claimed is done before anybody is told.
+  const webhookGates: readonly RouteGate[] = [
+    gates.bodySize,
+    gates.proveSender,
+    gates.settle,
+    gates.input,
+    gates.byInputField,
+    gates.objectAccess,
+    gates.claimDelivery,
+    gates.handler,
+    gates.egress,
+    gates.output,
+    gates.finishDelivery,
+  ];
   // A route runs only the steps its own policy needs, after those that found it.
   const ways: readonly (readonly Step[])[] = api.routes.map((route) => [
     ...arrivalSteps,
-    ...routeGates.map((gate) => gate(api, route)).filter((step) => step !== undefined),
+    ...(route.webhook === undefined ? routeGates : webhookGates)
+      .map((gate) => gate(api, route))
+      .filter((step) => step !== undefined),
   ]);
 
   const writeProblem = gates.errors(api);
   const outHeaders = [
+    gates.releaseDelivery(api),
     gates.settleAfterwards(api),
     gates.challenge(api),
     gates.corsHeaders(api),

@@ -16,7 +16,7 @@ import type { Topology } from "./lib/forwarded.ts";
 import type { Limiter } from "./limits/limiter.ts";
 import type { ApiRates, PlannedLimit, Tariffs } from "./limits/tariffs.ts";
 import { parseRate } from "./limits/rate.ts";
-import { read, signIn, write } from "./limits/presets.ts";
+import { deliveries, read, signIn, write } from "./limits/presets.ts";
 import type { ByRoleOutput, OutputRule } from "./output.ts";
 import type {
   AccessPolicy,
@@ -29,6 +29,7 @@ import type {
   RoutePolicy,
 } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
+import { isWebhook, type PlannedWebhook, planWebhook } from "./webhooks/plan-webhook.ts";
 
 /** An API's configuration made exact, once, before the first request. */
 export interface ApiPlan {
@@ -69,6 +70,8 @@ export interface RoutePlan {
   readonly segments: readonly PathSegment[];
   readonly policy: RoutePolicy;
   readonly access: AccessPlan;
+  /** The sender's signature stands in place of authentication; undefined on any other route. */
+  readonly webhook: PlannedWebhook | undefined;
   readonly params: InputPart | undefined;
   readonly query: InputPart | undefined;
   readonly headers: InputPart | undefined;
@@ -150,6 +153,7 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     .map((text): PathSegment => (text.startsWith(":") ? { param: text.slice(1) } : { text }));
   const input: InputPolicy = policy.input ?? {};
   const objects = planObjects(policy);
+  const timeoutMs = policy.timeoutMs ?? config.handlerTimeoutMs ?? defaults.handlerTimeoutMs;
   return {
     name: policy.path,
     index,
@@ -158,6 +162,7 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     segments,
     policy,
     access: planAccess(policy.access, objects),
+    webhook: planWebhook(policy, timeoutMs),
     params: planPart(input.params, true),
     query: planPart(input.query, true),
     headers: planPart(input.headers, true),
@@ -176,7 +181,7 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     sinceMs: timeOf(policy.deprecated?.since),
     sunsetMs: timeOf(policy.deprecated?.sunset),
     version: policy.version,
-    timeoutMs: policy.timeoutMs ?? config.handlerTimeoutMs ?? defaults.handlerTimeoutMs,
+    timeoutMs,
     handler: declared.handler,
   };
 }
@@ -218,6 +223,7 @@ function planAccess(access: AccessPolicy, objects: readonly PlannedObject[]): Ac
   if (isPublic(access)) {
     return { public: true, reason: access.reason, scopes: [], roles: [], objectRole: new Map() };
   }
+  if (isWebhook(access)) return { public: false, reason: undefined, scopes: [], roles: [], objectRole: new Map() };
   const demanded = access.objectRole;
   const innermost = objects.at(-1)?.name ?? "";
   const objectRole =
@@ -279,8 +285,14 @@ function isRule(output: RoutePolicy["output"]): output is OutputRule | ByRoleOut
   return "kind" in output || "~standard" in output;
 }
 
-function planLimits({ limit, startsSession }: RoutePolicy, method: Method): readonly PlannedLimit[] {
-  const preset = typeof startsSession === "object" ? signIn(startsSession.account) : method === "GET" ? read : write;
+function planLimits({ limit, startsSession, access }: RoutePolicy, method: Method): readonly PlannedLimit[] {
+  const preset = isWebhook(access)
+    ? deliveries
+    : typeof startsSession === "object"
+      ? signIn(startsSession.account)
+      : method === "GET"
+        ? read
+        : write;
   const declared = limit ?? preset;
   const list: readonly RouteLimit[] =
     typeof declared === "string" || "windowMs" in declared

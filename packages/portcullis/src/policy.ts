@@ -11,6 +11,7 @@ import type { ById, ByEach, NotAnObject } from "./resource.ts";
 import type { Refusal } from "./refusal.ts";
 import type { MakeLimiter } from "./limits/make-limiter.ts";
 import type { Rate, RateText } from "./limits/rate.ts";
+import type { Delivery, WebhookAccess } from "./webhooks/webhook.ts";
 
 /** How many requests in how long: `"60/min"`, `"400/s"`, `"5/2s"`, or the numbers. */
 export type RateOption = RateText | Rate;
@@ -152,7 +153,7 @@ export type RoutePath = `${Method} /${string}`;
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** Who may call a route. */
-export type AccessPolicy = PublicAccess | CallerAccess;
+export type AccessPolicy = PublicAccess | CallerAccess | WebhookAccess;
 
 /** Everybody, for a written reason. */
 export interface PublicAccess {
@@ -334,6 +335,8 @@ export type Given<Path extends string, Access, Input, Objects, Paging extends Pa
   readonly headers: Input extends { readonly headers: infer S extends AnySchema } ? InferOutput<S> : NoInput;
   readonly body: Input extends { readonly body: infer S extends AnySchema } ? InferOutput<S> : undefined;
   readonly page: Paging extends PagePolicy ? AskedPage<Paging> : undefined;
+  /** Which delivery this is, on a route whose access is `webhook(…)`. */
+  readonly delivery: Access extends WebhookAccess ? Delivery : undefined;
   readonly request: RequestFacts;
 } & { readonly [K in keyof Objects as Objects[K] extends NotAnObject ? never : K]: Loaded<Objects[K], Input> };
 

@@ -4,22 +4,19 @@ import type { Runtime } from "./runtime.ts";
 
 const encoder = new TextEncoder();
 
+async function hmac(hash: "SHA-256" | "SHA-512", key: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
+  const imported = await crypto.subtle.importKey("raw", new Uint8Array(key), { name: "HMAC", hash }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", imported, new Uint8Array(data)));
+}
+
 /** Runtimes that speak Web standards only. */
 export const runtime: Runtime = {
   hashing: {
     async sha256(data) {
       return new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(data)));
     },
-    async hmacSha256(key, data) {
-      const imported = await crypto.subtle.importKey(
-        "raw",
-        new Uint8Array(key),
-        { name: "HMAC", hash: "SHA-256" },
-        false,
-        ["sign"],
-      );
-      return new Uint8Array(await crypto.subtle.sign("HMAC", imported, new Uint8Array(data)));
-    },
+    hmacSha256: (key, data) => hmac("SHA-256", key, data),
+    hmacSha512: (key, data) => hmac("SHA-512", key, data),
   },
   verifySignature: verifyWithWebCrypto,
   randomBytes(count) {

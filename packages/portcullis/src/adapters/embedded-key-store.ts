@@ -1,8 +1,6 @@
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts";
-import { OptionsError } from "../lib/options-error.ts";
+import { inTransaction, privateFile } from "./embedded-file.ts";
 
 /** Where an embedded store keeps its file. */
 export interface EmbeddedKeyStoreOptions {
@@ -138,7 +136,7 @@ interface Opened {
 }
 
 function open(folder: string): Opened {
-  const path = privateFile(folder);
+  const path = privateFile(folder, "api-keys.sqlite", "embeddedKeyStore");
   const database = new DatabaseSync(path, { timeout: WRITE_WAITS_MS });
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
@@ -192,31 +190,6 @@ function open(folder: string): Opened {
       }
     },
   };
-}
-
-/** The path of a file that only this user can read; the files SQLite puts beside it take over its mode. */
-function privateFile(folder: string): string {
-  if (folder === "")
-    throw new OptionsError("embeddedKeyStore has no folder.", "Name one, such as /var/lib/my-api/keys.");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (process.platform !== "win32" && (statSync(folder).mode & 0o077) !== 0) {
-    throw new OptionsError(`others can look into ${folder}.`, "Give the store a folder of its own with mode 0700.");
-  }
-  const path = join(folder, "api-keys.sqlite");
-  closeSync(openSync(path, "a", 0o600));
-  return path;
-}
-
-function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    const result = work();
-    database.exec("COMMIT");
-    return result;
-  } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
-  }
 }
 
 function readRow(row: Record<string, SQLOutputValue>): ApiKeyRecord {

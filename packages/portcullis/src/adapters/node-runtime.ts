@@ -15,6 +15,7 @@ export const runtime: Runtime = {
   hashing: {
     sha256: (data) => createHash("sha256").update(data).digest(),
     hmacSha256: (key, data) => createHmac("sha256", key).update(data).digest(),
+    hmacSha512: (key, data) => createHmac("sha512", key).update(data).digest(),
   },
   verifySignature: verifyWithNode,
   randomBytes: (count) => new Uint8Array(randomFillSync(new Uint8Array(count))),

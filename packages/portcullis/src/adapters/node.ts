@@ -14,6 +14,7 @@ import { NodeArrival } from "./node-arrival.ts";
 import { openHealth } from "./node-health.ts";
 
 export { developmentCertificate } from "./development-certificate.ts";
+export { embeddedClaimStore } from "./embedded-claim-store.ts";
 export { embeddedKeyStore } from "./embedded-key-store.ts";
 export { fileSink, standardOutputSink } from "./line-sinks.ts";
 

@@ -13,7 +13,7 @@ export interface CallRecord {
   /** Keyed hash of the caller's subject; undefined where nobody was proved. */
   readonly account: string | undefined;
   readonly tenant: string | undefined;
-  /** `jwt`, `api-keys` or `sessions`; undefined where nobody was proved. */
+  /** `jwt`, `api-keys`, `sessions` or `webhook-receive`; undefined where nobody was proved. */
   readonly proof: string | undefined;
   /** The client's address, or `unknown`. */
   readonly address: string;

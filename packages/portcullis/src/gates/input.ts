@@ -23,7 +23,9 @@ import { Refusal } from "../refusal.ts";
  * @see OWASP API3:2023, OWASP ASVS 5.0 2.2 and 15.3.3, RFC 8259, RFC 9110 section 15.5.16 (415 with Accept-Post)
  */
 export const input: RouteGate = (api, route) => {
-  const limits = { maxDepth: defaults.jsonMaxDepth, maxKeys: defaults.jsonMaxKeys };
+  // Senders that were proved may send more: a large event of GitHub's has a thousand keys.
+  const maxKeys = route.webhook === undefined ? defaults.jsonMaxKeys : defaults.webhookMaxKeys;
+  const limits = { maxDepth: defaults.jsonMaxDepth, maxKeys };
   const names = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
   const readPage = pageReader(api, route);
   const match = matcher(api, route);

@@ -6,6 +6,9 @@ export const read: RouteLimit = Object.freeze({ rate: "60/min", by: "caller" });
 /** What a route that writes allows where its policy names no limit: 10 a minute per caller. */
 export const write: RouteLimit = Object.freeze({ rate: "10/min", by: "caller" });
 
+/** What a webhook allows where its policy names no limit: 600 deliveries a minute of its sender. */
+export const deliveries: RouteLimit = Object.freeze({ rate: "600/min", by: "caller" });
+
 /**
  * Limits of a sign-in: 5 tries a minute per address, against one machine that tries many accounts; 5 failures an hour per
  * account and address together, against one machine that tries one account, and nobody else notices; and 50 failures an

@@ -8,6 +8,8 @@ import type { Add } from "./add.ts";
 /** Who may call the route: a decision that demands something, of somebody who can have it. */
 export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
   const { access: plan } = route;
+  // Its sender is the only caller; see webhookProblems.
+  if (route.webhook !== undefined) return;
   const known = plan.public ? ["kind", "reason"] : ["scopes", "roles", "objectRole", "any"];
   for (const key of unknownKeys(route.policy.access, known)) {
     add("access", `${key} is no demand`, 'say scopes, roles, objectRole, anyCaller or publicAccess("reason")');

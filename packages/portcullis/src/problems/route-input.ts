@@ -5,6 +5,7 @@ import type { ByRoleOutput, OutputRule } from "../output.ts";
 import type { InputPart, PlannedObject, RoutePlan } from "../plan.ts";
 import type { ApiConfig } from "../policy.ts";
 import type { AnyResource } from "../resource.ts";
+import { isWebhookEvent } from "../webhooks/webhook-event.ts";
 import type { Add } from "./add.ts";
 
 /** What gates decide by; raw in a handler it would be a credential that leaks, or an address that is believed. */
@@ -76,7 +77,8 @@ export function idProblems(route: RoutePlan, add: Add): void {
     ["body", route.body],
   ];
   for (const [place, part] of places) {
-    if (part === undefined) continue;
+    // The ids of an event are its sender's: no rule of ours knows them.
+    if (part === undefined || isWebhookEvent(part.schema)) continue;
     for (const pointer of idFields(part.json)) ids.push(`${place}${pointer.replaceAll("/", ".")}`);
   }
   for (const id of ids) {
@@ -100,7 +102,7 @@ export function idProblems(route: RoutePlan, add: Add): void {
   }
 }
 
-const reserved = new Set(["caller", "params", "query", "headers", "body", "page", "request"]);
+const reserved = new Set(["caller", "params", "query", "headers", "body", "page", "delivery", "request"]);
 
 /** The objects a route loads: named apart, found where they are said to stand, parents before children. */
 export function objectProblems(route: RoutePlan, add: Add): void {

@@ -8,6 +8,7 @@ import { accessProblems } from "./route-access.ts";
 import { idProblems, inputPartProblems, objectProblems, serverSetProblems } from "./route-input.ts";
 import { limitProblems, timeProblems } from "./route-limits.ts";
 import { outputRuleProblems, pageProblems } from "./route-output.ts";
+import { webhookProblems } from "./route-webhook.ts";
 
 /** What one route's policy leaves undecided or decides unsafely. */
 export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Problem[] {
@@ -18,6 +19,7 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
   }
   pathProblems(config, route, add);
   accessProblems(config, route, add);
+  webhookProblems(config, route, add);
   inputPartProblems(config, route, add);
   idProblems(route, add);
   objectProblems(route, add);

@@ -25,6 +25,7 @@ export function testWorld(): TestWorld {
       hashing: {
         sha256: (data) => createHash("sha256").update(data).digest(),
         hmacSha256: (key, data) => createHmac("sha256", key).update(data).digest(),
+        hmacSha512: (key, data) => createHmac("sha512", key).update(data).digest(),
       },
       randomBytes: (count) => randomBytes(count),
       emit: (event) => events.push(event),

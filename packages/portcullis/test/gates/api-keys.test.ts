@@ -42,10 +42,14 @@ describe("api-keys", () => {
 
   it("works the same with a store and a hashing that answer later", async () => {
     const world = testWorld();
-    const { sha256, hmacSha256 } = world.environment.hashing;
+    const { sha256, hmacSha256, hmacSha512 } = world.environment.hashing;
     const environment: Environment = {
       ...world.environment,
-      hashing: { sha256: async (data) => sha256(data), hmacSha256: async (key, data) => hmacSha256(key, data) },
+      hashing: {
+        sha256: async (data) => sha256(data),
+        hmacSha256: async (key, data) => hmacSha256(key, data),
+        hmacSha512: async (key, data) => hmacSha512(key, data),
+      },
     };
     const memory = memoryKeyStore();
     const store = { ...memory, find: async (id: string) => memory.find(id) };
