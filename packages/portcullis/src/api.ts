@@ -171,6 +171,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
         time: plan.environment.clock.now(),
         service: config.name,
       });
+        ...(adapterFacts.tls === "none" && config.proxies === undefined ? { reason: localOnly } : {}),
     },
     handle(arrival: Arrival): Handled | Promise<Handled> {
       return run().pipeline.handle(arrival);
@@ -217,3 +218,7 @@ function unread(peer: string, scheme: "https" | "http"): Arrival {
     signal: () => AbortSignal.abort(),
   };
 }
+
+/** For who wonders why requests through a proxy are refused. */
+const localOnly =
+  "plain http, for this machine alone; where a proxy hands strangers on, declare it: proxies: { trusted, header }";

@@ -102,6 +102,8 @@ function reflection(trial: Trial, name: string, header: string): Outcome {
 function decidedByWitness(entry: NamedOutcome, witness: Witness): NamedOutcome {
   const trial = entry.trials[0];
   if (entry.verdict !== "held" || trial === undefined || trial.outgoing.method !== "GET") return entry;
+  // Misdirected is an answer to the host itself (RFC 9110 section 15.5.20).
+  if (trial.answer.status === 421) return entry;
   const known = {
     positive: witness.positive.answer,
     negatives: witness.negatives.map((negative) => negative.answer),

@@ -202,7 +202,8 @@ async function bypasses(context: ProbeContext, honest: Outgoing, name: string): 
         ...withHeaders(honest, spoof(address), `${honest.label}, ${spoof(address)[0]?.[0] ?? ""}`),
         burst: true,
       });
-      if (trial.answer.status === 429) break;
+      // 421: the header costs the request its way to the limiter, which lifts nothing.
+      if (trial.answer.status === 429 || trial.answer.status === 421) break;
       got.push(trial);
     }
     if (got.length < 2) continue;
