@@ -34,6 +34,7 @@ export function scanCommand(): Command {
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
     .option("--skip <id>", "leave this protection out", collect)
     .option("--json [file]", "write the whole result as JSON: to the file, or to standard output in place of the table")
+    .option("--patience <minutes>", "how long the scan may take to stay below the API's own limits; default: 30")
     .option("--seed <number>", "repeat the values of an earlier scan")
     .option("--quiet", "no progress")
     .addHelpText("after", more)
@@ -75,6 +76,7 @@ interface Flags {
   readonly skip?: readonly string[];
   readonly json?: string | true;
   readonly seed?: string;
+  readonly patience?: string;
   readonly quiet?: true;
 }
 
@@ -111,6 +113,7 @@ async function optionsOf(url: string, flags: Flags): Promise<ScanOptions> {
     accounts: (flags.account ?? []).map(accountOf),
     only: listed(flags.only),
     skip: listed(flags.skip),
+    patienceMs: minutes(flags.patience ?? "30") * 60_000,
     ...(flags.manifest === undefined ? {} : { manifest: flags.manifest }),
     ...(flags.openapi === undefined ? {} : { openapi: flags.openapi }),
     ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
@@ -168,6 +171,13 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+function minutes(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1440))
+    throw new ScanError(`--patience ${text}: patience is minutes, 0 to 1440`);
+  return value;
+}
+
 function terminal(): { width: number; color: boolean } {
   const { stdout, env } = process;
   return {
@@ -177,15 +187,20 @@ function terminal(): { width: number; color: boolean } {
   };
 }
 
-/** One line that is overwritten on a terminal; elsewhere a line per quarter. */
+/** One line that is overwritten on a terminal; elsewhere a line per quarter, and one per minute of waiting. */
 function createProgress(out: NodeJS.WriteStream): { show(progress: Progress): void; clear(): void } {
   let drawn = 0;
   let quarter = 0;
+  let written = performance.now();
   return {
     show(progress) {
       if (!out.isTTY) {
         const now = Math.floor((progress.done / progress.total) * 4);
-        if (now > quarter) out.write(`${progressLine(progress, 100)}\n`);
+        const isSilent = performance.now() - written > 60_000;
+        if (now > quarter || isSilent) {
+          out.write(`${progressLine(progress, 100)}\n`);
+          written = performance.now();
+        }
         quarter = now;
         return;
       }

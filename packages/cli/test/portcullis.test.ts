@@ -133,6 +133,7 @@ describe("portcullis scan", () => {
     [["scan", "http://localhost:1", "--roles", "admin=admin"], /no --as does/],
     [["scan", "http://localhost:1", "--account", "me"], /email:password/],
     [["scan", "http://localhost:1", "--seed", "x"], /whole number/],
+    [["scan", "http://localhost:1", "--patience", "long"], /patience is minutes/],
     [["scan", "http://localhost:1", "--ca", "no.pem"], /cannot read no\.pem/],
     [["attack"], /unknown command 'attack'/],
   ])("exits 3 with a reason for %j", async (args, message) => {

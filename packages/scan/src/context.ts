@@ -29,6 +29,8 @@ export interface ProbeContext {
   readonly ca: string | undefined;
   /** Unix time in milliseconds. */
   readonly now: () => number;
+  /** How long the requests of one check may take where the operation's own limits are low, milliseconds. */
+  readonly patienceMs: number;
   /** The account an identity is known by in the API's data; undefined where nothing told it. */
   subject(identity: Identity): string | undefined;
   send(leg: Leg, outgoing: Outgoing): Promise<Trial>;
@@ -70,6 +72,7 @@ export type ContextParts = Pick<
   | "jwtKey"
   | "ca"
   | "now"
+  | "patienceMs"
   | "send"
 > & {
   /** Accounts learned by reading each identity's own record. */
@@ -218,7 +221,7 @@ async function findWitness(context: ProbeContext): Promise<Witness> {
       isSafe(operation) &&
       operation.access.kind === "caller" &&
       !isGone(operation, now) &&
-      tightLimit(operation, 60) === undefined,
+      tightLimit(operation, 60, context.patienceMs) === undefined,
   );
   const items = new Set(objects.kinds.map((kind) => kind.read));
   const ranked = [
@@ -237,9 +240,11 @@ async function findWitness(context: ProbeContext): Promise<Witness> {
       reasons.push(error.message);
     }
   }
-  const isLimited = target.operations.some((operation) => isSafe(operation) && tightLimit(operation, 60) !== undefined);
+  const isLimited = target.operations.some(
+    (operation) => isSafe(operation) && tightLimit(operation, 60, context.patienceMs) !== undefined,
+  );
   const nothing = isLimited
-    ? "the limits of its reads are too low to try; scan with limits in windows of seconds, such as 100/s"
+    ? "the limits of its reads are too low to try; let the scan wait longer (--patience <minutes>), or scan an instance whose limits count in seconds"
     : "nothing to read";
   throw new Unreachable(`no read tells a caller from a stranger (${reasons[0] ?? nothing})`);
 }

@@ -115,7 +115,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     for (let tries = 0; tries < 2 && (answer.status === 429 || answer.status === 503); tries += 1) {
       const asked = Number(headerOf(answer, "retry-after") ?? "1");
       const waitMs = Number.isFinite(asked) && asked >= 0 ? asked * 1000 + 50 : 1000;
-      if (waitMs > 15_000) return answer;
+      if (waitMs > pacer.longestWaitMs()) return answer;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       answer = await paced(outgoing);
     }

@@ -25,7 +25,7 @@ export async function honestWrite(
   operation: Operation,
   requests: number,
 ): Promise<HonestWrite | string> {
-  const tight = tightLimit(operation, requests);
+  const tight = tightLimit(operation, requests, context.patienceMs);
   if (tight !== undefined) return tight;
   const { objects, sessions } = context;
   const account = sessions.accounts[0];
@@ -59,7 +59,7 @@ export function plainCreation(context: ProbeContext): (Kind & { readonly create:
     if (
       kind.parent === undefined &&
       create?.body !== undefined &&
-      tightLimit(create, 40) === undefined &&
+      tightLimit(create, 40, context.patienceMs) === undefined &&
       !isGone(create, now)
     )
       return { ...kind, create };

@@ -18,6 +18,10 @@ export interface Pacer {
   reserve(name: string): Promise<Reservation>;
   /** Counts something that happened outside the pacer, such as a burst. */
   record(name: string, times: number): void;
+  /** The longest wait that may begin now, milliseconds. */
+  longestWaitMs(): number;
+  /** How long until the first request that waits for a limit is sent; undefined where none waits. */
+  waitingMs(): number | undefined;
 }
 
 /** A held place in a limit. */
@@ -28,40 +32,52 @@ export interface Reservation {
 /** Share of a declared limit the scan uses: rates with room for a burst's jitter, counted failures almost all. */
 const shares = { rate: 0.85, count: 0.97 };
 
+/** In a window from here on, milliseconds, jitter does not matter and a rate is used almost whole too. */
+const longWindowMs = 10_000;
+
 /** A sliding window may be cut into parts, the oldest of which counts whole; 5 % covers 20 parts and more. */
 const stretch = 1.05;
 
 /**
- * @param maxWaitMs  longest single wait, milliseconds
+ * @param maxWaitMs  longest wait that may begin now, milliseconds; asked before every wait
  * @param now        clock in milliseconds; monotonic
  */
-export function createPacer(maxWaitMs: number, now: () => number = () => performance.now()): Pacer {
+export function createPacer(maxWaitMs: () => number, now: () => number = () => performance.now()): Pacer {
   const windows = new Map<string, Window>();
+  /** Until when each waiting request waits. */
+  const waits = new Map<symbol, number>();
 
   async function pass(names: readonly string[], take: (entry: Window, at: number) => void): Promise<void> {
     const entries = names.flatMap((name) => windows.get(name) ?? []);
-    for (;;) {
-      const at = now();
-      let waitMs = 0;
-      for (const entry of entries) waitMs = Math.max(waitMs, roomIn(entry, at));
-      if (waitMs <= 0) {
-        for (const entry of entries) take(entry, at);
-        return;
+    const self = Symbol("a request");
+    try {
+      for (;;) {
+        const at = now();
+        let waitMs = 0;
+        let fullest: Window | undefined;
+        for (const entry of entries) {
+          const own = roomIn(entry, at);
+          if (own > waitMs) [waitMs, fullest] = [own, entry];
+        }
+        if (fullest === undefined) {
+          for (const entry of entries) take(entry, at);
+          return;
+        }
+        if (waitMs > maxWaitMs()) throw new BudgetSpent(noRoom(fullest, waitMs));
+        waits.set(self, at + waitMs);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, 250)));
       }
-      if (waitMs > maxWaitMs) {
-        throw new BudgetSpent(
-          `the target's own limits leave no room for this for another ${Math.ceil(waitMs / 1000)} s`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, 250)));
+    } finally {
+      waits.delete(self);
     }
   }
 
   return {
     declare(name, limit, kind = "rate") {
       if (windows.has(name)) return;
-      const cap = Math.max(1, Math.floor(limit.limit * shares[kind]));
-      windows.set(name, { cap, windowMs: limit.windowMs * stretch, times: [], held: 0 });
+      const share = limit.windowMs >= longWindowMs ? shares.count : shares[kind];
+      const cap = Math.max(1, Math.floor(limit.limit * share));
+      windows.set(name, { name, limit, cap, windowMs: limit.windowMs * stretch, times: [], held: 0 });
     },
     take: (names) => pass(names, (entry, at) => entry.times.push(at)),
     async reserve(name) {
@@ -77,6 +93,11 @@ export function createPacer(maxWaitMs: number, now: () => number = () => perform
         },
       };
     },
+    longestWaitMs: maxWaitMs,
+    waitingMs() {
+      const earliest = Math.min(...waits.values());
+      return Number.isFinite(earliest) ? Math.max(0, earliest - now()) : undefined;
+    },
     record(name, times) {
       const entry = windows.get(name);
       const at = now();
@@ -85,7 +106,19 @@ export function createPacer(maxWaitMs: number, now: () => number = () => perform
   };
 }
 
+/** Names the limit and what would help. */
+function noRoom({ name, limit }: Window, waitMs: number): string {
+  const what = name.replace(/^route (.+) \d+ (.*)$/, "$1 $2").trim();
+  const per = limit.windowMs % 1000 === 0 ? `${limit.windowMs / 1000} s` : `${limit.windowMs} ms`;
+  return (
+    `the API's own limit of ${limit.limit} per ${per} (${what}) leaves no room for another ${Math.ceil(waitMs / 1000)} s; ` +
+    "let the scan wait longer (--patience <minutes>), or scan an instance whose limits count in seconds"
+  );
+}
+
 interface Window {
+  readonly name: string;
+  readonly limit: Limit;
   readonly cap: number;
   readonly windowMs: number;
   /** When each counted request happened, oldest first. */

@@ -17,6 +17,7 @@ export async function recogniseIdentities(
   identities: readonly Identity[],
   send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>,
   now: number,
+  patienceMs: number,
 ): Promise<ReadonlyMap<string, string>> {
   const subjects = new Map<string, string>();
   const reads = target.operations.filter(
@@ -25,7 +26,7 @@ export async function recogniseIdentities(
       operation.access.kind !== "public" &&
       !isGone(operation, now) &&
       pathParameters(operation.path).length === 0 &&
-      tightLimit(operation, 4) === undefined &&
+      tightLimit(operation, 4, patienceMs) === undefined &&
       !operation.parameters.some((parameter) => parameter.required),
   );
   const own = reads.filter((operation) => /\/(?:me|self|profile|account|user|whoami|session)$/i.test(operation.path));
@@ -83,7 +84,7 @@ async function deadIdentities(context: ProbeContext): Promise<ReadonlySet<string
         entry.method === "GET" &&
         entry.access.kind === "caller" &&
         entry.access.roles.length === 0 &&
-        tightLimit(entry, 4) === undefined &&
+        tightLimit(entry, 4, context.patienceMs) === undefined &&
         !isGone(entry, context.now()) &&
         pathParameters(entry.path).length === 0 &&
         takes(entry, identity, context.target) &&

@@ -1,6 +1,7 @@
 import type { ProtectionId } from "portcullis/checklist";
 import type { ProbeContext } from "./context.ts";
 import { exchangeOf } from "./exchange.ts";
+import type { Pacer } from "./pace.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { NamedOutcome, Outcome } from "./probe.ts";
 import { withoutTheDead } from "./recognise.ts";
@@ -16,50 +17,82 @@ export interface Progress {
   readonly check: string;
   readonly operation: string | undefined;
   readonly verdict: VerdictKind;
+  /** How long it will still take at this pace, milliseconds; undefined while that cannot be told. */
+  readonly remainingMs: number | undefined;
+  /** How long until the next request may be sent, because the target's own limits are used up; undefined where none waits. */
+  readonly waitingMs: number | undefined;
 }
 
-/** Checks that run at the same time. */
-const lanes = 6;
+/** Checks that run at the same time: more of them where most will be waiting for minutes. */
+const lanes = { usual: 6, patient: 24 };
+
+/** How often progress is told while nothing but waiting happens, milliseconds. */
+const tickMs = 1000;
+
+/** Before that, milliseconds, a pace says nothing. */
+const settledMs = 5000;
 
 /**
  * Runs the plan: most checks several at a time, then those that fill collections up, then the deletion of everything that
  * was created, and last the checks that use limits up.
  *
+ * @param pacer  asked how long it waits, for the progress
  * @throws ScanError when the target is gone
  */
 export async function runChecks(
   context: ProbeContext,
   planned: readonly PlannedCheck[],
+  pacer: Pacer,
   onProgress: ((progress: Progress) => void) | undefined,
 ): Promise<{ verdicts: readonly Verdict[]; leftovers: readonly string[] }> {
   const results = new Map<PlannedCheck, readonly Verdict[]>();
+  const started = performance.now();
+  let last: PlannedCheck | undefined;
+  const tell = (): void => {
+    if (last === undefined) return;
+    const elapsed = performance.now() - started;
+    const done = results.size;
+    onProgress?.({
+      done,
+      total: planned.length,
+      requests: context.fetcher.sent,
+      protection: last.probe.id,
+      check: last.check.check,
+      operation: last.check.operation?.id,
+      verdict: fold(last.probe.id, results.get(last) ?? []).verdict,
+      remainingMs: elapsed < settledMs ? undefined : (elapsed / done) * (planned.length - done),
+      waitingMs: pacer.waitingMs(),
+    });
+  };
   const run = async (entry: PlannedCheck) => {
     const verdicts = await verdictsOf(context, entry);
     results.set(entry, verdicts);
-    onProgress?.({
-      done: results.size,
-      total: planned.length,
-      requests: context.fetcher.sent,
-      protection: entry.probe.id,
-      check: entry.check.check,
-      operation: entry.check.operation?.id,
-      verdict: fold(entry.probe.id, verdicts).verdict,
-    });
+    last = entry;
+    tell();
   };
-  const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => entry.probe.phase === name);
-  const inOrder = () => planned.flatMap((entry) => results.get(entry) ?? []);
-  const queue = phase(undefined);
-  await Promise.all(
-    Array.from({ length: lanes }, async () => {
-      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
-    }),
-  );
-  await Promise.all(phase("crowding").map(run));
-  const living = await withoutTheDead(context, inOrder());
-  const leftovers = await context.objects.cleanUp();
-  for (const entry of phase("limits")) await run(entry);
-  const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
-  return { verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))], leftovers };
+  const ticking = setInterval(tell, tickMs);
+  try {
+    return await runPhases();
+  } finally {
+    clearInterval(ticking);
+  }
+
+  async function runPhases() {
+    const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => entry.probe.phase === name);
+    const inOrder = () => planned.flatMap((entry) => results.get(entry) ?? []);
+    const queue = phase(undefined);
+    await Promise.all(
+      Array.from({ length: context.patienceMs > 60_000 ? lanes.patient : lanes.usual }, async () => {
+        for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
+      }),
+    );
+    await Promise.all(phase("crowding").map(run));
+    const living = await withoutTheDead(context, inOrder());
+    const leftovers = await context.objects.cleanUp();
+    for (const entry of phase("limits")) await run(entry);
+    const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
+    return { verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))], leftovers };
+  }
 }
 
 async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck): Promise<readonly Verdict[]> {

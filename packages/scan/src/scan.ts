@@ -4,7 +4,8 @@ import { createCreations } from "./creations.ts";
 import { createContext, type ProbeContext } from "./context.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
-import { type Identity, subjectOf } from "./identities.ts";
+import { type Identity, readToken, subjectOf } from "./identities.ts";
+import { numberAt } from "./json.ts";
 import { kindsOf } from "./kinds.ts";
 import { type Description, readTarget } from "./manifest.ts";
 import { createObjects } from "./objects.ts";
@@ -55,8 +56,11 @@ export interface ScanOptions extends Selection {
   readonly ca?: string;
   /** Repeats the same values; default: a new one. */
   readonly seed?: number;
-  /** Longest wait for room in the target's own limits, milliseconds; default 15,000. */
-  readonly maxWaitMs?: number;
+  /**
+   * How long the scan may take to stay below the target's own limits, milliseconds; default 10,000, which is enough where
+   * limits count in seconds. A single wait of 15 s is always allowed, and no wait outlasts a token that expires.
+   */
+  readonly patienceMs?: number;
   /** Called after every check. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -109,17 +113,20 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   const url = targetUrl(options.url);
   assertConsistent(options);
   const target = await describedTarget(options);
+  const patienceMs = patienceOf(options, startedAt);
+  const until = performance.now() + patienceMs;
+  const pacer = createPacer(() => Math.max(15_000, until - performance.now()));
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
   const fetcher = createFetcher({
     url,
     policy: target.policy,
-    pacer: createPacer(options.maxWaitMs ?? 15_000),
+    pacer,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   });
   try {
-    const context = await prepare(options, target, fetcher, seed);
+    const context = await prepare(options, target, fetcher, seed, patienceMs);
     const planned = plan(context, options);
-    const { verdicts, leftovers } = await runChecks(context, planned, options.onProgress);
+    const { verdicts, leftovers } = await runChecks(context, planned, pacer, options.onProgress);
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
     return {
@@ -172,7 +179,21 @@ async function describedTarget(options: ScanOptions): Promise<Target> {
   throw new ScanError('nothing says what the API offers: pass --manifest (from "portcullis manifest") or --openapi');
 }
 
-async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, seed: number): Promise<ProbeContext> {
+/** As asked for, and not beyond the life of the first token to expire: what a dead credential is refused proves nothing. */
+function patienceOf(options: ScanOptions, now: number): number {
+  const asked = options.patienceMs ?? 10_000;
+  const ends = options.identities.flatMap(({ secret }) => numberAt(readToken(secret)?.claims, "exp") ?? []);
+  const left = Math.min(...ends.map((seconds) => seconds * 1000 - now - 60_000));
+  return Math.min(asked, Math.max(left, 10_000));
+}
+
+async function prepare(
+  options: ScanOptions,
+  target: Target,
+  fetcher: Fetcher,
+  seed: number,
+  patienceMs: number,
+): Promise<ProbeContext> {
   const random = seeded(seed);
   const redactor = createRedactor();
   for (const identity of options.identities) redactor.add(identity.secret, identity.name);
@@ -196,7 +217,7 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
     send,
   });
   await preflight(fetcher, target, options.identities, now);
-  const subjects = await recogniseIdentities(target, options.identities, send, now);
+  const subjects = await recogniseIdentities(target, options.identities, send, now, patienceMs);
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
   return createContext({
     target,
@@ -207,6 +228,7 @@ async function prepare(options: ScanOptions, target: Target, fetcher: Fetcher, s
     jwtKey: options.jwtKey,
     ca: options.ca,
     now: Date.now,
+    patienceMs,
     send,
     subjects,
     sessions,

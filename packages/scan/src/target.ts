@@ -174,12 +174,17 @@ export function isGone(operation: Operation, now: number): boolean {
   return operation.sunsetAt !== undefined && operation.sunsetAt <= now;
 }
 
-/** Why an operation's own limits leave no room for that many requests within a few seconds; undefined where they do. */
-export function tightLimit(operation: Operation, requests: number): string | undefined {
+/**
+ * Why an operation's own limits leave no room for that many requests; undefined where they do. What counts failures only
+ * is left to the pacer, since an honest request is none.
+ *
+ * @param patienceMs  how long those requests may take, milliseconds
+ */
+export function tightLimit(operation: Operation, requests: number, patienceMs: number): string | undefined {
   for (const limit of operation.limits) {
-    const withinTenSeconds = limit.limit * Math.max(1, 10_000 / limit.windowMs);
-    if (withinTenSeconds * 0.8 < requests) {
-      return `Its limit of ${limit.limit} per ${limit.windowMs / 1000} s leaves no room for the requests this takes.`;
+    const room = limit.limit * Math.max(1, patienceMs / limit.windowMs);
+    if (limit.counts === "requests" && room * 0.8 < requests) {
+      return `Its limit of ${limit.limit} per ${limit.windowMs / 1000} s leaves no room for the ${requests} requests this takes (--patience <minutes>).`;
     }
   }
   return undefined;

@@ -67,7 +67,7 @@ describe("the JSON report", () => {
 });
 
 describe("the progress line", () => {
-  it("is never wider than the terminal", () => {
+  it("says how long it will take and what it waits for, and is never wider than the terminal", () => {
     const progress = {
       done: 3,
       total: 9,
@@ -76,7 +76,11 @@ describe("the progress line", () => {
       check: "alg-none",
       operation: "GET /a/very/long/path",
       verdict: "held",
+      remainingMs: 400_000,
+      waitingMs: undefined,
     } as const;
+    expect(progressLine(progress, 200)).toContain("3/9 checks, 100 requests, about 7 min left  jwt GET /a/very");
+    expect(progressLine({ ...progress, waitingMs: 42_000 }, 200)).toContain("waiting 42 s for its limits");
     for (const width of [10, 40, 79, 200])
       expect(Array.from(progressLine(progress, width)).length).toBeLessThanOrEqual(width);
   });

@@ -188,7 +188,7 @@ async function doubledQuery(context: ProbeContext): Promise<readonly NamedOutcom
       isSafe(operation) &&
       operation.access.kind === "caller" &&
       !isGone(operation, now) &&
-      tightLimit(operation, 6) === undefined &&
+      tightLimit(operation, 6, context.patienceMs) === undefined &&
       operation.parameters.some((parameter) => parameter.in === "query" && parameter.name === "limit"),
   );
   if (list === undefined)

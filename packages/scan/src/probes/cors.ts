@@ -28,7 +28,7 @@ export const cors: Probe = { id: "cors", plan: planCors };
 function planCors(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const live = context.target.operations.filter(
-    (operation) => !isGone(operation, now) && tightLimit(operation, 20) === undefined,
+    (operation) => !isGone(operation, now) && tightLimit(operation, 20, context.patienceMs) === undefined,
   );
   const reads = live.filter((operation) => isSafe(operation) && operation.access.kind !== "public");
   const item = reads.find((operation) => pathParameters(operation.path).length > 0);

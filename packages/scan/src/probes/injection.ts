@@ -42,7 +42,7 @@ function planInjection(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const checks: Check[] = [];
   for (const operation of context.target.operations) {
-    if (isGone(operation, now) || tightLimit(operation, 20) !== undefined) continue;
+    if (isGone(operation, now) || tightLimit(operation, 20, context.patienceMs) !== undefined) continue;
     if (isSafe(operation)) {
       for (const parameter of operation.parameters) {
         if (
@@ -156,7 +156,7 @@ async function inSignIn(context: ProbeContext, operation: Operation): Promise<Ou
       `${operation.id}, which takes an account to know what a sign-in looks like (--account email:password)`,
     );
   }
-  const tight = tightLimit(operation, 16);
+  const tight = tightLimit(operation, 16, context.patienceMs);
   if (tight !== undefined) return notApplicable(tight);
   const attempt = (leg: Trial["leg"], user: string, password: string) =>
     context.send(leg, context.sessions.attempt(operation, user, password));

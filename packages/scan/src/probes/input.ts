@@ -36,7 +36,11 @@ function planInput(context: ProbeContext): readonly Check[] {
     if (isGone(operation, now)) continue;
     if (operation.body !== undefined)
       checks.push({ check: "body", operation, run: () => badBodies(context, operation) });
-    if (isSafe(operation) && operation.access.kind === "caller" && tightLimit(operation, 14) === undefined) {
+    if (
+      isSafe(operation) &&
+      operation.access.kind === "caller" &&
+      tightLimit(operation, 14, context.patienceMs) === undefined
+    ) {
       checks.push({ check: "query", operation, run: () => badQueries(context, operation) });
     }
   }

@@ -30,7 +30,7 @@ function planOutput(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const checks: Check[] = [];
   for (const operation of context.target.operations) {
-    if (isGone(operation, now) || tightLimit(operation, 2) !== undefined) continue;
+    if (isGone(operation, now) || tightLimit(operation, 2, context.patienceMs) !== undefined) continue;
     if (isSafe(operation)) checks.push({ check: "answer", operation, run: () => read(context, operation) });
     else if (operation.body !== undefined) {
       const kind = context.objects.kinds.find((entry) => entry.create === operation);

@@ -38,7 +38,7 @@ function planPagination(context: ProbeContext): readonly Check[] {
     (operation) =>
       isSafe(operation) &&
       !isGone(operation, now) &&
-      tightLimit(operation, 9) === undefined &&
+      tightLimit(operation, 9, context.patienceMs) === undefined &&
       (operation.page !== undefined ||
         operation.parameters.some((entry) => entry.in === "query" && isSizeName(entry.name)) ||
         isCollection(context, operation)),
@@ -171,7 +171,7 @@ async function crowd(
   count: number,
   params: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (kind.create === undefined || tightLimit(kind.create, count) !== undefined) return;
+  if (kind.create === undefined || tightLimit(kind.create, count, context.patienceMs) !== undefined) return;
   const rate = context.target.policy.limits.caller;
   if (rate !== undefined && (rate.limit / rate.windowMs) * 1000 < 20) return;
   const within = kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);

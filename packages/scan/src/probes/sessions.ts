@@ -144,7 +144,7 @@ async function signOut(context: ProbeContext, identity: Identity): Promise<Outco
       isSafe(operation) &&
       operation.access.kind === "caller" &&
       operation.access.roles.length === 0 &&
-      tightLimit(operation, 4) === undefined &&
+      tightLimit(operation, 4, context.patienceMs) === undefined &&
       pathParameters(operation.path).length === 0 &&
       !isGone(operation, context.now()) &&
       takes(operation, identity, context.target) &&

@@ -13,8 +13,14 @@ export function progressLine(progress: Progress, width: number): string {
   const full = Math.round(share * cells);
   const bar = `${"█".repeat(full)}${"░".repeat(cells - full)}`;
   const percent = `${Math.floor(share * 100)} %`.padStart(5);
-  return fitted(
-    `${bar} ${percent}  ${done}/${total} checks, ${requests} requests  ${protection} ${operation ?? ""}`,
-    width,
-  );
+  const now =
+    progress.waitingMs !== undefined && progress.waitingMs > 1500
+      ? `waiting ${inWords(progress.waitingMs)} for its limits`
+      : `${protection} ${operation ?? ""}`;
+  const left = progress.remainingMs === undefined ? "" : `, about ${inWords(progress.remainingMs)} left`;
+  return fitted(`${bar} ${percent}  ${done}/${total} checks, ${requests} requests${left}  ${now}`, width);
+}
+
+function inWords(ms: number): string {
+  return ms < 90_000 ? `${Math.ceil(ms / 1000)} s` : `${Math.ceil(ms / 60_000)} min`;
 }
