@@ -99,7 +99,7 @@ function createVerifier(settings: JwtSettings, environment: Environment): Creden
     if (typeof claims === "string") return refused(claims);
     try {
       const against = settings.refuses?.(claims);
-      if (against !== undefined) return refused(String(against));
+      if (against !== undefined) return refused(against);
       const caller = callerOfToken(claims, settings.mapping);
       if (typeof caller === "string") return refused(caller);
       return { caller, claims, exp: claims.exp, iat: claims.iat, nbf: claims.nbf, ...found, generation: undefined };

@@ -6,7 +6,6 @@ import { isRecord } from "../lib/compact-jws.ts";
 import { deepFreeze } from "../lib/deep-freeze.ts";
 import { secret } from "../lib/jwt-keys.ts";
 import type { JwtOptions } from "../lib/jwt-options.ts";
-import type { MaybePromise } from "../lib/maybe-promise.ts";
 import { readJson } from "../lib/read-json.ts";
 import { callerOfToken, type CallerMapping } from "../lib/token-caller.ts";
 import { checkClaims } from "../lib/token-claims.ts";
@@ -95,7 +94,7 @@ export function authJs(options: AuthJsOptions): Credential {
         const claims = checkClaims(deepFreeze({ ...json, iss: name }), "authjs", rules, environment.clock.now() / 1000);
         if (typeof claims === "string") return refused(claims);
         const against = options.refuses?.(claims);
-        if (against !== undefined) return refused(String(against));
+        if (against !== undefined) return refused(against);
         const caller = callerOfToken(claims, mapping);
         if (typeof caller === "string") return refused(caller);
         return { ...caller, claims };
@@ -108,7 +107,9 @@ export function authJs(options: AuthJsOptions): Credential {
 export interface AuthJsDatabaseOptions extends AuthJsCookieOptions {
   /** The adapter Auth.js itself is configured with. */
   readonly adapter: {
-    readonly getSessionAndUser?: (sessionToken: string) => MaybePromise<AuthJsFound | null>;
+    readonly getSessionAndUser?:
+      | ((sessionToken: string) => AuthJsFound | null | PromiseLike<AuthJsFound | null>)
+      | undefined;
   };
   /** The user's tenant. Default: none. */
   readonly tenant?: (found: AuthJsFound) => string | undefined;

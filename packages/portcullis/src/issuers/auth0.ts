@@ -30,7 +30,7 @@ export interface Auth0Options extends IssuerOptions {
  */
 export function auth0(options: Auth0Options): Credential {
   const { issuer, audience, clients, refuses, ...rest } = options;
-  const address = withoutSlash(String(issuer));
+  const address = withoutSlash(issuer);
   const credential = jwt({
     name: "auth0",
     keys: jwksUrl(`${address}/.well-known/jwks.json`),

@@ -87,7 +87,7 @@ export interface BetterAuthTokensOptions extends IssuerOptions {
  */
 export function betterAuthTokens(options: BetterAuthTokensOptions): Credential {
   const { baseUrl, ...rest } = options;
-  const address = withoutSlash(String(baseUrl));
+  const address = withoutSlash(baseUrl);
   const credential = jwt({
     name: "better-auth-tokens",
     keys: jwksUrl(`${address}/api/auth/jwks`),

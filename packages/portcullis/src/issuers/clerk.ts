@@ -34,7 +34,7 @@ export interface ClerkOptions extends IssuerOptions {
  */
 export function clerk(options: ClerkOptions): Credential {
   const { issuer, authorizedParties, refuses, ...rest } = options;
-  const address = withoutSlash(String(issuer));
+  const address = withoutSlash(issuer);
   const credential = jwt({
     name: "clerk",
     keys: jwksUrl(`${address}/.well-known/jwks.json`),

@@ -40,8 +40,9 @@ export function refusesBoth(
   return second === undefined ? first : (claims) => first(claims) ?? second(claims);
 }
 
-/** An address without a slash at its end, however it was written. */
-export function withoutSlash(url: string): string {
+/** An address without a slash at its end, however it was written; "" for what a program without types may give. */
+export function withoutSlash(url: unknown): string {
+  if (typeof url !== "string") return "";
   return url.endsWith("/") ? url.slice(0, -1) : url;
 }
 

@@ -31,7 +31,7 @@ export interface KeycloakOptions extends Omit<IssuerOptions, "rolesFromToken"> {
  */
 export function keycloak(options: KeycloakOptions): Credential {
   const { realm, audience, clients, rolesFromToken, refuses, ...rest } = options;
-  const issuer = withoutSlash(String(realm));
+  const issuer = withoutSlash(realm);
   const credential = jwt({
     name: "keycloak",
     keys: jwksUrl(`${issuer}/protocol/openid-connect/certs`),
@@ -40,8 +40,8 @@ export function keycloak(options: KeycloakOptions): Credential {
     ...(audience !== undefined && { audience }),
     ...(clients !== undefined && { authorizedParties: clients }),
     typ: ["JWT", "at+jwt"],
-    ...(rolesFromToken !== undefined && { rolesFromToken: (claims) => rolesOf(claims, rolesFromToken) }),
-    refuses: refusesBoth(whyNoAccessToken, refuses),
+    ...(rolesFromToken !== undefined && { rolesFromToken: (claims) => rolesOf(claims, rolesFromToken) ?? [] }),
+    refuses: refusesBoth((claims) => whyNoAccessToken(claims, rolesFromToken), refuses),
   });
   return withMore(credential, () => [
     ...addressProblems("realm", realm, '"https://id.example.com/realms/shop"'),
@@ -49,15 +49,22 @@ export function keycloak(options: KeycloakOptions): Credential {
   ]);
 }
 
-function whyNoAccessToken(claims: ProvedClaims): string | undefined {
-  return claims["typ"] === "Bearer" ? undefined : "it is no access token";
+function whyNoAccessToken(claims: ProvedClaims, from: RoleSource | undefined): string | undefined {
+  if (claims["typ"] !== "Bearer") return "it is no access token";
+  return from === undefined || rolesOf(claims, from) !== undefined ? undefined : "its roles are no list of texts";
 }
 
-/** The roles in `realm_access` or in the client's part of `resource_access`; what is no list of texts is refused. */
-function rolesOf(claims: ProvedClaims, from: NonNullable<KeycloakOptions["rolesFromToken"]>): readonly string[] {
+type RoleSource = NonNullable<KeycloakOptions["rolesFromToken"]>;
+
+/** The roles in `realm_access` or in the client's part of `resource_access`; undefined for what is no list of texts. */
+function rolesOf(claims: ProvedClaims, from: RoleSource): readonly string[] | undefined {
   const access = from === "realm" ? claims["realm_access"] : own(claims["resource_access"], from.client);
-  const roles = isRecord(access) ? access["roles"] : undefined;
-  return Array.isArray(roles) ? roles : [];
+  const roles: unknown = isRecord(access) ? (access["roles"] ?? []) : [];
+  return isTexts(roles) ? roles : undefined;
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function own(value: unknown, name: string): unknown {

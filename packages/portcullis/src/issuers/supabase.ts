@@ -45,7 +45,7 @@ export interface SupabaseOptions extends IssuerOptions {
  */
 export function supabase(options: SupabaseOptions): Credential {
   const { project, legacySecret, oauthClients = [], dangerouslyAnonymousUsers, refuses, ...rest } = options;
-  const issuer = `${withoutSlash(String(project))}/auth/v1`;
+  const issuer = `${withoutSlash(project)}/auth/v1`;
   const clients: ReadonlySet<unknown> = new Set(oauthClients);
   const credential = jwt({
     name: "supabase",

@@ -75,7 +75,7 @@ describe("issuers: clerk", () => {
     const cross = { ...sent, "sec-fetch-site": "cross-site", origin: "https://evil.example" };
     expect(await ask(door, cross, "POST /v1/who")).toMatchObject({ code: expect.stringMatching(/csrf|cross/) });
     const bad = await door.ask("GET /v1/who", {
-      headers: cookies({ __session: await token({ azp: "https://x.example" }) }) ?? {},
+      headers: cookies({ __session: await token({ azp: "https://x.example" }) }),
     });
     expect([bad.status, bad.headers.get("set-cookie")]).toEqual([401, undefined]);
   });

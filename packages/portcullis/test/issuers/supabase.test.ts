@@ -274,10 +274,10 @@ describe("issuers: supabase cookies", () => {
 
   it("leaves the cookie of an expired token where it is: its refresh token would be lost with it", async () => {
     const jar = await signIn(await project.sign(claims({ iat: 1_000_000_000, exp: 1_000_003_600 })));
-    const reply = await door.ask("GET /v1/who", { headers: cookies(Object.fromEntries(jar)) ?? {} });
+    const reply = await door.ask("GET /v1/who", { headers: cookies(Object.fromEntries(jar)) });
     expect(reply.status).toBe(401);
     expect(reply.headers.get("set-cookie")).toBeUndefined();
-    const open = await door.ask("GET /v1/open", { headers: cookies(Object.fromEntries(jar)) ?? {} });
+    const open = await door.ask("GET /v1/open", { headers: cookies(Object.fromEntries(jar)) });
     expect(open.status).toBe(200);
     expect(open.headers.get("set-cookie")).toBeUndefined();
   });

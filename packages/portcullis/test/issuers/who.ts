@@ -34,8 +34,12 @@ export function whoApi(credentials: readonly Credential[]): TestApi {
 }
 
 /** Who the API says the caller is, or the code it refused with and its private reason. */
-export async function ask(door: FrontDoor, headers: Asked["headers"], line = "GET /v1/who"): Promise<unknown> {
-  const reply = await door.ask(line, { headers: headers ?? {} });
+export async function ask(
+  door: FrontDoor,
+  headers: NonNullable<Asked["headers"]>,
+  line = "GET /v1/who",
+): Promise<unknown> {
+  const reply = await door.ask(line, { headers });
   return reply.status === 200 ? reply.json : { code: reply.code, reason: await reasonOf(door, reply) };
 }
 
@@ -47,12 +51,12 @@ async function reasonOf(door: FrontDoor, reply: Reply): Promise<string | undefin
 }
 
 /** The header that carries a token. */
-export function bearing(token: string): Asked["headers"] {
+export function bearing(token: string): { readonly authorization: string } {
   return { authorization: `Bearer ${token}` };
 }
 
 /** A Cookie header as a browser would send it from the API's own site. */
-export function cookies(all: Readonly<Record<string, string>>): Asked["headers"] {
+export function cookies(all: Readonly<Record<string, string>>): { readonly cookie: string } {
   return {
     cookie: Object.entries(all)
       .map(([name, value]) => `${name}=${value}`)
