@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createHmac } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { basename, dirname, join } from "node:path";
@@ -19,7 +18,7 @@ import { exportedNames, libraryNames, libraryTexts } from "./docs/names.ts";
 const root = join(import.meta.dirname, "..");
 const pages = checklist.map(({ id }) => `docs/protections/${id}.md`);
 const ours = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/coverage.md", ...pages];
-const everyDocument = globSync(["*.md", "docs/**/*.md", "examples/*/README.md"], { cwd: root });
+const everyDocument = globSync(["*.md", "docs/**/*.md", "examples/*/README.md", "bench/*.md"], { cwd: root });
 
 function text(path: string): string {
   return readFileSync(join(root, path), "utf8");
@@ -222,6 +221,7 @@ describe("code in the documents", () => {
     rmSync(folder, { recursive: true, force: true });
   });
   const example = codeBlocks(text("README.md")).find(({ code }) => code.startsWith("// api.ts"))?.code ?? "";
+  const token = codeBlocks(text("README.md")).find(({ code }) => code.startsWith("// token.ts"))?.code ?? "";
   const hole = example.replace(/^.*objects: .*\n/m, "");
 
   it.each(everyDocument)("%s: every block of JavaScript and JSON can be read", (path) => {
@@ -257,6 +257,7 @@ describe("code in the documents", () => {
     }
     writeFileSync(join(folder, "api.ts"), example);
     writeFileSync(join(folder, "hole.ts"), hole);
+    writeFileSync(join(folder, "token.ts"), token);
     writeFileSync(
       join(folder, "control.ts"),
       'import { createApi } from "portcullis";\ncreateApi({ named: "wrong" });\n',
@@ -271,7 +272,7 @@ describe("code in the documents", () => {
           incremental: false,
           tsBuildInfoFile: null,
         },
-        include: [...files, "api.ts", "hole.ts", "control.ts"],
+        include: [...files, "api.ts", "hole.ts", "token.ts", "control.ts"],
         exclude: [],
         // The library's sources themselves, whether or not they have been built; what is wrong in them is another test's.
         references: [],
@@ -293,18 +294,15 @@ describe("code in the documents", () => {
     const secret = "a secret of the tests that is long enough";
     const { url, caPath } = await start(example, secret);
     const ca = readFileSync(join(folder, caPath), "utf8");
-    const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const token = (sub: string): string => {
-      const iat = Math.floor(Date.now() / 1000);
-      const claims = { iss: "https://id.example.com", aud: "https://notes.example.com", sub, iat, exp: iat + 600 };
-      const signed = `${part({ alg: "HS256", typ: "at+jwt" })}.${part(claims)}`;
-      return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+    const tokenOf = (sub: string): string => {
+      const env = { ...process.env, JWT_SECRET: secret };
+      return spawnSync(process.execPath, [join(folder, "token.ts"), sub], { env, encoding: "utf8" }).stdout.trim();
     };
-
+    const milk = basename(url);
     expect((await get(url, ca)).status).toBe(401);
-    expect(await get(url, ca, token("alice"))).toEqual({ status: 200, body: '{"text":"Buy milk."}' });
-    const foreign = await get(url, ca, token("bob"));
-    const missing = await get(url.replace(/1$/, "2"), ca, token("bob"));
+    expect(await get(url, ca, tokenOf("alice"))).toEqual({ status: 200, body: `{"id":"${milk}","text":"Buy milk."}` });
+    const foreign = await get(url, ca, tokenOf("bob"));
+    const missing = await get(url.replace(/1$/, "2"), ca, tokenOf("bob"));
     expect([foreign.status, missing.status]).toEqual([404, 404]);
     const shape = (body: string): string => body.replace(/"requestId":"[^"]+"/, "");
     expect(shape(foreign.body)).toBe(shape(missing.body));

@@ -207,6 +207,18 @@ describe("the dependencies", () => {
     expect(loose).toEqual([]);
   });
 
+  // Users bring their own version of a peer; the range has to hold the one that the tests run with.
+  it("name peers as a range from some version on, which ours is in", () => {
+    const pinned = new Map(manifests.flatMap(dependenciesOf));
+    const outside = manifests
+      .flatMap((folder) => Object.entries(readManifest(folder).peerDependencies ?? {}))
+      .filter(([name, range]) => {
+        const least = /^>=(\d+\.\d+\.\d+)$/.exec(range)?.[1];
+        return least === undefined || least.localeCompare(pinned.get(name) ?? "0", "en", { numeric: true }) > 0;
+      });
+    expect(outside).toEqual([]);
+  });
+
   it("name one version of a package everywhere", () => {
     const versions = new Map<string, Set<string>>();
     for (const [name, version] of manifests.flatMap(dependenciesOf)) {
@@ -369,8 +381,8 @@ function readManifest(folder: string): Manifest {
 
 /** Each dependency and its version; those on our own packages are ours to move together. */
 function dependenciesOf(folder: string): readonly (readonly [string, string])[] {
-  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = readManifest(folder);
-  return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies, ...peerDependencies });
+  const { dependencies, devDependencies, optionalDependencies } = readManifest(folder);
+  return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies });
 }
 
 type Locked = {
