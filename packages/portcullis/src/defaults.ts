@@ -24,6 +24,10 @@ export const defaults = Object.freeze({
   lingerMaxBytes: 65_536,
   pageSize: 20,
   pageMax: 100,
+  /** Highest `max` a route may declare: more is an export, not a page. */
+  pageMaxHighest: 1_000,
+  /** Highest `maxPage` a route may declare: the database counts through all that lies before. */
+  pageDepthHighest: 1_000_000,
   validationErrorsMax: 20,
   userAgentMaxLength: 256,
   hsts: "max-age=31536000; includeSubDomains",

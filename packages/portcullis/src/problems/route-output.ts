@@ -1,3 +1,4 @@
+import { defaults } from "../defaults.ts";
 import { isByRole, objectsWithRoles } from "../lib/choose-output.ts";
 import { pageParameters } from "../lib/paging.ts";
 import { fieldNames, outputProblems } from "../lib/schema-problems.ts";
@@ -86,13 +87,16 @@ export function pageProblems(route: RoutePlan, add: Add): void {
       Number.isInteger(page.max) &&
       page.size >= 1 &&
       page.max >= page.size &&
-      page.max <= 1000
+      page.max <= defaults.pageMaxHighest
     )
   ) {
-    add("page", "has no sensible bounds", "1 <= size <= max <= 1000");
+    add("page", "has no sensible bounds", `1 <= size <= max <= ${defaults.pageMaxHighest}`);
   }
-  if (page.kind === "pages" && !(Number.isInteger(page.maxPage) && page.maxPage >= 1 && page.maxPage <= 1_000_000)) {
-    add("page", "has no sensible depth", "write a maxPage from 1 to 1000000");
+  if (
+    page.kind === "pages" &&
+    !(Number.isInteger(page.maxPage) && page.maxPage >= 1 && page.maxPage <= defaults.pageDepthHighest)
+  ) {
+    add("page", "has no sensible depth", `write a maxPage from 1 to ${defaults.pageDepthHighest}`);
   }
   const own = route.query === undefined ? [] : fieldNames(route.query.json);
   for (const name of pageParameters[page.kind]) {
