@@ -1,5 +1,6 @@
 /**
- * Everything `./test` checks, in order: types, lint, format, then every test; its arguments go to vitest.
+ * Everything `./test` checks, in order: types, lint, format, then every test; its arguments go to vitest. On a machine
+ * that is thrown away, the servers that tests need are installed first.
  *
  * Each stage before the tests counts as one test. All of them run, also after one failed, and the last line is
  * `N passed, N failed, N skipped`. Exit code 0 only if nothing failed and at least one test ran.
@@ -9,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closingLine, type Counts } from "./closing-line-reporter.ts";
+import { installSystemPackages } from "./system-packages.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -19,6 +21,7 @@ const stages = [
 ] as const;
 
 if (import.meta.main) {
+  installSystemPackages();
   const passedStages = stages.map(runStage);
   const total = addStages(passedStages, runTests(process.argv.slice(2)));
   console.log(closingLine(total));

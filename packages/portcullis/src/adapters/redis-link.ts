@@ -11,7 +11,7 @@ export interface Question<T> {
   use(answer: unknown): T;
   /** Goes on without: Redis is gone, slow, or says something else than an answer. May throw. */
   without(cause: Error): T;
-  /** Told of an answer nobody waited for any longer; must not throw. */
+  /** Told of an answer nobody waited for any longer; what it throws is nobody's. */
   late?(answer: unknown): void;
 }
 
@@ -78,7 +78,7 @@ export class RedisLink {
         .run(this.#options.client, keys, parameters, () => waiting.isOpen)
         .then(
           (answer) => {
-            if (!waiting.end()) return question.late?.(answer);
+            if (!waiting.end()) return ignoreThrown(() => question.late?.(answer));
             try {
               resolve(question.use(answer));
               this.#failures = 0;
@@ -105,6 +105,14 @@ export class RedisLink {
       late: (answer) => use?.(answer),
     });
     if (asked instanceof Promise) asked.catch(() => undefined);
+  }
+
+  /**
+   * Takes back what a late answer did: it has just come, so somebody is there, although Redis counts as gone. Nobody
+   * waits, and only late answers lead here, so no more is on its way than was before.
+   */
+  undo({ script, keys, parameters }: Pick<Question<unknown>, "script" | "keys" | "parameters">): void {
+    script.run(this.#options.client, keys, parameters).catch(() => undefined);
   }
 
   #failed(reason: string): void {
@@ -135,6 +143,14 @@ export class RedisLink {
         },
       );
     });
+  }
+}
+
+function ignoreThrown(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // A late answer that cannot be read has nothing that could be taken back.
   }
 }
 

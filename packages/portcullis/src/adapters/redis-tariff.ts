@@ -72,8 +72,8 @@ export class RedisTariff implements Tariff {
       },
       // The caller was decided without it; counted there too, he would be counted twice when Redis is back.
       late: (answer) => {
-        const decision = this.#decision(counters, readAnswer(answer, counters.length));
-        if (decision.admitted) decision.giveBack();
+        const { admitted, tick } = readAnswer(answer, counters.length);
+        if (admitted) this.#counting.link.undo(this.#chargesAt(counters, tick));
       },
     });
   }
@@ -158,10 +158,15 @@ export class RedisTariff implements Tariff {
       giveBack: () => {
         if (!isHeld) return;
         isHeld = false;
-        const parameters = this.#parts.flatMap(({ width, cost }) => [Math.floor(tick / width), cost]);
-        this.#counting.link.tell({ script: giveBackScript, keys: counters, parameters });
+        this.#counting.link.tell(this.#chargesAt(counters, tick));
       },
     };
+  }
+
+  /** What takes the charges of one decision back. */
+  #chargesAt(counters: readonly string[], tick: number) {
+    const parameters = this.#parts.flatMap(({ width, cost }) => [Math.floor(tick / width), cost]);
+    return { script: giveBackScript, keys: counters, parameters };
   }
 
   #refused(standings: readonly Standing[]): Refused {

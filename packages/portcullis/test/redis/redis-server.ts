@@ -34,7 +34,6 @@ export async function startRedis(...extra: readonly string[]): Promise<RedisServ
   let process = await launch(port, extra);
 
   async function kill(): Promise<void> {
-    process.kill("SIGCONT");
     await ended(process);
   }
 
