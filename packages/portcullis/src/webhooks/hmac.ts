@@ -77,7 +77,7 @@ function reader(
   length: number,
 ): (headers: HeaderBlock) => ReadDelivery | string {
   const { encoding, prefix = "" } = signature;
-  const decode = encoding === "hex" ? readHexSignature : readBase64Signature;
+  const decode = encoding === "hex" ? readAnyHexSignature : readBase64Signature;
   const signatureName = signature.header.toLowerCase();
   const timestampName = timestamp?.header.toLowerCase();
   const idName = id !== undefined && "header" in id ? id.header.toLowerCase() : undefined;
@@ -102,6 +102,11 @@ function reader(
       id: idName === undefined ? undefined : deliveryId,
     };
   };
+}
+
+/** Senders write one letter case or the other; both in one signature is nobody's. */
+function readAnyHexSignature(text: string, bytes: number): Uint8Array | undefined {
+  return readHexSignature(text === text.toUpperCase() ? text.toLowerCase() : text, bytes);
 }
 
 function problemsOf(

@@ -1,6 +1,6 @@
-/** The bytes of a signature in hexadecimal, exactly `length` of them; undefined for any other text. Either letter case. */
+/** The bytes of a signature in hexadecimal, exactly `length` of them, in lower case; undefined for any other text. */
 export function readHexSignature(text: string, length: number): Uint8Array | undefined {
-  if (text.length !== length * 2 || !/^(?:[0-9a-f]+|[0-9A-F]+)$/.test(text)) return undefined;
+  if (text.length !== length * 2 || !/^[0-9a-f]+$/.test(text)) return undefined;
   return Uint8Array.from({ length }, (_, at) => Number.parseInt(text.slice(at * 2, at * 2 + 2), 16));
 }
 

@@ -55,7 +55,7 @@ export interface ReadDelivery {
   readonly id: string | undefined;
 }
 
-/** Most signatures one delivery may carry: a sender that rotates sends two. */
+/** Most signatures one delivery may carry, of whatever version: a sender that rotates sends two. */
 export const maxSignatures = 16;
 
 /** 5 minutes, each way. */

@@ -69,7 +69,7 @@ function readSecret(value: unknown, { encoding, prefix = "", minBytes, maxBytes 
       ? encoder.encode(value)
       : encoding === "base64"
         ? decodeBase64(rest)
-        : readHexSignature(rest, Math.floor(rest.length / 2));
+        : readHexSignature(rest.toLowerCase(), Math.floor(rest.length / 2));
   if (bytes === undefined) return `is not ${encoding}`;
   if (bytes.length < minBytes) return `is shorter than ${minBytes} bytes`;
   if (bytes.length > maxBytes) return `is longer than ${maxBytes} bytes`;

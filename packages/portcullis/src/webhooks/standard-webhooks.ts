@@ -65,11 +65,13 @@ function readHeaders(
   const sentAtMs = readTimestamp(timestamp);
   if (sentAtMs === undefined) return "a time that is none";
   const signatures: Uint8Array[] = [];
-  for (const one of list.split(" ")) {
+  const parts = list.split(" ");
+  if (parts.length > maxSignatures) return "too many signatures";
+  for (const one of parts) {
     if (!one.startsWith("v1,")) continue;
     const signature = readBase64Signature(one.slice("v1,".length), 32);
     if (signature === undefined) return "a v1 signature that is none";
-    if (signatures.push(signature) > maxSignatures) return "too many signatures";
+    signatures.push(signature);
   }
   if (signatures.length === 0) return "no v1 signature";
   return { signedBeforeBody: `${id}.${timestamp}.`, signatures, sentAtMs, id };

@@ -45,7 +45,9 @@ function readStripeHeader(header: string | undefined): ReadDelivery | string {
   if (header === undefined) return "no signature header";
   let timestamp: string | undefined;
   const signatures: Uint8Array[] = [];
-  for (const part of header.split(",")) {
+  const parts = header.split(",");
+  if (parts.length > maxSignatures + 1) return "too many signatures";
+  for (const part of parts) {
     const equals = part.indexOf("=");
     const key = part.slice(0, Math.max(0, equals)).trim();
     const value = part.slice(equals + 1);
@@ -55,7 +57,7 @@ function readStripeHeader(header: string | undefined): ReadDelivery | string {
     } else if (key === "v1") {
       const signature = readHexSignature(value, 32);
       if (signature === undefined) return "a v1 signature that is none";
-      if (signatures.push(signature) > maxSignatures) return "too many signatures";
+      signatures.push(signature);
     }
   }
   if (timestamp === undefined) return "no time in the signature header";
