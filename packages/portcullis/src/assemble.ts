@@ -29,7 +29,7 @@ export function assemblePlan(
   const randomBytes = config.randomBytes ?? runtime.randomBytes;
   const clock = config.clock ?? { now: () => Date.now(), monotonic: runtime.monotonic };
   const sinks = [...(config.audit?.sinks ?? [runtime.standardSink()])];
-  const recorder = createRecorder(sinks, config.audit?.onError, runtime.schedule);
+  const recorder = createRecorder(sinks, config.audit ?? {}, runtime.schedule);
   if (config.alerts !== "none") {
     // The watch is a sink that records what it finds, so it comes after the recorder it reads from and writes to.
     const watch = createWatch(config.alerts ?? {}, {

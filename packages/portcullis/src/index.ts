@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export type { Alert, DetectorId } from "./alerts/alert.ts";
+export { alertWebhook } from "./alerts/alert-webhook.ts";
+export type { AlertWebhookOptions } from "./alerts/alert-webhook.ts";
 export type { AlertsOptions, DeliveredAlert } from "./alerts/watch.ts";
 export { createApi } from "./api.ts";
 export type { Api } from "./api.ts";

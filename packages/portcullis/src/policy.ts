@@ -3,6 +3,7 @@ import type { Caller } from "./caller.ts";
 import type { Credential } from "./credential.ts";
 import { defaults } from "./defaults.ts";
 import type { Clock } from "./environment.ts";
+import type { SecurityEvent } from "./events/event.ts";
 import type { AuditSink } from "./events/sink.ts";
 import type { PlatformName } from "./lib/platforms.ts";
 import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
@@ -137,6 +138,8 @@ export interface AuditOptions {
   readonly accountKey?: string | Uint8Array;
   /** Called with what a handler threw and what a sink failed with. Must not throw. */
   readonly onError?: (error: unknown, context: ErrorContext) => void;
+  /** Called with every security event, sign-ins and alerts among them, when it happens. What it throws goes to `onError`. */
+  readonly onEvent?: (event: SecurityEvent) => void;
 }
 
 /** Where an error came from; nothing of the request's content. */

@@ -21,11 +21,12 @@ export interface Recorder {
 
 /**
  * @param sinks     at least one
+ * @param listeners  the developer's own; what they throw ends nothing
  * @param schedule  runs work once after a delay, without keeping the process alive
  */
 export function createRecorder(
   sinks: readonly AuditSink[],
-  onError: AuditOptions["onError"],
+  { onError, onEvent }: Pick<AuditOptions, "onError" | "onEvent">,
   schedule: (delayMs: number, work: () => void) => void,
 ): Recorder {
   let waiting: Entry[] = [];
@@ -40,6 +41,16 @@ export function createRecorder(
       if (isPromise(told)) told.then(undefined, nobodyLeftToTell);
     } catch {
       nobodyLeftToTell();
+    }
+  }
+
+  function tell(listener: (event: SecurityEvent) => void, event: SecurityEvent): void {
+    const context = { requestId: event.requestId, route: event.route, stage: "onEvent" };
+    try {
+      const told: unknown = listener(event);
+      if (isPromise(told)) told.then(undefined, (error: unknown) => failed(error, context));
+    } catch (error) {
+      failed(error, context);
     }
   }
 
@@ -68,6 +79,7 @@ export function createRecorder(
   return {
     record(entry) {
       waiting.push(entry);
+      if (onEvent !== undefined && entry.kind === "event") tell(onEvent, entry);
       if (waiting.length >= defaults.recordsBatch) flush();
       else if (!isScheduled) {
         isScheduled = true;

@@ -203,7 +203,7 @@ const nestedKeys = {
   body: ["maxBytes", "timeoutMs"] satisfies readonly (keyof NonNullable<ApiConfig["body"]>)[],
   problem: ["members"] satisfies readonly (keyof NonNullable<ApiConfig["problem"]>)[],
   cursors: ["secret"] satisfies readonly (keyof NonNullable<ApiConfig["cursors"]>)[],
-  audit: ["sinks", "accountKey", "onError"] satisfies readonly (keyof AuditOptions)[],
+  audit: ["sinks", "accountKey", "onError", "onEvent"] satisfies readonly (keyof AuditOptions)[],
 } as const;
 
 const ruleKeys = [

@@ -1,5 +1,7 @@
-import type { Alert, ApiConfig, DeliveredAlert, DetectorId } from "portcullis";
-import { createApi, memorySink, publicAccess, refuse, signIn } from "portcullis";
+import { createServer } from "node:http";
+import type { Alert, ApiConfig, DeliveredAlert, DetectorId, SecurityEvent } from "portcullis";
+import { alertWebhook, createApi, memorySink, publicAccess, refuse, signIn } from "portcullis";
+import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createWatch } from "../../src/alerts/watch.ts";
@@ -179,5 +181,88 @@ describe("alerts of an API", () => {
     ]);
     expect(fields("no")).toEqual(["alerts"]);
     expect(fields({ distributedLimitHits: "1000000/min" })).toEqual(["alerts.distributedLimitHits"]);
+  });
+});
+
+describe("alertWebhook", () => {
+  const secret = `whsec_${Buffer.alloc(32, "alerts of these tests").toString("base64")}`;
+  const alert: DeliveredAlert = {
+    service: "projects",
+    time: Date.now(),
+    detector: "probing",
+    about: { kind: "address", name: "203.0.113.5" },
+    count: 30,
+    threshold: 30,
+    windowMs: 300_000,
+    requestIds: ["r1"],
+    says: "at least 30 answers 403 and 404 to one address within 300 s",
+  };
+
+  /** A receiver that answers what it is told to, and what came to it. */
+  async function receiver(statuses: readonly number[]) {
+    const received: { readonly id: string; readonly verified: unknown }[] = [];
+    const server = createServer((req, res) => {
+      let body = "";
+      req.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      req.on("end", () => {
+        const headers = Object.fromEntries(Object.entries(req.headers).map(([name, value]) => [name, String(value)]));
+        received.push({ id: String(headers["webhook-id"]), verified: new Webhook(secret).verify(body, headers) });
+        const status = statuses[received.length - 1] ?? 204;
+        res.writeHead(status, status === 302 ? { location: "/elsewhere" } : {}).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const close = () => new Promise((resolve) => server.close(resolve));
+    return { url: `http://127.0.0.1:${port}/alerts`, received, close };
+  }
+
+  it("is verified by the official library of the standard, and sent again under the same id", async () => {
+    const { url, received, close } = await receiver([500, 204]);
+    await alertWebhook({ url, secret })(alert);
+    await close();
+    expect(received).toHaveLength(2);
+    expect(received[1]).toEqual(received[0]);
+    expect(received[0]?.verified).toMatchObject({ type: "portcullis.alert", data: alert });
+  });
+
+  it("follows no redirect", async () => {
+    const { url, received, close } = await receiver([302, 204]);
+    await alertWebhook({ url, secret })(alert);
+    await close();
+    expect(received).toHaveLength(2);
+  });
+
+  it("is made for https addresses alone", () => {
+    for (const url of ["http://alerts.example.com/", "alerts", "https://user:pass@alerts.example.com/"]) {
+      expect(() => alertWebhook({ url, secret })).toThrow("The url of alertWebhook");
+    }
+  });
+});
+
+describe("onEvent", () => {
+  it("hears every event when it happens, and what it throws goes to onError", async () => {
+    const heard: SecurityEvent[] = [];
+    const errors: unknown[] = [];
+    const { api } = testApi({
+      limits: { instances: 1 },
+      audit: {
+        sinks: [memorySink()],
+        onError: (error) => errors.push(error),
+        onEvent: (event) => {
+          heard.push(event);
+          if (event.type === "refused") throw new Error("cannot hear");
+        },
+      },
+    });
+    await api.fetch(new Request("https://localhost/v1/nowhere"), { peer: "203.0.113.5", scheme: "https" });
+    expect(heard.map(({ type, code }) => [type, code])).toEqual([
+      ["started", undefined],
+      ["refused", "route-not-found"],
+    ]);
+    expect(errors.map(String)).toEqual(["Error: cannot hear"]);
   });
 });
