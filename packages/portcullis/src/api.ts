@@ -1,5 +1,6 @@
 import type { Problem } from "./environment.ts";
 import { assemblePlan } from "./assemble.ts";
+import type { SecurityEvent } from "./events/event.ts";
 import type { Answer, Arrival } from "./exchange.ts";
 import type { AdapterFacts, Handled, ListenOptions, Listening, Served } from "./listen.ts";
 import { StartRefused } from "./listen.ts";
@@ -24,6 +25,7 @@ import type {
   RoutePolicy,
 } from "./policy.ts";
 import { findProblems } from "./problems/problems.ts";
+import { occasionalEvent } from "./lib/occasional-event.ts";
 import { Refusal } from "./refusal.ts";
 import type { AnyResource, Resource, ResourceRule } from "./resource.ts";
 import { checkFacts, FetchArrival, type FetchFacts, responseOf, unknownToFetch } from "./adapters/fetch.ts";
@@ -99,6 +101,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
   let running: { readonly plan: ApiPlan; readonly pipeline: Pipeline } | undefined;
   // What ran before a route was declared that does not start: it serves nothing any more, and still says no.
   let lastRunning: typeof running;
+  let tellTurnedAway: ((reason: string) => void) | undefined;
 
   function problems(): readonly Problem[] {
     return findProblems(config, [...resources.values()], declared(), facts);
@@ -170,8 +173,8 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
         type: "started",
         time: plan.environment.clock.now(),
         service: config.name,
-      });
         ...(adapterFacts.tls === "none" && config.proxies === undefined ? { reason: localOnly } : {}),
+      });
     },
     handle(arrival: Arrival): Handled | Promise<Handled> {
       return run().pipeline.handle(arrival);
@@ -193,6 +196,13 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       if (given.waitUntil !== undefined) given.waitUntil(plan.recorder.flush());
       else if (isPlatform(proxies) && platforms[proxies].freezes) await plan.recorder.flush();
       return response;
+    },
+    isProxy: (address) => (lastRunning ?? run()).plan.topology.peer(address).trusted,
+    turnedAway(address, reason) {
+      const { clock } = (lastRunning ?? run()).plan.environment;
+      const emit = (event: SecurityEvent): void => (lastRunning ?? run()).plan.environment.emit(event);
+      tellTurnedAway ??= occasionalEvent({ clock, emit }, "connections-refused", "rate-limit", turnedAwayEveryMs);
+      tellTurnedAway(`connections from ${address}: ${reason}`);
     },
     async stop() {
       if (lastRunning === undefined) return;
@@ -218,6 +228,8 @@ function unread(peer: string, scheme: "https" | "http"): Arrival {
     signal: () => AbortSignal.abort(),
   };
 }
+
+const turnedAwayEveryMs = 1_000;
 
 /** For who wonders why requests through a proxy are refused. */
 const localOnly =

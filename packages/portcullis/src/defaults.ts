@@ -20,6 +20,8 @@ export const defaults = Object.freeze({
   handlerTimeoutMs: 30_000,
   drainTimeoutMs: 10_000,
   maxConnections: 10_000,
+  /** A large office behind one address; forty such machines would be needed to take them all. */
+  maxConnectionsPerAddress: 256,
   /** What is still read of a body nobody wanted, so that the client sees the answer. */
   lingerMaxBytes: 65_536,
   pageSize: 20,

@@ -10,6 +10,10 @@ export interface Served {
   handle(arrival: Arrival): Handled | Promise<Handled>;
   /** An answer to what never became a request: a parse error, a flood, a tunnel. Recorded like any refusal. */
   refuse(code: RefusalCode, reason: string, peer: string, scheme: "https" | "http"): Answer;
+  /** Whether an address is a trusted proxy's, which carries everybody's requests. */
+  isProxy(address: string): boolean;
+  /** A connection was closed before anything was read of it; told in one event a second, with a count. */
+  turnedAway(address: string, reason: string): void;
   /** Writes what is waiting and closes the sinks. */
   stop(): Promise<void>;
 }
@@ -55,8 +59,13 @@ export interface ListenOptions {
   readonly sendTimeoutMs?: number;
   /** Milliseconds for requests under way when stopping. Default 10_000. */
   readonly drainTimeoutMs?: number;
-  /** Most connections at once; more are closed with 503. Default 10_000. */
+  /** Most connections at once; more are closed with 503, beyond twice as many without an answer. Default 10_000. */
   readonly maxConnections?: number;
+  /**
+   * Most connections of one address at once (IPv6: /64), those of trusted proxies excepted; more are closed at once,
+   * before TLS. Default 256.
+   */
+  readonly maxConnectionsPerAddress?: number;
   /** Stop gracefully on SIGTERM and SIGINT. Default true. */
   readonly handleSignals?: boolean;
 }

@@ -1,17 +1,18 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer, STATUS_CODES } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, DropArgument, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { defaults } from "../defaults.ts";
 import type { Answer } from "../exchange.ts";
 import { createDeadlines } from "../lib/deadlines.ts";
-import { OptionsError } from "../lib/options-error.ts";
 import type { Handled, ListenOptions, Listening, Served } from "../listen.ts";
 import type { RefusalCode } from "../refusal.ts";
+import { createConnectionCounts } from "./connection-counts.ts";
 import { NodeArrival } from "./node-arrival.ts";
 import { openHealth } from "./node-health.ts";
+import { checkListenOptions } from "./node-options.ts";
 
 export { developmentCertificate } from "./development-certificate.ts";
 export { embeddedClaimStore } from "./embedded-claim-store.ts";
@@ -26,7 +27,7 @@ export { fileSink, standardOutputSink } from "./line-sinks.ts";
  * @throws OptionsError when an option is out of range
  */
 export async function listen(api: Served, options: ListenOptions): Promise<Listening> {
-  checkOptions(options);
+  checkListenOptions(options);
   const host = options.host ?? (options.tls === undefined ? "127.0.0.1" : "::");
   const minTls = options.minTls ?? "1.3";
   api.start({
@@ -66,6 +67,12 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   const maxConnections = options.maxConnections ?? defaults.maxConnections;
   // Beyond the number that is answered with 503, as many again are closed at once.
   server.maxConnections = maxConnections * 2;
+  // A bound here would make Node answer 503 by itself, without our headers and our record (its event dropRequest).
+  server.maxRequestsPerSocket = 0;
+  const countConnection = createConnectionCounts({
+    max: options.maxConnectionsPerAddress ?? defaults.maxConnectionsPerAddress,
+    isProxy: (address) => api.isProxy(address),
+  });
   let connections = 0;
   let isStopping = false;
   let arrived: Arrived[] = [];
@@ -266,9 +273,17 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     else sendRaw(socket, clientErrorCode(error.code), error.code ?? "unreadable");
   });
   server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
+  server.on("drop", (dropped?: DropArgument) =>
+    api.turnedAway(dropped?.remoteAddress ?? "unknown", "the process has no room for more"),
+  );
   server.on("connection", (socket: Socket) => {
-    connections++;
     socket.on("error", ignore);
+    if (!countConnection(socket)) {
+      api.turnedAway(socket.remoteAddress ?? "unknown", "the address has as many as it may");
+      socket.destroy();
+      return;
+    }
+    connections++;
     socket.once("close", () => connections--);
   });
 
@@ -312,7 +327,9 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   const onSignal = (): void => void close();
   if (options.handleSignals !== false) for (const signal of signals) process.once(signal, onSignal);
 
-  const name = host === "::" || isLoopbackBind(host) ? "localhost" : host;
+  const bare = host === "::" || isLoopbackBind(host) ? "localhost" : host;
+  // RFC 3986 section 3.2.2: an IPv6 address stands in brackets, or its last part would be the port.
+  const name = bare.includes(":") ? `[${bare}]` : bare;
   return {
     port,
     host,
@@ -362,35 +379,6 @@ function clientErrorCode(code: string | undefined): RefusalCode {
   if (code === "HPE_HEADER_OVERFLOW") return "headers-too-large";
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "headers-timeout";
   return "bad-message";
-}
-
-function checkOptions(options: ListenOptions): void {
-  // No environment switch weakens anything: with this one, keys would be fetched from whoever answers.
-  if (process.env["NODE_TLS_REJECT_UNAUTHORIZED"] === "0") {
-    throw new OptionsError(
-      "NODE_TLS_REJECT_UNAUTHORIZED=0 switches off the check of outgoing certificates.",
-      "Take it out of the environment; name a private authority with NODE_EXTRA_CA_CERTS.",
-    );
-  }
-  const whole = (name: string, value: number | undefined, least: number, most: number): void => {
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return;
-    throw new OptionsError(`${name} is ${value}.`, `Write a whole number from ${least} to ${most}.`);
-  };
-  if (options.minTls !== undefined && options.minTls !== "1.3" && options.minTls !== "1.2") {
-    throw new OptionsError(
-      `minTls is ${JSON.stringify(options.minTls)}.`,
-      'Write "1.3" or "1.2"; nothing older is spoken.',
-    );
-  }
-  whole("port", options.port, 0, 65_535);
-  whole("healthPort", options.healthPort, 0, 65_535);
-  whole("headersTimeoutMs", options.headersTimeoutMs, 1, 600_000);
-  whole("sendTimeoutMs", options.sendTimeoutMs, 1, 3_600_000);
-  whole("drainTimeoutMs", options.drainTimeoutMs, 0, 600_000);
-  whole("maxConnections", options.maxConnections, 1, 1_000_000);
-  if (options.healthPort !== undefined && options.healthPort !== 0 && options.healthPort === options.port) {
-    throw new OptionsError("healthPort is the API's own port.", "Give health answers a port of their own.");
-  }
 }
 
 function isLoopbackBind(host: string): boolean {

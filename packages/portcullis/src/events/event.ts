@@ -14,6 +14,7 @@ export type EventType =
   | "api-key-last-use-failed"
   | "error-thrown"
   | "limiter-crowded"
+  | "connections-refused"
   | "webhook-repeated"
   | "alert"
   | "limiter-degraded"

@@ -160,8 +160,8 @@ describe("output", () => {
         "internal",
         false,
       ]);
-    }
       expect(await door.recordedCode(reply)).toBe("undeclared-output");
+    }
     expect((await post(() => answer({ ok: true }, { status: 201 }))).status).toBe(500);
   });
 
