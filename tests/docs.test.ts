@@ -281,7 +281,7 @@ describe("code in the documents", () => {
     expect(files.length).toBeGreaterThan(15);
     const run = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" });
     const complaints = run.stdout.split("\n").filter((line) => line.includes(basename(folder)));
-    expect(run.stdout).toContain('"an id has no rule": "id"');
+    expect(run.stdout).toContain('readonly id: "an id without a rule: by(');
     // The control shows that the compiler looked; the README says that the hole is a type error.
     expect(complaints).toEqual([
       expect.stringContaining("control.ts(2,"),

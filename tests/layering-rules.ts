@@ -141,7 +141,6 @@ function isOf(name: string, specifier: string): boolean {
   return packageNameOf(specifier) === name;
 }
 
-function isInLibrary(file: string): boolean {
 function usesVerifiers(file: string): boolean {
   return file === `${library}index.ts` || file.startsWith(`${library}issuers/`);
 }

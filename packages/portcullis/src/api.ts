@@ -13,7 +13,6 @@ import type { ApiPlan, DeclaredRoute } from "./plan.ts";
 import type {
   AccessPolicy,
   ApiConfig,
-  EveryIdHasARule,
   Given,
   Handler,
   InputPolicy,
@@ -24,6 +23,8 @@ import type {
   RoutePath,
   RoutePolicy,
 } from "./policy.ts";
+import type { PolicyChecks } from "./policy-checks.ts";
+import { listenProblems } from "./problems/options.ts";
 import { findProblems } from "./problems/problems.ts";
 import { occasionalEvent } from "./lib/occasional-event.ts";
 import { Refusal } from "./refusal.ts";
@@ -52,7 +53,8 @@ export interface Api extends Served {
     const Objects extends ObjectsPolicy = NoObjects,
     const Paging extends PagePolicy | undefined = undefined,
   >(
-    policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> & EveryIdHasARule<Path, Input, Objects>,
+    policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> &
+      PolicyChecks<Path, Access, Input, Objects, Output, Paging>,
     handler: Handler<Given<Path, Access, Input, Objects, Paging>, Output>,
   ): void;
   /** Everything that would stop the start, with the fix; empty when the API may listen. No side effects. */
@@ -150,6 +152,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     route(policy, handler) {
       routes.set(`${policy.path} ${policy.version ?? ""}`, {
         policy,
+        hasHandler: typeof handler === "function",
         // The policy's types say what the handler is given; the pipeline's input and object-access gates make it true.
         handler(given): unknown {
           return Reflect.apply(handler, undefined, [given]);
@@ -163,7 +166,11 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       if (found.length > 0) throw new StartRefused(found);
       return writeManifest(config, [...resources.values()], declared(), facts);
     },
-    listen: (options) => runtime.listen(api, options),
+    async listen(options) {
+      const mistakes = listenProblems(options);
+      if (mistakes.length > 0) throw new StartRefused([...mistakes, ...problems()]);
+      return runtime.listen(api, options);
+    },
     start(adapterFacts) {
       facts = adapterFacts;
       running = undefined;

@@ -39,7 +39,7 @@ export { described } from "./lib/standard-schema.ts";
 export { OptionsError } from "./lib/options-error.ts";
 export { dangerouslyDivideLimits } from "./limits/dangerously-divide-limits.ts";
 export * from "./limits/presets.ts";
-export { answer, byRole, everyOwner, list, nothing, shared, view } from "./output.ts";
+export { answer, byRole, everyOwner, list, nothing, shared, unowned, view } from "./output.ts";
 export type { CookieToSet } from "./output.ts";
 export { anyCaller, cursorPages, pages, publicAccess } from "./policy.ts";
 export type { ApiConfig, RequestFacts, RouteLimit, RoutePolicy } from "./policy.ts";

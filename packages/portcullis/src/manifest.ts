@@ -252,7 +252,7 @@ function schemaOf(rule: OutputRule | ByRoleOutput, route: RoutePlan): unknown {
   if (!("kind" in rule)) return outputJsonSchema(rule);
   if (rule.kind === "nothing") return undefined;
   const item = outputJsonSchema(rule.schema);
-  if (rule.kind === "view") return item;
+  if (rule.kind !== "list") return item;
   const items = { type: "array", items: item, maxItems: route.page?.max ?? defaults.pageMax };
   const whole = { type: "integer", minimum: 0 };
   return route.page?.kind === "pages"
@@ -269,6 +269,7 @@ function describeOutput(output: PlannedOutput): readonly Readonly<Record<string,
     const base = { status: output.status, ...(role === undefined ? {} : { role }) };
     if (!("kind" in rule)) return { ...base, kind: "schema" };
     if (rule.kind === "nothing") return { ...base, kind: "nothing" };
+    if (rule.kind === "unowned") return { ...base, kind: "unowned", reason: rule.reason };
     const { optOut } = rule;
     return {
       ...base,

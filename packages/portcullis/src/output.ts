@@ -4,7 +4,7 @@ import type { Serializable } from "./lib/serializer.ts";
 import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 
 /** One declared answer: what leaves, and whose objects stand in it. */
-export type OutputRule = AnySchema | ViewOutput | ListOutput | NothingOutput;
+export type OutputRule = AnySchema | ViewOutput | ListOutput | UnownedOutput | NothingOutput;
 
 /** What a route may answer: one rule, one per role, or one per status. */
 export type OutputPolicy = OutputRule | ByRoleOutput | OutputByStatus;
@@ -34,15 +34,22 @@ export interface ListOutput<S extends AnySchema = AnySchema, V = unknown> {
   readonly optOut: EgressOptOut | undefined;
 }
 
+/** A value with ids in it that are nobody's, for a written reason. */
+export interface UnownedOutput<S extends AnySchema = AnySchema> {
+  readonly kind: "unowned";
+  readonly schema: S;
+  readonly reason: string;
+}
+
 /** No body: 204. */
 export interface NothingOutput {
   readonly kind: "nothing";
 }
 
 /** Another view per role: the first key the caller holds (in the innermost object, or as a role) wins; `otherwise` for the rest. */
-export interface ByRoleOutput {
+export interface ByRoleOutput<R extends Readonly<Record<string, OutputRule>> = Readonly<Record<string, OutputRule>>> {
   readonly kind: "by-role";
-  readonly roles: Readonly<Record<string, OutputRule>>;
+  readonly roles: R;
 }
 
 /** A written reason why the objects in an answer are not checked against the caller. */
@@ -115,6 +122,20 @@ export function list<S extends AnySchema, T>(
 }
 
 /**
+ * The answer is a value with ids in it, and no resource says whose they are: for what has no owner, such as a list of
+ * countries, the caller's own account, or the id of a job that was just begun. Nobody checks them against the caller;
+ * only declared fields leave, as with any schema. A schema without ids needs no such excuse.
+ *
+ * @param schema  declared fields; a closed object
+ * @param reason  why these ids are nobody's, for the reviewer of the manifest; a blank one stops the start (`StartRefused`)
+ * @returns the rule; the answer is refused with `undeclared-output` (500) where the value does not fit the schema
+ * @see OWASP API1:2023, which this leaves to the handler
+ */
+export function unowned<S extends AnySchema>(schema: S, reason: string): UnownedOutput<S> {
+  return Object.freeze({ kind: "unowned", schema, reason });
+}
+
+/**
  * Another output for each role. The first key the caller holds, in the order they are written, wins: a role in the
  * route's innermost object, or one of the caller's own.
  *
@@ -123,14 +144,14 @@ export function list<S extends AnySchema, T>(
  */
 export function byRole<const R extends Readonly<Record<string, OutputRule>> & { readonly otherwise: OutputRule }>(
   roles: R,
-): ByRoleOutput & { readonly roles: R } {
+): ByRoleOutput<R> {
   return Object.freeze({ kind: "by-role", roles });
 }
 
 /**
  * These objects are for everybody who may call the route: neither owner nor tenant is checked on their way out.
  *
- * @param reason  for the reviewer of the manifest; `""` stops the start (`StartRefused`)
+ * @param reason  for the reviewer of the manifest; a blank one stops the start (`StartRefused`)
  * @see OWASP API1:2023, which this leaves to the handler
  */
 export function shared(reason: string): EgressOptOut {
@@ -142,7 +163,7 @@ export function shared(reason: string): EgressOptOut {
  * stays. The options are copied.
  *
  * @param options  `roles`: the caller's own, not those in an object; `reason`: for the reviewer of the manifest. The
- *   start is refused (`StartRefused`) without a role, with reason `""`, and where only a parent knows the tenant
+ *   start is refused (`StartRefused`) without a role, with a blank reason, and where only a parent knows the tenant
  * @see OWASP API1:2023
  */
 export function everyOwner(options: { readonly roles: readonly string[]; readonly reason: string }): EgressOptOut {
@@ -150,9 +171,9 @@ export function everyOwner(options: { readonly roles: readonly string[]; readonl
 }
 
 /** What a handler may say besides the value: status, headers, cookies. */
-export interface AnswerOptions {
+export interface AnswerOptions<Status extends number = number> {
   /** One of the statuses the route's output declares. */
-  readonly status?: number;
+  readonly status?: Status;
   /** Only names the security headers do not own; `location`, `etag`, `link`, `last-modified`, `content-language`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Cookies to set; attributes are safe where nothing is said. */
@@ -170,10 +191,10 @@ export interface CookieToSet {
 }
 
 /** A handler's value together with how to answer it; made by {@link answer}. */
-export class Answered<V> {
+export class Answered<V, Status extends number = number> {
   readonly value: V;
-  readonly options: AnswerOptions;
-  constructor(value: V, options: AnswerOptions) {
+  readonly options: AnswerOptions<Status>;
+  constructor(value: V, options: AnswerOptions<Status>) {
     this.value = value;
     this.options = options;
   }
@@ -181,19 +202,29 @@ export class Answered<V> {
 
 /**
  * Answers with a status, headers or cookies of the handler's choice: `answer(row, { status: 201 })`. Throws nothing; a
- * status without a declared output, a header that is not a handler's to set, and a session cookie of a route without
+ * status without a declared output (a type error where the types can tell), a header that is not a handler's to set, and a session cookie of a route without
  * `startsSession` are refused with `undeclared-output` (500) when the answer is made.
  *
  * @param value    the raw value, filtered by the output of that status
  * @param options  each may be left out; cookie lifetimes in seconds
  * @see RFC 9110 section 15.3, RFC 6265bis
  */
-export function answer<V>(value: V, options: AnswerOptions): Answered<V> {
+export function answer<V, const Status extends number = never>(
+  value: V,
+  options: AnswerOptions<Status>,
+): Answered<V, Status> {
   return new Answered(value, options);
 }
 
 /** What a handler may return for an output: its raw value, an answer with it, or a refusal. */
-export type HandlerResult<O> = ResultValue<O> | Answered<ResultValue<O>> | Refusal;
+export type HandlerResult<O> = ResultValue<O> | Answered<ResultValue<O>, StatusOf<O>> | Refusal;
+
+/** The statuses a route may answer with: those of its map, 204 for nothing, else 200. */
+type StatusOf<O> = O extends NothingOutput
+  ? 204
+  : O extends { readonly kind: string } | AnySchema
+    ? 200
+    : Extract<keyof O, number>;
 
 type ResultValue<O> = O extends NothingOutput
   ? undefined | void
@@ -203,11 +234,13 @@ type ResultValue<O> = O extends NothingOutput
       ? V
       : O extends { readonly kind: "by-role"; readonly roles: infer R }
         ? ResultValue<R[keyof R]>
-        : O extends AnySchema
-          ? Serializable<InferOutput<O>>
-          : O extends { readonly [status: number]: infer V }
-            ? ResultValue<V>
-            : never;
+        : O extends UnownedOutput<infer S>
+          ? Serializable<InferOutput<S>>
+          : O extends AnySchema
+            ? Serializable<InferOutput<O>>
+            : O extends { readonly [status: number]: infer V }
+              ? ResultValue<V>
+              : never;
 
 /**
  * The whole object, so that its owner can be read, and what the schema declares. Where the two disagree about a field

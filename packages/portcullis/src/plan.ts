@@ -136,6 +136,8 @@ export interface PlannedOutput {
 /** What a route was declared with, before it is planned. */
 export interface DeclaredRoute {
   readonly policy: RoutePolicy;
+  /** False where a program without types gave none; such a route does not start. */
+  readonly hasHandler: boolean;
   readonly handler: (given: Readonly<Record<string, unknown>>) => unknown;
 }
 

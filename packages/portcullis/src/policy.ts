@@ -183,7 +183,7 @@ export const anyCaller: CallerAccess = Object.freeze({ any: true });
  * No caller needs to be proved. A credential that is sent all the same is checked: a bad one in a header is refused with
  * 401 here too, a bad cookie counts as absent.
  *
- * @param reason  why everybody may call it, for the reviewer of the manifest; `""` stops the start (`StartRefused`)
+ * @param reason  why everybody may call it, for the reviewer of the manifest; a blank one stops the start (`StartRefused`)
  * @see OWASP API2:2023
  */
 export function publicAccess(reason: string): PublicAccess {
@@ -305,29 +305,6 @@ export type PathNames<Path extends string> = Path extends `${string}:${infer Res
     : Rest
   : never;
 
-type IdName<K> = K extends "id" | `${string}Id` | `${string}Ids` | `${string}_id` | `${string}_ids` ? K : never;
-
-type SchemaIds<I, Place extends "query" | "body"> = I extends { readonly [P in Place]: infer S extends AnySchema }
-  ? `${Place}.${IdName<Extract<keyof InferOutput<S>, string>>}`
-  : never;
-
-type Consumed<O> = {
-  [K in keyof O]: O[K] extends { readonly kind: "by" | "by-each"; readonly field: infer F } ? F : K;
-}[keyof O];
-
-/** Every id a route takes that no rule consumes. */
-export type IdsWithoutRule<Path extends string, Input, Objects> = Exclude<
-  PathNames<Path> | SchemaIds<Input, "query"> | SchemaIds<Input, "body">,
-  Consumed<Objects>
->;
-
-/** Nothing where every id has a rule; else a member that cannot be written, whose type names the id. */
-export type EveryIdHasARule<Path extends string, Input, Objects> = [IdsWithoutRule<Path, Input, Objects>] extends [
-  never,
-]
-  ? unknown
-  : { readonly objects: { readonly "an id has no rule": IdsWithoutRule<Path, Input, Objects> } };
-
 /** What a handler is given: proved values only. */
 export type Given<Path extends string, Access, Input, Objects, Paging extends PagePolicy | undefined> = {
   readonly caller: Access extends PublicAccess ? Caller | undefined : Caller;
@@ -367,11 +344,15 @@ type SchemaAt<Input, Place> = Input extends {
 
 type ValueAt<V, Path> = Path extends keyof V
   ? V[Path]
-  : Path extends `${infer Name}.${infer Rest}`
-    ? Name extends keyof V
-      ? ValueAt<V[Name], Rest>
+  : Path extends `*.${string}`
+    ? V extends readonly unknown[]
+      ? V
       : unknown
-    : unknown;
+    : Path extends `${infer Name}.${infer Rest}`
+      ? Name extends keyof V
+        ? ValueAt<V[Name], Rest>
+        : unknown
+      : unknown;
 
 /** The page a caller asked for, inside the route's bounds. */
 export type AskedPage<P> = P extends { readonly kind: "cursor" }

@@ -119,7 +119,7 @@ export function byEach<const Field extends string, T>(field: Field, resource: Re
 /**
  * Declares that an id is not an object's: `objects: { traceId: notAnObject("made by the client, only echoed") }`.
  *
- * @param reason  kept in the manifest; a reviewer reads it. `""` stops the start (`StartRefused`)
+ * @param reason  kept in the manifest; a reviewer reads it. a blank one stops the start (`StartRefused`)
  * @see OWASP API1:2023, which this leaves to the handler
  */
 export function notAnObject(reason: string): NotAnObject {

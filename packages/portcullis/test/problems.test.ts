@@ -46,6 +46,10 @@ function untyped(api: Api, policy: Readonly<Record<string, unknown>>): void {
   Reflect.apply(api.route, api, [policy, () => undefined]);
 }
 
+function within(schema: z.ZodObject, name: string): z.ZodObject {
+  return z.strictObject({ [name]: schema });
+}
+
 function fields(api: Api): readonly string[] {
   return api.problems().map((one) => `${one.field}: ${one.problem}`);
 }
@@ -108,6 +112,28 @@ describe("a route that leaves something undecided stops the start", () => {
           output: nothing,
         }),
       /no rule consumes the id query\.owner_id/,
+    ],
+    [
+      "an id of a header without a rule",
+      (api) =>
+        untyped(api, {
+          path: "GET /v1/a",
+          access: anyCaller,
+          input: { headers: z.strictObject({ "x-project-id": z.uuid() }) },
+          output: nothing,
+        }),
+      /no rule consumes the id header\.x-project-id/,
+    ],
+    [
+      "an id deeper in the body than types look",
+      (api) =>
+        untyped(api, {
+          path: "POST /v1/a",
+          access: anyCaller,
+          input: { body: ["a", "b", "c", "d", "e", "f"].reduce(within, z.strictObject({ rowID: z.int() })) },
+          output: nothing,
+        }),
+      /no rule consumes the id body\.f\.e\.d\.c\.b\.a\.rowID/,
     ],
     [
       "an excuse without a reason",

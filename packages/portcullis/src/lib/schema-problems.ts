@@ -195,11 +195,11 @@ const endlessFormats: ReadonlySet<string> = new Set([
 const idFormats: ReadonlySet<string> = new Set(["uuid", "guid", "ulid", "cuid", "cuid2", "ksuid", "xid", "nanoid"]);
 
 /**
- * By capital or by separator, so that "paid", "grid" and "languid" are words and "projectId", "X-Project-ID",
- * "project_uuid" and "userGuid" are ids.
+ * By capital or by separator, so that "paid", "PAID", "grid" and "languid" are words and "projectId", "URLId",
+ * "X-Project-ID", "project_uuid" and "userGuid" are ids. Whatever `IdName` (policy-checks.ts) calls an id is one here.
  */
 const idName =
-  /(?:^|[_-])(?:id|Id|ID|uuid|Uuid|UUID|guid|Guid|GUID|ulid|Ulid|ULID)[sS]?$|[a-z0-9](?:Id|ID|Uuid|UUID|Guid|GUID|Ulid|ULID)s?$/;
+  /(?:^|[_-])(?:id|ID|uuid|UUID|guid|GUID|ulid|ULID)[sS]?$|(?:Id|Uuid|Guid|Ulid)[sS]?$|[a-z0-9](?:ID|UUID|GUID|ULID)s?$/;
 
 const problems = {
   openInput: {

@@ -1,4 +1,5 @@
 import type { Problem } from "../environment.ts";
+import { isBlank } from "../lib/blank.ts";
 import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
 import { OptionsError } from "../lib/options-error.ts";
 import { planDimensions } from "../limits/tariffs.ts";
@@ -6,11 +7,14 @@ import type { AdapterFacts } from "../listen.ts";
 import type { DeclaredRoute, RoutePlan } from "../plan.ts";
 import { planRates, planRoute } from "../plan.ts";
 import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../policy.ts";
-import type { AnyResource, ResourceRule } from "../resource.ts";
+import type { AnyResource } from "../resource.ts";
 import { countingProblems } from "./counting.ts";
 import { alertProblems } from "./alerts.ts";
+import { optionShapeProblems } from "./options.ts";
+import { resourceProblems } from "./resource.ts";
+import { routeProblems, sameRequests } from "./route.ts";
+import { routeShapeProblems } from "./route-shape.ts";
 import { frontProblems, topologyNeeds } from "./topology.ts";
-import { missingDecisions, routeProblems, sameRequests } from "./route.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 
 /**
@@ -24,14 +28,17 @@ export function findProblems(
   facts: AdapterFacts | undefined,
 ): readonly Problem[] {
   // A program without types can leave out what everything below reads.
-  const missing = missingOptions(config);
+  const missing = optionShapeProblems(config);
   if (missing.length > 0) return missing;
-  const problems: Problem[] = [...configProblems(config), ...resources.flatMap(resourceProblems)];
+  const problems: Problem[] = [
+    ...configProblems(config),
+    ...resources.flatMap((one) => resourceProblems(one, resources)),
+  ];
   if (facts !== undefined) problems.push(...topologyNeeds(config, facts));
   const routes: RoutePlan[] = [];
   for (const [index, route] of declared.entries()) {
     const where = route.policy.path;
-    const undecided = missingDecisions(route.policy);
+    const undecided = routeShapeProblems(route, resources);
     problems.push(...undecided);
     if (undecided.length > 0) continue;
     try {
@@ -55,21 +62,6 @@ export function findProblems(
   return problems;
 }
 
-function missingOptions(config: ApiConfig): readonly Problem[] {
-  const isList = (value: unknown): boolean => Array.isArray(value);
-  const found: Problem[] = [];
-  if (typeof config.name !== "string") found.push(problem("createApi", "name", "is missing", "name the service"));
-  if (!isList(config.hosts)) {
-    found.push(problem("createApi", "hosts", "is no list", 'list the names clients use: hosts: ["api.example.com"]'));
-  }
-  if (!isList(config.credentials)) {
-    found.push(
-      problem("createApi", "credentials", "is no list", "list what proves a caller: credentials: [jwt({ … })]"),
-    );
-  }
-  return found;
-}
-
 function configProblems(config: ApiConfig): Problem[] {
   const at = "createApi";
   const found: Problem[] = [];
@@ -85,7 +77,7 @@ function configProblems(config: ApiConfig): Problem[] {
       add(`${option}.${key}`, "is no option", `${option} has ${known.join(", ")}`);
     }
   }
-  if (config.name === "") add("name", "is empty", "name the service, as records should show it");
+  if (isBlank(config.name)) add("name", "is empty", "name the service, as records should show it");
   if (config.hosts.length === 0)
     add("hosts", "no host is served", 'list the names clients use: hosts: ["api.example.com"]');
   for (const host of config.hosts) {
@@ -158,9 +150,6 @@ function configProblems(config: ApiConfig): Problem[] {
       add(field, `${value} is out of range`, `write a whole number from 1 to ${max}`);
     }
   }
-  if (typeof config.version === "object" && "none" in config.version && config.version.none === "") {
-    add("version.none", "has no reason", "say why this API has no versions");
-  }
   return found;
 }
 
@@ -205,36 +194,6 @@ const nestedKeys = {
   cursors: ["secret"] satisfies readonly (keyof NonNullable<ApiConfig["cursors"]>)[],
   audit: ["sinks", "accountKey", "onError", "onEvent"] satisfies readonly (keyof AuditOptions)[],
 } as const;
-
-const ruleKeys = [
-  "load",
-  "tenant",
-  "owner",
-  "grant",
-  "shared",
-  "parent",
-  "serverSet",
-] as const satisfies readonly (keyof ResourceRule<unknown>)[];
-
-function resourceProblems(resource: AnyResource): Problem[] {
-  const { rule, name } = resource;
-  const where = `resource ${name}`;
-  const found: Problem[] = [];
-  if (!/^[A-Za-z][A-Za-z0-9]*$/.test(name)) {
-    found.push(problem(where, "name", "is no name", "use letters and digits, beginning with a letter"));
-  }
-  for (const key of unknownKeys(rule, ruleKeys)) {
-    found.push(problem(where, key, "is no part of a rule", `a rule has ${ruleKeys.join(", ")}`));
-  }
-  if (typeof rule.load !== "function")
-    found.push(problem(where, "load", "is missing", "say how one is loaded by its id"));
-  const isReachable = [rule.owner, rule.grant, rule.shared, rule.parent].some((part) => part !== undefined);
-  if (!isReachable) {
-    found.push(problem(where, "owner", "nobody could reach it", "say owner, grant, parent, or shared with a reason"));
-  }
-  if (rule.shared === "") found.push(problem(where, "shared", "has no reason", "say why everybody may see it"));
-  return found;
-}
 
 function isExactOrigin(origin: string): boolean {
   try {

@@ -1,4 +1,5 @@
 import type { Credential } from "../credential.ts";
+import { isBlank } from "../lib/blank.ts";
 import { fieldNames } from "../lib/schema-problems.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import type { RoutePlan } from "../plan.ts";
@@ -23,8 +24,7 @@ export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): v
     );
   }
   if (plan.public) {
-    if (plan.reason === undefined || plan.reason === "")
-      add("access", "is public without a reason", "say why: publicAccess(reason)");
+    if (isBlank(plan.reason)) add("access", "is public without a reason", "say why: publicAccess(reason)");
   } else {
     const demands = plan.scopes.length + plan.roles.length + plan.objectRole.size;
     if (demands === 0 && !("any" in route.policy.access))

@@ -1,3 +1,4 @@
+import { isBlank } from "../lib/blank.ts";
 import { isByRole } from "../lib/choose-output.ts";
 import { pointerSegment } from "../lib/json-pointer.ts";
 import { declaresField, fieldNames, idFields, inputProblems, placePointers } from "../lib/schema-problems.ts";
@@ -97,7 +98,7 @@ export function idProblems(route: RoutePlan, add: Add): void {
     );
   }
   for (const { field, reason } of route.notObjects) {
-    if (reason === "") add("objects", `${field} is excused without a reason`, "say why it names no object");
+    if (isBlank(reason)) add("objects", `${field} is excused without a reason`, "say why it names no object");
     if (!ids.includes(field)) add("objects", `${field} is excused and is no id of this route`, "take it out");
   }
 }
@@ -163,5 +164,5 @@ export function serverSetProblems(route: RoutePlan, add: Add): void {
 
 function resourcesOf(rule: OutputRule | ByRoleOutput): readonly AnyResource[] {
   if (isByRole(rule)) return Object.values(rule.roles).flatMap(resourcesOf);
-  return "kind" in rule && rule.kind !== "nothing" ? [rule.resource] : [];
+  return "resource" in rule ? [rule.resource] : [];
 }

@@ -1,7 +1,9 @@
 import { defaults } from "../defaults.ts";
+import { isBlank } from "../lib/blank.ts";
 import { isByRole, objectsWithRoles } from "../lib/choose-output.ts";
+import type { JsonSchema } from "../lib/json-schema.ts";
 import { pageParameters } from "../lib/paging.ts";
-import { fieldNames, outputProblems } from "../lib/schema-problems.ts";
+import { fieldNames, idFields, outputProblems } from "../lib/schema-problems.ts";
 import { outputJsonSchema } from "../lib/standard-schema.ts";
 import type { ByRoleOutput, EgressOptOut, OutputRule } from "../output.ts";
 import type { RoutePlan } from "../plan.ts";
@@ -40,13 +42,33 @@ function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RouteP
   }
   if (!("kind" in rule)) {
     checkSchema(rule, field, add);
+    checkOwners(outputJsonSchema(rule), field, add);
     return;
   }
   if (rule.kind === "nothing") return;
   checkSchema(rule.schema, field, add);
+  if (rule.kind === "unowned") {
+    if (isBlank(rule.reason))
+      add(field, "leaves owners unchecked without a reason", "say why: unowned(schema, reason)");
+    if (idFields(outputJsonSchema(rule.schema)).length === 0) {
+      add(field, "is excused and holds no id", "take unowned away: output: schema");
+    }
+    return;
+  }
   checkOptOut(rule.optOut, rule.resource, field, add);
   if (rule.kind === "list" && route.page === undefined) {
     add("page", "a list without an end", "bound it: page: cursorPages() or pages()");
+  }
+}
+
+/** An id in a plain value stands for some object, and nobody would ask whose: its row may leave with it. */
+function checkOwners(schema: JsonSchema, field: string, add: Add): void {
+  for (const pointer of idFields(schema)) {
+    add(
+      `${field}${pointer}`,
+      "is an id, and nothing says whose object it is",
+      'say view(Schema, resource) or list(Schema, resource), or unowned(Schema, "reason") where it is nobody\'s',
+    );
   }
 }
 
@@ -56,7 +78,7 @@ function checkOptOut(optOut: EgressOptOut | undefined, resource: AnyResource, fi
     const fix = `give the resource ${resource.name} its own tenant: in an answer nobody loads its parent`;
     add(field, `lets ${optOut.roles.join(", ")} see ${resource.name} of every tenant`, fix);
   }
-  if (optOut.reason === "") add(field, "leaves owners unchecked without a reason", "say why");
+  if (isBlank(optOut.reason)) add(field, "leaves owners unchecked without a reason", "say why");
   if (optOut.kind === "every-owner" && optOut.roles.length === 0)
     add(field, "names no role", "name the roles that see every owner");
 }
@@ -75,11 +97,16 @@ function checkSchema(schema: Parameters<typeof outputJsonSchema>[0], field: stri
   for (const one of outputProblems(outputJsonSchema(schema))) add(`${field}${one.pointer}`, one.problem, one.fix);
 }
 
+function holdsList(rule: OutputRule | ByRoleOutput): boolean {
+  if (isByRole(rule)) return Object.values(rule.roles).some(holdsList);
+  return "kind" in rule && rule.kind === "list";
+}
+
 /** Lists end: a page inside sensible bounds, read by nobody else. */
 export function pageProblems(route: RoutePlan, add: Add): void {
   const { page } = route;
   if (page === undefined) return;
-  const isList = route.outputs.some(({ rule }) => "kind" in rule && (rule.kind === "list" || rule.kind === "by-role"));
+  const isList = route.outputs.some(({ rule }) => holdsList(rule));
   if (!isList) add("page", "the output is no list", "say list(Schema, resource)");
   if (
     !(

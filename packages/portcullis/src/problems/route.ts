@@ -49,22 +49,6 @@ export function sameRequests(config: ApiConfig, routes: readonly RoutePlan[]): r
   });
 }
 
-/** What a program without types can leave out; nothing else of a policy can be looked at before these are there. */
-export function missingDecisions(policy: RoutePolicy): readonly Problem[] {
-  const where = policy.path;
-  const isThere = (value: unknown): boolean => typeof value === "object" && value !== null;
-  const found: Problem[] = [];
-  if (!isThere(policy.access)) {
-    const fix = 'say { scopes }, { roles }, { objectRole }, anyCaller or publicAccess("reason")';
-    found.push({ where, field: "access", problem: "nobody decided who may call it", fix });
-  }
-  if (!isThere(policy.output)) {
-    const fix = "say view(Schema, resource), list(Schema, resource), a schema, or nothing";
-    found.push({ where, field: "output", problem: "nobody decided what leaves", fix });
-  }
-  return found;
-}
-
 const policyKeys = [
   "path",
   "access",

@@ -12,6 +12,7 @@ import {
   nothing,
   publicAccess,
   shared,
+  unowned,
   view,
 } from "portcullis";
 import { describe, expect, it } from "vitest";
@@ -677,11 +678,11 @@ describe("object-access: the answer is checked as well", () => {
       broken: view(z.strictObject({ row: Id }), rows, {
         at: (value: { row: Row; gone: { row: Row } }) => value.gone.row,
       }),
-      status: { 201: view(Id, rows), 202: z.strictObject({ id: z.string().max(9) }) },
+      status: { 201: view(Id, rows), 202: unowned(z.strictObject({ id: z.string().max(9) }), "of the test") },
       role: byRole({ admin: view(Id, rows, { owners }), otherwise: view(Id, rows) }),
       every: view(Id, rows, { owners }),
       shared: view(Id, rows, { owners: shared("published") }),
-      plain: Id,
+      plain: unowned(Id, "of the test"),
     };
     for (const [name, output] of Object.entries(outputs)) {
       routeUntyped(test.api, { path: `GET /v1/${name}`, access: anyCaller, output }, () => next);

@@ -1,10 +1,11 @@
-import { anyCaller, answer, by, byRole, createApi, nothing, publicAccess, view } from "portcullis";
+import { anyCaller, answer, by, byRole, createApi, nothing, publicAccess, unowned, view } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Reply } from "../front-door.ts";
 import { bearer, richTokens, routeUntyped, sharedDoor, testApi } from "../front-door.ts";
 
 const access = publicAccess("the tests look at what leaves");
+const unownedHere = (fields: z.ZodRawShape) => unowned(z.strictObject(fields), "rows of the test");
 
 describe("output", () => {
   /** What the next handler returns. */
@@ -15,7 +16,7 @@ describe("output", () => {
       routeUntyped(test.api, { path, access, output }, () => next());
     route(
       "GET /v1/user",
-      z.strictObject({
+      unownedHere({
         id: z.int(),
         name: z.string(),
         nick: z.string().optional(),
@@ -29,12 +30,12 @@ describe("output", () => {
     route("GET /v1/ok", z.strictObject({ ok: z.boolean() }));
     route("POST /v1/status", {
       200: z.strictObject({ ok: z.boolean() }),
-      201: z.strictObject({ id: z.string() }),
+      201: unownedHere({ id: z.string() }),
       204: nothing,
     });
     route("GET /v1/nothing", nothing);
     route("GET /v1/text", z.string().max(50));
-    route("GET /v1/array", z.array(z.strictObject({ id: z.int() })).max(2));
+    route("GET /v1/array", unowned(z.array(z.strictObject({ id: z.int() })).max(2), "rows of the test"));
     return test;
   });
   const get = (path: string, value: () => unknown): Promise<Reply> => {

@@ -261,6 +261,8 @@ describe("object-access: ids", () => {
       grid: z.string(),
       identity: z.string(),
       idle: z.string(),
+      PAID: z.boolean(),
+      URLId: z.string(),
     });
     expect(idFields(inputJsonSchema(schema))).toEqual([
       "/id",
@@ -276,6 +278,7 @@ describe("object-access: ids", () => {
       "/nested/list/*/commentId",
       "/either",
       "/either/bookId",
+      "/URLId",
     ]);
   });
 
