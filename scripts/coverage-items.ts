@@ -19,7 +19,7 @@ export interface CoverageItem {
 export const notYet: ReadonlyMap<string, string> = new Map([
   ["sessions", "lifetimes and logout everywhere, with the account service; today they are your session library's"],
   ["injection", "probes for NoSQL and shells"],
-  ["rate-limit", "Redis and PostgreSQL"],
+  ["rate-limit", "PostgreSQL"],
   ["transport", "the redirect option"],
   ["alerts", "id enumeration apart from probing, export spikes, unusual hours, injection patterns"],
 ]);
@@ -106,8 +106,8 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   built("0.27", "a limit on every endpoint", "`read` or `write` where a policy names none"),
   built("0.28", "sliding window in memory", "never more than the limit in any window; fixed memory"),
-  planned("0.29", "Redis for several servers", "today: `instances` divides the limits, `limiter` takes your own"),
-  planned("0.30", "or a database", "PostgreSQL; today as above"),
+  built("0.29", "Redis for several servers", "`redisLimiter`: one script call per decision, exact over all processes"),
+  planned("0.30", "or a database", "PostgreSQL; today Redis"),
   built(
     "0.31",
     "sign-in and sign-up 5 a minute",
@@ -278,7 +278,7 @@ export const coverageItems: readonly CoverageItem[] = [
   built("4.5", "signature, expiry, issuer, audience on every request", "`jwt()`, also for cached tokens"),
   built("4.6", "revocation", "`revocations` of `jwt()`, `revokeApiKey`, `resolve` of `session()`"),
   built("4.7", "limits everywhere, per user, address and globally", "five dimensions in one decision"),
-  planned("4.8", "Redis across instances", "as 0.29"),
+  built("4.8", "Redis across instances", "as 0.29"),
   built("4.9", "Zod, Joi, class-validator", "any Standard Schema with a JSON Schema; others through `described`"),
   built("4.10", "unexpected fields rejected", "reason `unknown`"),
   built("4.11", "maximum length on every string", "demanded at the start"),

@@ -143,6 +143,7 @@ describe("names in the documents", () => {
     ...exportedNames(root, "packages/portcullis/src/index.ts"),
     ...exportedNames(root, "packages/portcullis/src/limits/presets.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/node.ts"),
+    ...exportedNames(root, "packages/portcullis/src/adapters/redis.ts"),
   ]);
   const isOurs = (name: string): boolean => names.has(name) || foreign.has(name) || promised.has(name);
 
@@ -237,20 +238,26 @@ describe("code in the documents", () => {
   });
 
   it("every block of TypeScript compiles against the library, each on its own", () => {
-    const exports = [...runTimeExports("index"), ...runTimeExports("limits/presets")].join(", ");
-    const nodeExports = runTimeExports("adapters/node").join(", ");
+    const exports = [...runTimeExports("index"), ...runTimeExports("limits/presets")];
+    const nodeExports = runTimeExports("adapters/node");
     const files: string[] = [];
     for (const page of pages) {
       for (const { language, code, line } of codeBlocks(text(page))) {
         if (language !== "ts") continue;
         // What a block declares itself stands before what is given.
         const used = given.filter((name) => !new RegExp(`\\b(?:const|let) (?:\\{[^}]*\\b)?${name}\\b`).test(code));
+        // What a block imports itself it does not need twice.
+        const imports = code.match(/^import .*;$/gm) ?? [];
+        const imported = (names: readonly string[]) =>
+          names.filter((name) => !imports.some((line) => new RegExp(`\\b${name}\\b`).test(line))).join(", ");
+        const body = code.replaceAll(/^import .*;$/gm, "");
         const file = `${page.replaceAll("/", "-").replace(/\.md$/, "")}-${line}.ts`;
         writeFileSync(
           join(folder, file),
-          `import { ${exports} } from "portcullis";\nimport { ${nodeExports} } from "portcullis/node";\n` +
+          `${imports.join("\n")}\nimport { ${imported(exports)} } from "portcullis";\n` +
+            `import { ${imported(nodeExports)} } from "portcullis/node";\n` +
             `import { z } from "zod";\nimport { ${used.join(", ")} } from "${join(root, "tests/docs/given.ts")}";\n` +
-            `export async function example() {\n${code}\n}\n`,
+            `export async function example() {\n${body}\n}\n`,
         );
         files.push(file);
       }

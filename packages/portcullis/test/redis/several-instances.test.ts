@@ -10,7 +10,7 @@ import {
   signIn,
 } from "portcullis";
 import { redisLimiter } from "portcullis/redis";
-import { Redis, type RedisOptions } from "ioredis";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type FrontDoor, openDoor, type Reply, testApi } from "../front-door.ts";
@@ -131,7 +131,7 @@ describe("rate-limit, several instances, start-up", () => {
     api.route({ path: "GET /v1/a", access: publicAccess("a test"), output: nothing }, () => undefined);
     return api.problems();
   };
-  const offline = (options: RedisOptions = {}) => new Redis({ lazyConnect: true, ...options });
+  const careful = () => new Redis({ lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0 });
 
   it("refuses several processes that would each count for itself, and names both ways out", () => {
     const found = problemsOf({ instances: 4 });
@@ -153,13 +153,13 @@ describe("rate-limit, several instances, start-up", () => {
   });
 
   it("refuses a Redis client that queues while it is offline, and one that sends twice", () => {
-    const found = problemsOf({ instances: 4, limiter: redisLimiter({ client: offline() }) });
+    const found = problemsOf({ instances: 4, limiter: redisLimiter({ client: new Redis({ lazyConnect: true }) }) });
     expect(found.map(({ where, field }) => [where, field])).toEqual([
       ["redisLimiter", "client"],
       ["redisLimiter", "client"],
     ]);
     for (const { fix } of found) expect(fix).toContain("{ enableOfflineQueue: false, maxRetriesPerRequest: 0 }");
-    const client = offline({ enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+    const client = careful();
     expect(problemsOf({ instances: 4, limiter: redisLimiter({ client }) })).toEqual([]);
   });
 
@@ -171,7 +171,7 @@ describe("rate-limit, several instances, start-up", () => {
     ["a budget of an hour", { instances: 2 }, { budgetMs: 3_600_000 }, "budgetMs"],
     ["a prefix that ends the hash tag", { instances: 2 }, { prefix: "a}b" }, "prefix"],
   ])("refuses %s", (_name, { instances }, options, field) => {
-    const client = offline({ enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+    const client = careful();
     const limiter = redisLimiter({ client, ...options });
     const found = problemsOf({ limiter, ...(instances !== undefined && { instances }) });
     expect(found.map((one) => one.field)).toEqual([field]);
