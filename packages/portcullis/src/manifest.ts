@@ -124,7 +124,10 @@ function operation(
   const values = [...parameters(route), ...selectors(config, route)];
   return {
     operationId: route.name,
-    security: access.public || route.webhook !== undefined ? [] : config.credentials.map((credential) => ({ [credential.name]: [] })),
+    security:
+      access.public || route.webhook !== undefined
+        ? []
+        : config.credentials.map((credential) => ({ [credential.name]: [] })),
     ...(values.length === 0 ? {} : { parameters: values }),
     ...(route.body === undefined
       ? {}
@@ -143,11 +146,11 @@ function operation(
         : route.webhook !== undefined
           ? describeWebhook(route.webhook)
           : {
-            kind: "caller",
-            scopes: access.scopes,
-            roles: access.roles,
-            ...(access.objectRole.size === 0 ? {} : { objectRole: Object.fromEntries(access.objectRole) }),
-          },
+              kind: "caller",
+              scopes: access.scopes,
+              roles: access.roles,
+              ...(access.objectRole.size === 0 ? {} : { objectRole: Object.fromEntries(access.objectRole) }),
+            },
       objects: route.objects.map((one) => ({
         name: one.name,
         resource: one.resource.name,
