@@ -158,7 +158,7 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   built("0.47", "HMAC-SHA-256 in constant time, 5 minutes", "each way, inside the signed text; every secret in turn"),
   built("0.48", "processed event ids are skipped", "200 without effect; claimed first, then done"),
-  partly("0.49", "outgoing webhooks signed", "`signWebhook`, in both styles; delivery is planned"),
+  planned("0.49", "outgoing webhooks signed", "`signWebhook` signs in both styles; delivery is planned"),
   built("0.50", "never MD5 or SHA-1", "SHA-256 for keys, SHA-2 and EdDSA for tokens, nothing older anywhere"),
   built(
     "0.51",
@@ -269,12 +269,12 @@ export const coverageItems: readonly CoverageItem[] = [
   built("3.34", "error reporter", "`audit.onError` is where Sentry goes"),
   built("3.35", "a list to tick", "this page; `./start` prints it with what was proved"),
   planned("3.36", "audit report", "today: the evidence as JSON, and the coverage ledger of a scan"),
-  planned("3.37", "audit of the source", "the lint rules, one per protection"),
+  partly("3.37", "audit of the source", "`portcullis check <folder>`: lint rules, not yet one for every protection"),
 
   planned("4.1", "OAuth 2.0 with PKCE", "the authorization server"),
   planned("4.2", "15-minute tokens, refresh rotation", "the authorization server"),
   planned("4.3", "refresh token in a cookie", "stronger: it never reaches the browser, the cookie names a session"),
-  partly("4.4", "never in `localStorage`", "`session()` needs none; the rule that finds it in source is planned"),
+  built("4.4", "never in `localStorage`", "`session()` needs none, and the rule finds it in source"),
   built("4.5", "signature, expiry, issuer, audience on every request", "`jwt()`, also for cached tokens"),
   built("4.6", "revocation", "`revocations` of `jwt()`, `revokeApiKey`, `resolve` of `session()`"),
   built("4.7", "limits everywhere, per user, address and globally", "five dimensions in one decision"),

@@ -7,7 +7,7 @@ import type { ClientAddress } from "./lib/forwarded.ts";
 import type { Reached } from "./lib/reach.ts";
 import type { PlannedVerifier, RoutePlan } from "./plan.ts";
 import type { VerifiedDelivery } from "./webhooks/verify-delivery.ts";
-import type { Delivery } from "./webhooks/webhook.ts";
+import type { Delivery } from "./webhooks/webhook-access.ts";
 
 /** A fact an adapter may be unable to know. `unknown` never counts as https and never as an address. */
 export type Known<T> = T | "unknown";

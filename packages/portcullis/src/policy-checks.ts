@@ -1,7 +1,7 @@
 import type { AnySchema, InferInput } from "./lib/standard-schema.ts";
 import type { ListOutput, OutputPolicy } from "./output.ts";
 import type { CallerAccess, InputPolicy, PagePolicy, PathNames, PublicAccess } from "./policy.ts";
-import type { WebhookAccess } from "./webhooks/webhook.ts";
+import type { WebhookAccess } from "./webhooks/webhook-access.ts";
 
 /**
  * What a policy has to hold beyond the type of each member: nothing where it does, else a member that cannot be

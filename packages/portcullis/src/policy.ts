@@ -12,7 +12,7 @@ import type { ById, ByEach, NotAnObject } from "./resource.ts";
 import type { Refusal } from "./refusal.ts";
 import type { MakeLimiter } from "./limits/make-limiter.ts";
 import type { Rate, RateText } from "./limits/rate.ts";
-import type { Delivery, WebhookAccess } from "./webhooks/webhook.ts";
+import type { Delivery, WebhookAccess } from "./webhooks/webhook-access.ts";
 
 /** How many requests in how long: `"60/min"`, `"400/s"`, `"5/2s"`, or the numbers. */
 export type RateOption = RateText | Rate;

@@ -1,7 +1,7 @@
 import type { RoutePolicy } from "../policy.ts";
 import type { ClaimStore, DoneTimes } from "./claim-store.ts";
 import type { WebhookScheme } from "./scheme.ts";
-import type { WebhookAccess } from "./webhook.ts";
+import type { WebhookAccess } from "./webhook-access.ts";
 
 /** A webhook route's access made exact. */
 export interface PlannedWebhook {

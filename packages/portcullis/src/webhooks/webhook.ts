@@ -1,6 +1,7 @@
 import type { ClaimStore } from "./claim-store.ts";
 import { memoryClaimStore } from "./memory-claim-store.ts";
 import type { WebhookScheme } from "./scheme.ts";
+import type { WebhookAccess } from "./webhook-access.ts";
 
 /** Options of {@link webhook}. */
 export interface WebhookOptions {
@@ -19,17 +20,6 @@ export interface WebhookOptions {
    * 86_400; default that and 30 s.
    */
   readonly leaseSeconds?: number;
-}
-
-/** A delivery proves its sender; made by {@link webhook}. */
-export interface WebhookAccess {
-  readonly kind: "webhook";
-  readonly scheme: WebhookScheme;
-  readonly claims: ClaimStore;
-  /** Whether the policy names the store; what nobody chose is enough for fewer senders. */
-  readonly namesClaims: boolean;
-  readonly keepSeconds: number;
-  readonly leaseSeconds: number | undefined;
 }
 
 /**
@@ -52,14 +42,4 @@ export function webhook(scheme: WebhookScheme, options: WebhookOptions = {}): We
     keepSeconds,
     leaseSeconds,
   });
-}
-
-/** Which delivery a handler runs for. */
-export interface Delivery {
-  /** Name of the scheme: `stripe`. */
-  readonly sender: string;
-  /** The sender's id where it signs one; else a digest of what was signed. The same for every repetition. */
-  readonly id: string;
-  /** When it was signed, Unix milliseconds; undefined where the scheme signs no time. */
-  readonly sentAtMs: number | undefined;
 }
