@@ -1,0 +1,82 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { Client, type PoolConfig } from "pg";
+
+/** A PostgreSQL of the tests' own: a data folder and a socket that are gone with it. */
+export interface PostgresServer {
+  /** How `pg` reaches it as this role; there are no passwords, and no port is open. */
+  as(user: string): PoolConfig;
+  stop(): Promise<void>;
+}
+
+/** The superuser of the tests' server. */
+export const superuser = "root_of_tests";
+
+/**
+ * Starts the system's PostgreSQL, which refuses to run as root: where the tests do, it runs as the user its package made.
+ *
+ * @throws Error that says how to install it, where it is missing; nothing is skipped
+ */
+export async function startPostgres(): Promise<PostgresServer> {
+  const [program] = globSync("/usr/lib/postgresql/*/bin/postgres").toSorted().toReversed();
+  const programs = program === undefined ? findOnPath() : dirname(program);
+  const data = mkdtempSync(join(tmpdir(), "portcullis-pg-"));
+  const runAs = process.getuid?.() === 0 ? userOf("postgres") : undefined;
+  if (runAs !== undefined) chownSync(data, runAs.uid, runAs.gid);
+  const folder = join(data, "data");
+
+  const made = spawnSync(
+    join(programs, "initdb"),
+    ["-D", folder, "-U", superuser, "-A", "trust", "-E", "UTF8", "--no-sync"],
+    { ...runAs, cwd: data, encoding: "utf8" },
+  );
+  if (made.status !== 0) throw new Error(`initdb failed: ${made.error?.message ?? made.stderr}`);
+  const settings = ["listen_addresses=", `unix_socket_directories=${data}`, "fsync=off", "log_min_messages=fatal"];
+  const server = spawn(join(programs, "postgres"), ["-D", folder, ...settings.flatMap((one) => ["-c", one])], {
+    ...runAs,
+    cwd: data,
+    stdio: "ignore",
+  });
+  const as = (user: string): PoolConfig => ({ host: data, user, database: "postgres" });
+  await untilReady(as(superuser), server);
+  return {
+    as,
+    async stop() {
+      const ended = new Promise((resolve) => server.once("exit", resolve));
+      // Waits until everybody has hung up: a pool says it has ended a moment before its connections have.
+      server.kill("SIGTERM");
+      await ended;
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilReady(config: PoolConfig, server: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+    const client = new Client(config);
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch {
+      await wait(50);
+    }
+  }
+  throw new Error("postgres does not answer");
+}
+
+function findOnPath(): string {
+  const found = (process.env["PATH"] ?? "").split(":").find((folder) => existsSync(join(folder, "postgres")));
+  if (found === undefined) throw new Error("PostgreSQL is missing; install it with: apt-get install postgresql");
+  return found;
+}
+
+function userOf(name: string): { readonly uid: number; readonly gid: number } {
+  const [uid, gid] = ["-u", "-g"].map((flag) => Number(spawnSync("id", [flag, name], { encoding: "utf8" }).stdout));
+  if (!uid || !gid) throw new Error(`PostgreSQL does not run as root, and there is no user ${name} to run it as`);
+  return { uid, gid };
+}
