@@ -4,10 +4,18 @@ import { rules } from "./rules.ts";
 export type { AnyContext, AnyNode, Finding, Report, Rule };
 export { rules };
 
+/**
+ * A rule as far as ESLint's own types go: their context is one for every language there is, and ours is the one for
+ * JavaScript.
+ */
+interface PluginRule extends Omit<Rule, "create"> {
+  create(context: never): ReturnType<Rule["create"]>;
+}
+
 /** What ESLint's `plugins` and oxlint's `jsPlugins` take. */
 interface Plugin {
   readonly meta: { readonly name: string; readonly version: string; readonly namespace: string };
-  readonly rules: Record<string, Rule>;
+  readonly rules: Record<string, PluginRule>;
   readonly configs: {
     /** Every rule as an error; for `eslint.config.js`. */
     readonly recommended: {

@@ -27,6 +27,11 @@ export type Origin =
   | { readonly kind: "global"; readonly name: string; readonly path: readonly string[] }
   | { readonly kind: "other"; readonly node: Node; readonly path: readonly string[] };
 
+/** The libraries a question is about; a set, or anything that can say whether a name is one of them. */
+export interface Modules {
+  has(module: string): boolean;
+}
+
 /** A step whose name is worked out: `a[i]`. */
 export const unknownStep = "*";
 
@@ -79,7 +84,7 @@ export function variableOf(file: File, identifier: Node): Variable | undefined {
  * What an expression reads of a library, or undefined where it is not that library's: for `import jwt from "jsonwebtoken"`,
  * `jwt.verify` is `["verify"]`. The default export and the module itself are both `[]`.
  */
-export function readFrom(file: File, expression: Node, modules: ReadonlySet<string>): readonly string[] | undefined {
+export function readFrom(file: File, expression: Node, modules: Modules): readonly string[] | undefined {
   const origin = originOf(file, expression);
   if (origin.kind !== "import" || !modules.has(origin.module)) return undefined;
   return withoutDefault(origin.path);
@@ -89,7 +94,7 @@ export function readFrom(file: File, expression: Node, modules: ReadonlySet<stri
 export function isCallOf(
   file: File,
   call: CallExpression | NewExpression,
-  modules: ReadonlySet<string>,
+  modules: Modules,
   names: ReadonlySet<string>,
 ): boolean {
   const path = readFrom(file, call.callee, modules);
@@ -97,7 +102,7 @@ export function isCallOf(
 }
 
 /** True where a value was made by the library: by calling it, one of its exports, or a method of what it made. */
-export function isMadeBy(file: File, expression: Node, modules: ReadonlySet<string>): boolean {
+export function isMadeBy(file: File, expression: Node, modules: Modules): boolean {
   let origin = originOf(file, expression);
   for (let steps = 0; steps < maxSteps; steps++) {
     if (origin.kind === "import") return modules.has(origin.module);

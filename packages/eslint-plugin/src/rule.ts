@@ -45,7 +45,7 @@ export interface Rule {
       readonly findings: Readonly<Record<string, Finding>>;
     };
     readonly messages: Readonly<Record<string, string>>;
-    readonly schema: readonly [];
+    readonly schema: [];
   };
   create(context: AnyContext): Readonly<Record<string, Listener>>;
 }

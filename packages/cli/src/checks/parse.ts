@@ -1,5 +1,5 @@
 import { analyze } from "@typescript-eslint/scope-manager";
-import { parseSync, visitorKeys } from "oxc-parser";
+import { type ParseResult, parseSync, visitorKeys } from "oxc-parser";
 
 /** A node of the tree, as the rules are handed it. */
 export interface TreeNode {
@@ -27,11 +27,7 @@ export interface Parsed {
  * @throws Error where the text cannot be parsed
  */
 export function parse(filename: string, text: string): Parsed {
-  // Frameworks let JSX stand in .js files.
-  const lang = /\.[cm]?js$/.test(filename) ? { lang: "jsx" as const } : {};
-  const { program, comments, errors } = parseSync(filename, text, { ...lang, range: true, preserveParens: false });
-  const fault = errors[0];
-  if (fault !== undefined) throw new Error(fault.message);
+  const { program, comments } = parsedAs(filename, text);
   const nodes: TreeNode[] = [];
   collect(program, null, nodes);
   const scopes = scopesOf(program);
@@ -48,6 +44,19 @@ export function parse(filename: string, text: string): Parsed {
       return undefined;
     },
   };
+}
+
+/** Read as a module; what only an old script may say, such as `with`, is read as one. */
+function parsedAs(filename: string, text: string): ParseResult {
+  // Frameworks let JSX stand in .js files, and the tree of TypeScript has what the scopes are worked out by.
+  const lang = /\.[cm]?js$/.test(filename) ? ({ lang: "jsx" } as const) : {};
+  const options = { ...lang, astType: "ts", range: true, preserveParens: false } as const;
+  const parsed = parseSync(filename, text, options);
+  const fault = parsed.errors[0];
+  if (fault === undefined) return parsed;
+  const asScript = parseSync(filename, text, { ...options, sourceType: "commonjs" });
+  if (asScript.errors.length > 0) throw new Error(fault.message);
+  return asScript;
 }
 
 /** The innermost scope of each node that opens one. */

@@ -94,7 +94,7 @@ function handshake(context: ProbeContext, version: tls.SecureVersion): Promise<b
       maxVersion: version,
       // Old versions need old signatures, or our own side would refuse first.
       ciphers: version === "TLSv1.3" ? undefined : "ALL:@SECLEVEL=0",
-      // The certificate was checked with every other request; here only the version is asked for.
+      // portcullis-ignore transport: every other request checks the certificate; only the version is asked for here.
       rejectUnauthorized: false,
       ...(isLoopbackName(host) && /^[\d.:]+$/.test(host) ? {} : { servername: host }),
     });

@@ -1,0 +1,68 @@
+import { ESLint, Linter } from "eslint";
+import portcullis, { rules } from "eslint-plugin-portcullis";
+import { describe, expect, it } from "vitest";
+import { cases } from "./cases.ts";
+import { parseForESLint } from "./parser.ts";
+
+const linter = new Linter({ configType: "flat" });
+
+/** What the one rule says in ESLint itself, in the order of the lines. */
+function found(id: string, code: string, file: string): readonly string[] {
+  const typescript = /\.tsx?$/.test(file);
+  const config: Linter.Config = {
+    files: ["**/*.{js,ts,tsx}"],
+    plugins: { portcullis },
+    rules: { [`portcullis/${id}`]: "error" },
+    languageOptions: { sourceType: "module", ...(typescript ? { parser: { parseForESLint } } : {}) },
+  };
+  const messages = linter.verify(code, [config], { filename: file });
+  return messages.map((message) => message.messageId ?? message.message);
+}
+
+for (const [id, ofRule] of Object.entries(cases)) {
+  describe(`${id} in ESLint`, () => {
+    it.each(ofRule.filter(({ found }) => found.length > 0))(
+      "finds $name",
+      ({ code, file = "src/app.ts", found: expected }) => {
+        expect(found(id, code, file)).toEqual(expected);
+      },
+    );
+
+    it.each(ofRule.filter(({ found }) => found.length === 0))("leaves $name", ({ code, file = "src/app.ts" }) => {
+      expect(found(id, code, file)).toEqual([]);
+    });
+  });
+}
+
+describe("the plugin", () => {
+  it("has cases for every rule, and every one of its messages is found by one", () => {
+    for (const [id, rule] of Object.entries(rules)) {
+      const messages = new Set((cases[id] ?? []).flatMap((one) => one.found));
+      expect.soft([...messages].sort(), id).toEqual(Object.keys(rule.meta.messages).sort());
+    }
+  });
+
+  it("switches every rule on in its recommended configuration", async () => {
+    const eslint = new ESLint({ overrideConfigFile: true, overrideConfig: [portcullis.configs.recommended] });
+    const [result] = await eslint.lintText('import jwt from "jsonwebtoken";\njwt.verify(token, "hunter2");\n', {
+      filePath: "a.js",
+    });
+    expect(result?.messages.map(({ ruleId, messageId }) => [ruleId, messageId])).toEqual([
+      ["portcullis/jwt", "algorithms"],
+      ["portcullis/jwt", "secret"],
+    ]);
+    expect(Object.keys(portcullis.configs.recommended.rules)).toEqual(
+      Object.keys(rules).map((id) => `portcullis/${id}`),
+    );
+  });
+
+  it("says in every message what is wrong and how to mend it", () => {
+    for (const [id, { meta }] of Object.entries(rules)) {
+      expect(meta.docs.page).toBe(`docs/protections/${id}.md`);
+      for (const { problem, fix } of Object.values(meta.docs.findings)) {
+        expect.soft(problem, id).toMatch(/[.]$/);
+        expect.soft(fix, id).toMatch(/[.]$/);
+      }
+    }
+  });
+});
