@@ -2,6 +2,7 @@ import { whyNotCounted } from "../lib/schema-problems.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import type { RoutePlan } from "../plan.ts";
 import type { Add } from "./add.ts";
+import { shown } from "./shapes.ts";
 
 /** Dates and durations that make sense. */
 export function timeProblems(route: RoutePlan, add: Add): void {
@@ -35,7 +36,7 @@ export function limitProblems(route: RoutePlan, add: Add): void {
     }
     const by = "by" in one ? String(one.by) : "caller";
     if ("and" in one && one.and !== undefined && !(one.and === "address" && by.startsWith("body."))) {
-      add("limit", `counts ${by} and ${String(one.and)} together`, 'say by: "body.<field>", and: "address"');
+      add("limit", `counts ${by} and ${shown(one.and)} together`, 'say by: "body.<field>", and: "address"');
     }
   }
   for (const { counts } of route.limits) {
