@@ -21,9 +21,10 @@ export class NodeArrival implements Arrival {
     isSecure: boolean,
     expectsContinue: boolean,
     deadlines: Deadlines,
+    target = req.url ?? "",
   ) {
     this.method = req.method ?? "";
-    this.target = req.url ?? "";
+    this.target = target;
     this.headers = req.rawHeaders;
     this.peer = req.socket.remoteAddress ?? "unknown";
     this.scheme = isSecure ? "https" : "http";

@@ -5,11 +5,11 @@ import type { AddressInfo, DropArgument, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { defaults } from "../defaults.ts";
-import type { Answer } from "../exchange.ts";
 import { createDeadlines } from "../lib/deadlines.ts";
 import type { Handled, ListenOptions, Listening, Served } from "../listen.ts";
 import type { RefusalCode } from "../refusal.ts";
 import { createConnectionCounts } from "./connection-counts.ts";
+import { createNodeAnswer, lingerMs, writeHead } from "./node-answer.ts";
 import { NodeArrival } from "./node-arrival.ts";
 import { openHealth } from "./node-health.ts";
 import { checkListenOptions } from "./node-options.ts";
@@ -83,6 +83,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     () => performance.now(),
     (delayMs, work) => void setTimeout(work, delayMs).unref(),
   );
+  const sendAnswer = createNodeAnswer({ deadlines, sendTimeoutMs });
 
   function onRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
     const { socket } = req;
@@ -163,7 +164,6 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   }
 
   function send(req: IncomingMessage, res: ServerResponse, handled: Handled, line: Line): void {
-    const { socket } = req;
     res.on("close", () => {
       if (line.last === res) line.last = undefined;
       handled.finished(!res.writableFinished);
@@ -172,61 +172,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
       handled.finished(true);
       return;
     }
-    const answer = begin(res, handled);
-    const body = handled.isHead ? undefined : answer.body;
-    if (!answer.close) {
-      if (body === undefined) res.end();
-      else res.end(body, encodingOf(body));
-      boundSending(res, socket);
-      return;
-    }
-    // The client is still sending a body nobody reads. Its answer goes out now; the connection closes after a little
-    // of the rest has been read, because closing on unread bytes would reset the connection and lose the answer.
-    if (body === undefined) res.flushHeaders();
-    else res.write(body);
-    boundSending(res, socket);
-    linger(req, () => res.end());
-  }
-
-  /** A client that does not read keeps its connection no longer than it may; where the system took all, nothing waits. */
-  function boundSending(res: ServerResponse, socket: Socket): void {
-    if (socket.writableLength === 0) return;
-    const deadline = deadlines.add(sendTimeoutMs, () => socket.destroy());
-    res.once("close", () => deadlines.remove(deadline));
-  }
-
-  /** Writes the head of the answer, or of what goes out instead: thrown here, an error would end the process. */
-  function begin(res: ServerResponse, handled: Handled): Answer {
-    try {
-      writeHead(res, handled.answer, isStopping);
-      return handled.answer;
-    } catch (error) {
-      const instead = handled.unsendable(error);
-      writeHead(res, instead, true);
-      return instead;
-    }
-  }
-
-  function linger(req: IncomingMessage, done: () => void): void {
-    let read = 0;
-    let isDone = false;
-    const end = (): void => {
-      if (isDone) return;
-      isDone = true;
-      deadlines.remove(deadline);
-      req.removeListener("data", count);
-      req.pause();
-      done();
-    };
-    const count = (chunk: Buffer): void => {
-      read += chunk.length;
-      if (read > defaults.lingerMaxBytes) end();
-    };
-    const deadline = deadlines.add(lingerMs, end);
-    req.on("data", count);
-    req.once("end", end);
-    req.once("close", end);
-    req.resume();
+    sendAnswer(req, res, handled, isStopping);
   }
 
   function sendRefusal(res: ServerResponse, code: RefusalCode, reason: string): void {
@@ -357,23 +303,8 @@ interface Arrived {
 }
 
 const signals = ["SIGTERM", "SIGINT"] as const;
-const lingerMs = 1_000;
 /** Requests of one connection that may wait for answers before them; clients send one at a time. */
 const maxWaiting = 8;
-
-function writeHead(res: ServerResponse, answer: Answer, closes: boolean): void {
-  const { body, headers } = answer;
-  const length = body === undefined ? 0 : Buffer.byteLength(body);
-  const hasLength = body !== undefined || answer.status !== 204;
-  const framed = hasLength ? headers.concat("content-length", String(length)) : [...headers];
-  if (answer.close || closes) framed.push("connection", "close");
-  res.writeHead(answer.status, framed);
-}
-
-/** ASCII is the same bytes in both, and Node writes Latin-1 without looking at each character. */
-function encodingOf(body: string): "latin1" | "utf8" {
-  return Buffer.byteLength(body) === body.length ? "latin1" : "utf8";
-}
 
 function clientErrorCode(code: string | undefined): RefusalCode {
   if (code === "HPE_HEADER_OVERFLOW") return "headers-too-large";
