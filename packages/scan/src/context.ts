@@ -10,6 +10,7 @@ import type { Redactor } from "./redact.ts";
 import { requestFor, withCredential } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import type { Sessions } from "./sign-in.ts";
+import type { WebhookSecret } from "./sign-delivery.ts";
 import { isGone, isSafe, type Operation, pathParameters, type Target, tightLimit } from "./target.ts";
 import { validValue } from "./values.ts";
 
@@ -25,6 +26,8 @@ export interface ProbeContext {
   readonly random: Random;
   /** Key to sign test tokens with: a secret, a PEM or a JWK. */
   readonly jwtKey: string | undefined;
+  /** Secrets of webhooks, to send what their senders send. */
+  readonly webhookSecrets: readonly WebhookSecret[];
   /** PEM certificates to trust besides the system's. */
   readonly ca: string | undefined;
   /** Unix time in milliseconds. */
@@ -70,6 +73,7 @@ export type ContextParts = Pick<
   | "identities"
   | "random"
   | "jwtKey"
+  | "webhookSecrets"
   | "ca"
   | "now"
   | "patienceMs"

@@ -57,13 +57,20 @@ export interface Fetcher {
    * @throws BudgetSpent when a limit leaves no room, ScanError when the target is gone or cannot be trusted
    */
   send(outgoing: Outgoing): Promise<Answer>;
-  /** Writes bytes to a connection of their own; for requests that no HTTP library would send. Paced as anonymous. */
-  raw(wire: Omit<Wire, "url" | "ca">): Promise<Conversation>;
+  /**
+   * Writes bytes to a connection of their own; for requests that no HTTP library would send.
+   *
+   * @param like  the request they are a variant of, whose limits they count against; default: a stranger's
+   */
+  raw(wire: Omit<Wire, "url" | "ca">, like?: Outgoing): Promise<Conversation>;
   close(): void;
 }
 
 /** Statuses a failure budget counts (docs/manifest.md, `limits.failures`). */
 const failures: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
+
+/** Whoever sends bytes that are a variant of no request. */
+const stranger: Outgoing = { method: "GET", target: "/", headers: [], label: "nobody" };
 
 /** Makes a fetcher. No request is sent yet. */
 export function createFetcher(options: FetcherOptions): Fetcher {
@@ -86,6 +93,19 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   async function paced(outgoing: Outgoing): Promise<Answer> {
+    return await withinLimits(
+      outgoing,
+      () => once(outgoing),
+      (answer) => failures.has(answer.status),
+    );
+  }
+
+  /** Waits for the limits a request counts against, sends it, and settles what only failures count against. */
+  async function withinLimits<Got>(
+    outgoing: Outgoing,
+    go: () => Promise<Got>,
+    failed: (got: Got) => boolean,
+  ): Promise<Got> {
     const caller = outgoing.as?.name;
     // Before proof a failure counts against the address, after it against the caller.
     const failureKey = caller === undefined || outgoing.operation === undefined ? "failures" : `failures ${caller}`;
@@ -98,9 +118,9 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       const who = caller === undefined ? ["address"] : ["tenant", `caller ${caller}`];
       await pacer.take(["all", ...who, ...routes.requests]);
       count();
-      const answer = await once(outgoing);
-      counted = failures.has(answer.status);
-      return answer;
+      const got = await go();
+      counted = failed(got);
+      return got;
     } finally {
       for (const reservation of reservations) reservation.settle(counted);
     }
@@ -208,19 +228,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       return sent;
     },
     send,
-    async raw(wire) {
-      const reservation = await pacer.reserve("failures");
-      let counted = false;
-      try {
-        await pacer.take(["all", "address"]);
-        count();
-        const conversation = await converse({ ...wire, url, ...(options.ca === undefined ? {} : { ca: options.ca }) });
-        counted = conversation.answers.some((answer) => failures.has(answer.status));
-        return conversation;
-      } finally {
-        reservation.settle(counted);
-      }
-    },
+    raw: (wire, like = stranger) =>
+      withinLimits(
+        like,
+        () => converse({ ...wire, url, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
+        ({ answers }) => answers.some((answer) => failures.has(answer.status)),
+      ),
     close: () => agent.destroy(),
   };
 }

@@ -38,7 +38,8 @@ export async function readTarget(description: Description, wants: Target["source
   return {
     name: textAt(extension, "name") ?? title,
     source: wants,
-    operations,
+    operations: operations.filter(({ access }) => access.kind !== "webhook"),
+    webhooks: operations.filter(({ access }) => access.kind === "webhook"),
     policy,
     assumptions: wants === "manifest" ? assumptions : [...openapiAssumptions, ...assumptions],
   };

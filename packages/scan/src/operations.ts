@@ -168,6 +168,7 @@ function accessOfPolicy(policy: JsonRecord): Access {
   const access = recordAt(policy, "access");
   const kind = textAt(access, "kind");
   if (kind === "public") return { kind, reason: textAt(access, "reason") ?? "the policy says so" };
+  if (kind === "webhook") return { kind, scheme: textAt(access, "scheme") ?? "" };
   if (kind !== "caller") return { kind: "unknown" };
   const objectRole: Record<string, readonly string[]> = {};
   for (const name of Object.keys(recordAt(access, "objectRole") ?? {})) {

@@ -108,10 +108,11 @@ export function createPacer(maxWaitMs: () => number, now: () => number = () => p
 
 /** Names the limit and what would help. */
 function noRoom({ name, limit }: Window, waitMs: number): string {
-  const what = name.replace(/^route (.+) \d+ (.*)$/, "$1 $2").trim();
+  const [, route, who = ""] = /^route (.+) \d+ (.*)$/.exec(name) ?? [];
+  const what = route === undefined ? ` (${name})` : ` on ${route}${who === "" ? "" : ` for ${who}`}`;
   const per = limit.windowMs % 1000 === 0 ? `${limit.windowMs / 1000} s` : `${limit.windowMs} ms`;
   return (
-    `the API's own limit of ${limit.limit} per ${per} (${what}) leaves no room for another ${Math.ceil(waitMs / 1000)} s; ` +
+    `the API's own limit of ${limit.limit} per ${per}${what} leaves no room for another ${Math.ceil(waitMs / 1000)} s; ` +
     "let the scan wait longer (--patience <minutes>), or scan an instance whose limits count in seconds"
   );
 }

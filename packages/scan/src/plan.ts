@@ -46,7 +46,7 @@ export function ledgerOf(target: Target, verdicts: readonly Verdict[], selection
   const cells: LedgerEntry[] = [];
   for (const { id } of checklist) {
     const own = verdicts.filter((verdict) => verdict.protection === id);
-    for (const operation of target.operations) {
+    for (const operation of [...target.operations, ...target.webhooks]) {
       cells.push({ operation: operation.id, protection: id, ...cellOf(id, operation, own, selection) });
     }
   }

@@ -21,6 +21,7 @@ import { securityHeaders } from "./probes/security-headers.ts";
 import { sessions } from "./probes/sessions.ts";
 import { transport } from "./probes/transport.ts";
 import { versioning } from "./probes/versioning.ts";
+import { webhookReceive } from "./probes/webhook-receive.ts";
 
 /** All probes in the order they are planned. Limits come last: proving them uses them up. */
 export const probes: readonly Probe[] = [
@@ -34,6 +35,7 @@ export const probes: readonly Probe[] = [
   injection,
   apiKeys,
   sessions,
+  webhookReceive,
   csrf,
   cors,
   transport,

@@ -17,6 +17,7 @@ import { createRedactor } from "./redact.ts";
 import { preflight } from "./preflight.ts";
 import { type Progress, runChecks } from "./run.ts";
 import { ScanError } from "./scan-error.ts";
+import type { WebhookSecret } from "./sign-delivery.ts";
 import { type Account, createSessions } from "./sign-in.ts";
 import type { Target } from "./target.ts";
 import {
@@ -35,6 +36,7 @@ export type { Description } from "./manifest.ts";
 export type { LedgerEntry } from "./plan.ts";
 export type { Progress } from "./run.ts";
 export { ScanError } from "./scan-error.ts";
+export type { WebhookSecret } from "./sign-delivery.ts";
 export type { Account } from "./sign-in.ts";
 export type { ProtectionResult, Verdict, VerdictKind } from "./verdict.ts";
 
@@ -52,6 +54,8 @@ export interface ScanOptions extends Selection {
   readonly accounts?: readonly Account[];
   /** A test signing key (secret, PEM or JWK) for attacks on single claims; default: those are not tried. */
   readonly jwtKey?: string;
+  /** Secrets of webhooks, so that stale and changed deliveries can be tried; their handlers run for what is honest. */
+  readonly webhooks?: readonly WebhookSecret[];
   /** PEM certificates to trust besides the system's. */
   readonly ca?: string;
   /** Repeats the same values; default: a new one. */
@@ -130,13 +134,18 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
     return {
-      target: { url: url.origin, name: target.name, source: target.source, operations: target.operations.length },
+      target: {
+        url: url.origin,
+        name: target.name,
+        source: target.source,
+        operations: target.operations.length + target.webhooks.length,
+      },
       startedAt: new Date(startedAt).toISOString(),
       durationMs: Date.now() - startedAt,
       requests: fetcher.sent,
       seed,
       identities: context.identities.map((identity) => identity.name),
-      assumptions: target.assumptions,
+      assumptions: [...target.assumptions, ...shortened(options, patienceMs)],
       protections,
       counts,
       verdicts,
@@ -187,6 +196,13 @@ function patienceOf(options: ScanOptions, now: number): number {
   return Math.min(asked, Math.max(left, 10_000));
 }
 
+/** That a token ends before the patience does, where it does. */
+function shortened(options: ScanOptions, patienceMs: number): readonly string[] {
+  if (options.patienceMs === undefined || patienceMs >= options.patienceMs) return [];
+  const minutes = Math.floor(patienceMs / 60_000);
+  return [`A token given with --as expires soon: the scan waited for the API's limits for ${minutes} min at most.`];
+}
+
 async function prepare(
   options: ScanOptions,
   target: Target,
@@ -198,6 +214,7 @@ async function prepare(
   const redactor = createRedactor();
   for (const identity of options.identities) redactor.add(identity.secret, identity.name);
   if (options.jwtKey !== undefined) redactor.add(options.jwtKey, "jwt-key");
+  for (const { secret, endpoint } of options.webhooks ?? []) redactor.add(secret, `secret of ${endpoint}`);
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, (operation) => sessions.signIns.includes(operation));
   const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => {
@@ -226,6 +243,7 @@ async function prepare(
     identities: options.identities,
     random,
     jwtKey: options.jwtKey,
+    webhookSecrets: options.webhooks ?? [],
     ca: options.ca,
     now: Date.now,
     patienceMs,

@@ -10,6 +10,8 @@ export interface Target {
   /** `manifest`: the oracle is exact. `openapi`: what the description leaves open is assumed, and said. */
   readonly source: "manifest" | "openapi";
   readonly operations: readonly Operation[];
+  /** Operations whose caller is a sender that signs; apart, because nobody the scan can be may call them. */
+  readonly webhooks: readonly Operation[];
   readonly policy: Policy;
   /** What had to be assumed because the description does not say it; shown in the report. */
   readonly assumptions: readonly string[];
@@ -121,6 +123,7 @@ export type Access =
       readonly roles: readonly string[];
       readonly objectRole: Readonly<Record<string, readonly string[]>>;
     }
+  | { readonly kind: "webhook"; readonly scheme: string }
   | { readonly kind: "unknown" };
 
 /** A value of the path, the query or a header. */

@@ -158,7 +158,7 @@ async function raw(context: ProbeContext, outgoing: Outgoing, body: string, chun
   const parts = chunked
     ? [wireText(line, headers), ...chunksOf(body), "0\r\n\r\n"]
     : [wireText(line, headers), ...piecesOf(body)];
-  const conversation = await context.fetcher.raw({ parts });
+  const conversation = await context.fetcher.raw({ parts }, outgoing);
   const answer = conversation.answers[0] ?? noAnswer(conversation.failure ?? "the connection was closed", 0);
   return {
     leg: "attack",
@@ -206,7 +206,7 @@ async function endless(context: ProbeContext, write: HonestWrite, most: number):
       yield chunk;
     }
   }
-  const conversation = await context.fetcher.raw({ parts: parts(), timeoutMs: 1500 });
+  const conversation = await context.fetcher.raw({ parts: parts(), timeoutMs: 1500 }, outgoing);
   const answer = conversation.answers[0] ?? noAnswer(conversation.failure ?? "the connection was closed", 0);
   const trial: Trial = {
     leg: "attack",

@@ -1,0 +1,206 @@
+import { isSuccess } from "../answer.ts";
+import { honestBody } from "../bodies.ts";
+import type { ProbeContext } from "../context.ts";
+import type { Trial } from "../exchange.ts";
+import type { Header } from "../identities.ts";
+import { outcome } from "../objects.ts";
+import { isLimited } from "../oracle.ts";
+import {
+  broken,
+  type Check,
+  held,
+  inconclusive,
+  limitedWhy,
+  type NamedOutcome,
+  type Outcome,
+  type Probe,
+} from "../probe.ts";
+import { requestFor } from "../requests.ts";
+import { Unreachable } from "../scan-error.ts";
+import { signDelivery, signsTime } from "../sign-delivery.ts";
+import { isGone, type Operation, pathParameters } from "../target.ts";
+
+/**
+ * Deliveries nobody signed, or signed with a secret nobody uses. Where the scan was given the secret of an endpoint, also
+ * what an attacker makes of a recorded delivery: another body, the same body written again, an old time, a future one, a
+ * new time that was not signed. Taken with 2xx means broken.
+ */
+export const webhookReceive: Probe = { id: "webhook-receive", plan: planWebhookReceive };
+
+function planWebhookReceive(context: ProbeContext): readonly Check[] {
+  const live = context.target.webhooks.filter((operation) => !isGone(operation, context.now()));
+  if (live.length === 0) return [{ check: "deliveries", notApplicable: "Nothing here receives webhooks." }];
+  return live.flatMap((operation): readonly Check[] => {
+    if (pathParameters(operation.path).length > 0) {
+      return [{ check: "deliveries", operation, notApplicable: "Its path has values the scan does not know." }];
+    }
+    const strangers: Check = { check: "strangers", operation, run: () => strange(context, operation) };
+    const secret = secretOf(context, operation);
+    if (secret === undefined) {
+      const why = `What is made of a recorded delivery was not tried on ${operation.id}: it needs the endpoint's secret.`;
+      return [strangers, { check: "recorded", operation, notApplicable: why, untried: true }];
+    }
+    return [strangers, { check: "recorded", operation, run: () => recorded(context, operation, secret) }];
+  });
+}
+
+function secretOf(context: ProbeContext, operation: Operation): string | undefined {
+  return context.webhookSecrets.find(({ endpoint }) => endpoint === operation.id || endpoint === operation.path)
+    ?.secret;
+}
+
+/** Everything a stranger can send without having seen a delivery. */
+async function strange(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const delivery = maker(context, operation);
+  const nobody = madeUpSecret(context, operation);
+  const attacks: readonly (readonly [check: string, what: string, make: () => Delivery | undefined])[] = [
+    ["unsigned", "a delivery without a signature", () => ({ ...delivery.fresh(), headers: [] })],
+    ["other-secret", "a delivery signed with another secret", () => delivery.signed(nobody)],
+    ["empty-secret", "a delivery signed with the empty secret", () => delivery.signed("")],
+  ];
+  return await refusals(context, operation, attacks, []);
+}
+
+/** What can be made of a delivery that was seen. */
+async function recorded(context: ProbeContext, operation: Operation, secret: string): Promise<readonly NamedOutcome[]> {
+  const delivery = maker(context, operation);
+  const honest = delivery.signed(secret);
+  if (honest === undefined) {
+    const why = `the scan does not know how ${schemeOf(operation)} signs`;
+    return [{ check: "recorded", ...inconclusive(why) }];
+  }
+  const positive = await send(context, operation, "positive", honest, "the sender");
+  if (!isSuccess(positive.answer)) {
+    const why = `a delivery as its sender signs it ${outcome(positive.answer)}`;
+    return [{ check: "recorded", ...inconclusive(why, [positive]) }];
+  }
+  const now = Math.floor(context.now() / 1000);
+  const attacks: (readonly [string, string, () => Delivery | undefined])[] = [
+    [
+      "changed-body",
+      "a signature that belongs to another body",
+      () => mixed(delivery.signed(secret), delivery.fresh()),
+    ],
+    ["written-again", "a body that was parsed and written again", () => writtenAgain(delivery.signed(secret))],
+    ["cut-signature", "half a signature", () => cut(delivery.signed(secret))],
+  ];
+  if (signsTime(schemeOf(operation))) {
+    attacks.push(
+      ["stale", "a delivery signed an hour ago", () => delivery.signed(secret, now - 3_600)],
+      ["future", "a delivery signed an hour ahead", () => delivery.signed(secret, now + 3_600)],
+      [
+        "new-time",
+        "an old delivery under a time nobody signed",
+        () => retimed(delivery.signed(secret, now - 3_600), now),
+      ],
+    );
+  }
+  return await refusals(context, operation, attacks, [positive]);
+}
+
+interface Delivery {
+  readonly body: string;
+  readonly headers: readonly Header[];
+}
+
+interface Maker {
+  /** A new event, unsigned. */
+  fresh(): Delivery;
+  /** A new event, signed; undefined where the scheme is not known. */
+  signed(secret: string, seconds?: number): Delivery | undefined;
+}
+
+function maker(context: ProbeContext, operation: Operation): Maker {
+  const random = context.random.fork(`webhook ${operation.id}`);
+  const fresh = (): Delivery => {
+    const canary = `pc${random.text(12)}`;
+    const body = honestBody(operation, { random, canary, person: () => undefined });
+    if (body === undefined) throw new Unreachable(`${operation.id} takes no body`);
+    return { body: JSON.stringify(body), headers: [] };
+  };
+  return {
+    fresh,
+    signed(secret, seconds = Math.floor(context.now() / 1000)) {
+      const { body } = fresh();
+      const headers = signDelivery(schemeOf(operation), { body, secret, seconds, id: `msg_${random.text(16)}` });
+      return headers === undefined ? undefined : { body, headers };
+    },
+  };
+}
+
+function schemeOf({ access }: Operation): string {
+  return access.kind === "webhook" ? access.scheme : "";
+}
+
+/** Of the form the scheme demands, and nobody's. */
+function madeUpSecret(context: ProbeContext, operation: Operation): string {
+  const text = context.random.fork(`webhook secret ${operation.id}`).text(32);
+  return `whsec_${Buffer.from(text).toString("base64")}`;
+}
+
+function mixed(signed: Delivery | undefined, other: Delivery): Delivery | undefined {
+  return signed === undefined ? undefined : { ...signed, body: other.body };
+}
+
+function writtenAgain(signed: Delivery | undefined): Delivery | undefined {
+  return signed === undefined ? undefined : { ...signed, body: JSON.stringify(JSON.parse(signed.body), undefined, 1) };
+}
+
+function cut(signed: Delivery | undefined): Delivery | undefined {
+  return withValues(signed, (value) => value.replace(/[A-Za-z0-9+/]{40,}={0,2}/, (found) => found.slice(0, 20)));
+}
+
+function retimed(signed: Delivery | undefined, now: number): Delivery | undefined {
+  return withValues(signed, (value) => value.replace(/^\d{10}$/, String(now)).replace(/\bt=\d{10}\b/, `t=${now}`));
+}
+
+function withValues(signed: Delivery | undefined, change: (value: string) => string): Delivery | undefined {
+  return signed === undefined
+    ? undefined
+    : { ...signed, headers: signed.headers.map(([name, value]): Header => [name, change(value)]) };
+}
+
+async function refusals(
+  context: ProbeContext,
+  operation: Operation,
+  attacks: readonly (readonly [check: string, what: string, make: () => Delivery | undefined])[],
+  control: readonly Trial[],
+): Promise<readonly NamedOutcome[]> {
+  const found: NamedOutcome[] = [];
+  for (const [check, what, make] of attacks) {
+    found.push({ check, ...(await refusedTwice(context, operation, what, make, control)) });
+  }
+  return found;
+}
+
+/** Taken twice is broken; refused is held; anything else tells nothing. */
+async function refusedTwice(
+  context: ProbeContext,
+  operation: Operation,
+  what: string,
+  make: () => Delivery | undefined,
+  control: readonly Trial[],
+): Promise<Outcome> {
+  const trials = [...control];
+  for (let round = 1; round <= 2; round += 1) {
+    const delivery = make();
+    if (delivery === undefined) return inconclusive(`the scan does not know how ${schemeOf(operation)} signs`, trials);
+    const attack = await send(context, operation, "attack", delivery, `nobody, ${what}`);
+    trials.push(attack);
+    if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
+    if (attack.answer.status >= 500) return inconclusive(`${what} ${outcome(attack.answer)}`, trials);
+    // A repetition that ran before is taken without effect; every attack is a delivery of its own.
+    if (!isSuccess(attack.answer)) return held(`${what} is refused`, trials);
+  }
+  return broken(`${what} is taken`, trials);
+}
+
+function send(
+  context: ProbeContext,
+  operation: Operation,
+  leg: "positive" | "attack",
+  { body, headers }: Delivery,
+  label: string,
+): Promise<Trial> {
+  return context.send(leg, requestFor(operation, { body, headers, label }));
+}
