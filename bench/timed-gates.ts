@@ -84,6 +84,7 @@ export function timeGates(gates: Gates, clockMicros: number): TimedGates {
     errors: gates.errors,
     releaseDelivery: onAnswer("releaseDelivery", gates.releaseDelivery),
     settleAfterwards: onAnswer("settleAfterwards", gates.settleAfterwards),
+    challenge: onAnswer("challenge", gates.challenge),
     corsHeaders: onAnswer("corsHeaders", gates.corsHeaders),
     securityHeaders: onAnswer("securityHeaders", gates.securityHeaders),
     audit(api) {

@@ -42,7 +42,7 @@ export * from "./limits/presets.ts";
 export { answer, byRole, everyOwner, list, nothing, shared, unowned, view } from "./output.ts";
 export type { CookieToSet } from "./output.ts";
 export { anyCaller, cursorPages, pages, publicAccess } from "./policy.ts";
-export type { ApiConfig, RequestFacts, RouteLimit, RoutePolicy } from "./policy.ts";
+export type { ApiConfig, AuditOptions, ErrorContext, RequestFacts, RouteLimit, RoutePolicy } from "./policy.ts";
 export type { FetchFacts } from "./adapters/fetch.ts";
 export type { PlatformName } from "./lib/platforms.ts";
 export { refuse } from "./refusal.ts";

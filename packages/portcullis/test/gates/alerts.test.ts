@@ -184,7 +184,7 @@ describe("alerts of an API", () => {
   });
 });
 
-describe("alertWebhook", () => {
+describe("alerts: alertWebhook", () => {
   const secret = `whsec_${Buffer.alloc(32, "alerts of these tests").toString("base64")}`;
   const alert: DeliveredAlert = {
     service: "projects",
@@ -243,7 +243,7 @@ describe("alertWebhook", () => {
   });
 });
 
-describe("onEvent", () => {
+describe("alerts: onEvent", () => {
   it("hears every event when it happens, and what it throws goes to onError", async () => {
     const heard: SecurityEvent[] = [];
     const errors: unknown[] = [];

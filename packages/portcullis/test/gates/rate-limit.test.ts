@@ -108,7 +108,7 @@ describe("rate-limit", () => {
 
   it("counts routes apart, callers apart, and not by any header a client can write", async () => {
     // A proxy that says nothing here; without one, headers of proxies are refused on plain http.
-    const { ask } = await serve({}, { proxies: { trusted: ["127.0.0.1"], header: "x-address" } });
+    const { ask } = await serve({}, { proxies: { trusted: ["127.0.0.1"], header: "fly-client-ip" } });
     await times(3, async () => ask("GET /v1/mine", { headers: await as("alice") }));
     await times(3, () => ask("GET /v1/public"));
     expect((await ask("GET /v1/other", { headers: await as("alice") })).status).toBe(204);
