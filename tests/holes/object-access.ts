@@ -13,7 +13,7 @@ export const hole: Hole = {
         const objects: Record<string, unknown> = {};
         for (const one of route.objects) {
           const ids = idsIn(x, one);
-          const found = await Promise.all(ids.map((id) => one.resource.rule.load(id)));
+          const found = await Promise.all(ids.map((id) => one.resource.rule.load(id, x.caller)));
           if (found.includes(undefined)) return new Refusal("object-not-found", `no ${one.resource.name} of that id`);
           objects[one.name] = one.each ? found : found[0];
         }

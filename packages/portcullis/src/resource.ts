@@ -14,9 +14,11 @@ export interface ResourceRule<T> {
   /**
    * Loads one object by the id a client sent; null or undefined where there is none. May be asynchronous.
    *
-   * @param id  never empty; an integer, where the schema has one, as its text
+   * @param id      never empty; an integer, where the schema has one, as its text
+   * @param caller  who asks, for a database that has rules of its own; undefined on public routes for strangers. What is
+   *   loaded passes the rule below all the same
    */
-  load(id: string): T | null | undefined | Promise<T | null | undefined>;
+  load(id: string, caller: Caller | undefined): T | null | undefined | Promise<T | null | undefined>;
   /** The tenant the object belongs to; only callers of this tenant see it. */
   tenant?(object: T): string | null | undefined;
   /** The subject that owns the object; gives the role `owner`. */
@@ -53,7 +55,7 @@ export interface AnyResource {
 
 // Method parameters are compared bivariantly, so every ResourceRule<T> is an AnyRule without a cast.
 interface AnyRule {
-  load(id: string): unknown;
+  load(id: string, caller: Caller | undefined): unknown;
   tenant?(object: unknown): string | null | undefined;
   owner?(object: unknown): string | null | undefined;
   grant?(object: unknown, caller: Caller): readonly string[];

@@ -1,3 +1,4 @@
+import type { Caller } from "../caller.ts";
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
 import { chooseOutput } from "../lib/choose-output.ts";
@@ -173,17 +174,27 @@ function idText(raw: unknown): string | undefined {
 }
 
 /** Loads, and goes on with what was loaded or with the refusal; at once where nothing waits. */
-type Load = <R>(resource: AnyResource, id: string, use: (object: unknown) => R | Promise<R>) => R | Promise<R>;
+type Load = <R>(
+  resource: AnyResource,
+  id: string,
+  caller: Caller | undefined,
+  use: (object: unknown) => R | Promise<R>,
+) => R | Promise<R>;
 
 /** Loading that fails or never ends could not decide: the request is refused with 503, the cause goes to the log. */
 function guardedLoad(api: ApiPlan, route: RoutePlan): Load {
   const unavailable = (resource: AnyResource, cause: unknown): Refusal =>
     new Refusal("object-unavailable", `loading a ${resource.name} failed`, { cause });
 
-  return function loadGuarded<R>(resource: AnyResource, id: string, use: (object: unknown) => R | Promise<R>) {
+  return function loadGuarded<R>(
+    resource: AnyResource,
+    id: string,
+    caller: Caller | undefined,
+    use: (object: unknown) => R | Promise<R>,
+  ) {
     let loading: unknown;
     try {
-      loading = resource.rule.load(id);
+      loading = resource.rule.load(id, caller);
     } catch (error) {
       return use(unavailable(resource, error));
     }
@@ -215,7 +226,7 @@ function reachById<R>(
   use: (found: Judged) => R | Promise<R>,
 ): R | Promise<R> {
   if (depth > maxParents) return use(undefined);
-  return load(resource, id, (object) => {
+  return load(resource, id, x.caller, (object) => {
     if (object instanceof Refusal) return use(object);
     if (object === null || object === undefined) return use(undefined);
     const judge = (above: Judged): R | Promise<R> => {
