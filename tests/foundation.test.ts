@@ -61,11 +61,12 @@ describe("./start and ./test on a machine", () => {
     expect(run.said).toContain("npm has no Node 24 that runs on this platform (");
   });
 
-  it("hands scan and manifest to the command line and everything else to the demonstration", () => {
+  it("hands scan, check and manifest to the command line and everything else to the demonstration", () => {
     const args = (...words: string[]) => setUp({ node: "v24.0.0", command: "start", words }).ran?.split("\n").at(-1);
     expect(args("scan", "https://localhost:1", "--json")).toBe(
       "v24.0.0 --conditions=source packages/cli/src/portcullis.ts scan https://localhost:1 --json",
     );
+    expect(args("check", "a b")).toBe("v24.0.0 --conditions=source packages/cli/src/portcullis.ts check a b");
     expect(args("manifest", "a b.ts")).toBe(
       "v24.0.0 --conditions=source packages/cli/src/portcullis.ts manifest a b.ts",
     );

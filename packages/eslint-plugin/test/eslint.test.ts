@@ -2,6 +2,7 @@ import { ESLint, Linter } from "eslint";
 import portcullis, { rules } from "eslint-plugin-portcullis";
 import { describe, expect, it } from "vitest";
 import { cases } from "./cases.ts";
+import { expressExamples } from "./express-examples.ts";
 import { parseForESLint } from "./parser.ts";
 
 const linter = new Linter({ configType: "flat" });
@@ -33,6 +34,13 @@ for (const [id, ofRule] of Object.entries(cases)) {
     });
   });
 }
+
+describe("code like Express's own examples", () => {
+  it.each(Object.entries(expressExamples))("%s: no rule finds anything", (_, code) => {
+    const config: Linter.Config[] = [portcullis.configs.recommended, { languageOptions: { sourceType: "commonjs" } }];
+    expect(linter.verify(code, config, { filename: "index.js" })).toEqual([]);
+  });
+});
 
 describe("the plugin", () => {
   it("has cases for every rule, and every one of its messages is found by one", () => {
