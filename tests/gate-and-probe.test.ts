@@ -31,6 +31,7 @@ import { hole as securityHeaders } from "./holes/security-headers.ts";
 import { hole as sessions } from "./holes/sessions.ts";
 import { hole as transport } from "./holes/transport.ts";
 import { hole as versioning } from "./holes/versioning.ts";
+import { hole as webhookReceive } from "./holes/webhook-receive.ts";
 
 const holes: readonly Hole[] = [
   authentication,
@@ -53,6 +54,7 @@ const holes: readonly Hole[] = [
   securityHeaders,
   canonicalRequest,
   errors,
+  webhookReceive,
   versioning,
   exposure,
 ];
@@ -109,7 +111,7 @@ function start({ setting = {} }: Hole, create: Hole["create"]): Promise<Protecte
 }
 
 /** What the prover finds when it is asked about one protection. */
-async function probe({ id }: Hole, api: Protected): Promise<ProtectionResult> {
+async function probe({ id, setting = {} }: Hole, api: Protected): Promise<ProtectionResult> {
   const { tokens, keys, accounts } = api;
   const { protections } = await scan({
     url: api.url,
@@ -124,6 +126,7 @@ async function probe({ id }: Hole, api: Protected): Promise<ProtectionResult> {
     ],
     accounts: [{ user: accounts.alice.email, password: accounts.alice.password }],
     jwtKey: api.jwtSecret,
+    webhooks: setting.webhooks ?? [],
     ca: certificate.ca,
     seed: 1,
   });

@@ -1,3 +1,4 @@
+import type { WebhookSecret } from "@portcullis/scan";
 import type { Api, ApiConfig, Credential, ProtectionId } from "portcullis";
 import { createApiWith } from "../packages/portcullis/src/api.ts";
 import { type Gates, standardGates } from "../packages/portcullis/src/pipeline.ts";
@@ -24,6 +25,8 @@ export interface Setting {
   readonly configure?: (config: ApiConfig) => ApiConfig;
   /** The API it needs: the example's, with routes declared differently. */
   readonly adapt?: (api: Api) => Api;
+  /** Secrets of the webhooks it adds, for the prover. */
+  readonly webhooks?: readonly WebhookSecret[];
 }
 
 /** An API in which these gates are wrong and all others are ours. */

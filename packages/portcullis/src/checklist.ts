@@ -313,7 +313,7 @@ const rows = [
     promise:
       "Raw-body signature, constant-time compare, age at most 5 minutes, replay refused by id, claimed then done",
     gate: "built",
-    probe: "planned",
+    probe: "built",
     rule: "built",
     owasp: [],
     asvs: ["4.1.5"],
