@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { rules } from "eslint-plugin-portcullis";
+import { type Finding, rules } from "eslint-plugin-portcullis";
 import { afterAll, describe, expect, it } from "vitest";
 import { cases } from "../../eslint-plugin/test/cases.ts";
 import { findIn } from "../src/checks/source.ts";
@@ -173,7 +173,7 @@ describe("portcullis check", () => {
     for (const [id, ofRule] of Object.entries(cases)) {
       for (const { name, code, file = "src/app.ts", found } of ofRule) {
         const problems = findIn(file, code).filter(({ protection }) => protection === id);
-        const { findings } = rules[id]?.meta.docs ?? { findings: {} };
+        const findings: Readonly<Record<string, Finding>> = rules[id]?.meta.docs.findings ?? {};
         const expected = found.map((message) => findings[message]?.problem ?? message).map(beforeWords);
         expect
           .soft(

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ESLint, Linter } from "eslint";
 import portcullis, { rules } from "eslint-plugin-portcullis";
 import { describe, expect, it } from "vitest";
@@ -62,6 +64,12 @@ describe("the plugin", () => {
     expect(Object.keys(portcullis.configs.recommended.rules)).toEqual(
       Object.keys(rules).map((id) => `portcullis/${id}`),
     );
+  });
+
+  it("names every rule in its README, and no other", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
+    const named = [...readme.matchAll(/^\| `portcullis\/([a-z-]+)` \|/gm)].map(([, id]) => id);
+    expect(named.toSorted()).toEqual(Object.keys(rules).toSorted());
   });
 
   it("says in every message what is wrong and how to mend it", () => {
