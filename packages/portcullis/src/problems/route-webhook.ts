@@ -46,7 +46,7 @@ function storeProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
     add(
       "access.claims",
       "are kept by each instance for itself, and there are several",
-      "share them: embeddedClaimStore on one machine, a Redis claim store on several",
+      "share them: embeddedClaimStore on one machine, redisClaimStore on several",
     );
   }
   if (!scheme.signsTime && !plan.namesClaims) {

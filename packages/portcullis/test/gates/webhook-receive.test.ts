@@ -389,6 +389,28 @@ describe("webhook-receive: a store that cannot decide", () => {
   });
 });
 
+describe("webhook-receive: through api.fetch", () => {
+  it("is the same: verified on its bytes, run once, refused where they are changed", async () => {
+    const test = shop({ config: { hosts: ["api.example"], limits: { instances: 1 } } });
+    const facts = { peer: "203.0.113.5", scheme: "https" } as const;
+    const send = (body: string, signature: string) =>
+      test.api.fetch(
+        new Request("https://api.example/v1/hooks/shop", {
+          method: "POST",
+          headers: { host: "api.example", "content-type": "application/json", "stripe-signature": signature },
+          body,
+        }),
+        facts,
+      );
+    const body = ` ${event("evt_1")} `;
+    expect((await send(body, signed(body))).status).toBe(200);
+    expect(await (await send(body, signed(body))).text()).toBe("");
+    expect((await send(body.trim(), signed(body))).status).toBe(401);
+    expect(test.given).toHaveLength(1);
+    await test.api.stop();
+  });
+});
+
 describe("webhook-receive: time, rotation and limits", () => {
   it("takes a time five minutes off, each way, and not a second more", async () => {
     const start = 1_900_000_000_000;
