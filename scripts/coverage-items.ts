@@ -55,7 +55,7 @@ export const coverageItems: readonly CoverageItem[] = [
   built(
     "0.3",
     "Supabase's cookie session as caller",
-    "`session({ cookies, resolve })`, where `resolve` asks `getUser`",
+    "`supabaseCookie()` proves the token in the cookie; `session({ cookies, resolve })` asks `getUser`",
   ),
   planned(
     "0.4",
@@ -73,7 +73,7 @@ export const coverageItems: readonly CoverageItem[] = [
   built(
     "0.9",
     "row level security as second layer",
-    "the page says how the layers divide; ours are loading and leaving",
+    "`asCaller` runs PostgreSQL queries as the caller; the page says what it does not replace",
   ),
   built("0.10", "signature, expiry, issuer, pinned algorithm, no `none`", "`jwt()` demands all of them"),
   built("0.11", "tokens at most an hour old", "`maxAgeSeconds`, default 3600, by `iat`"),
@@ -177,7 +177,7 @@ export const coverageItems: readonly CoverageItem[] = [
   built("0.61", "CORS, headers and debug endpoints on the whole application", "three probes over every class of route"),
   planned("0.62", "scores, dismissals, diffs, badges, reports", "the prover's own reports"),
 
-  partly("1.1", "Next.js routes with `auth()`", "`session()` takes Auth.js' own check; the Next.js adapter is planned"),
+  partly("1.1", "Next.js routes with `auth()`", "`authJs()` opens Auth.js' own cookie; the Next.js adapter is planned"),
   partly("1.2", "Express middleware, 401 for a bad token", "`bad-token`; the Express adapter is planned"),
   otherwise(
     "1.3",

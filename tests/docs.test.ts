@@ -17,7 +17,7 @@ import { exportedNames, libraryNames, libraryTexts } from "./docs/names.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = checklist.map(({ id }) => `docs/protections/${id}.md`);
-const ours = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/coverage.md", ...pages];
+const ours = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/coverage.md", "docs/issuers.md", ...pages];
 const everyDocument = globSync(["*.md", "docs/**/*.md", "examples/*/README.md", "bench/*.md"], { cwd: root });
 
 function text(path: string): string {
@@ -147,6 +147,8 @@ describe("names in the documents", () => {
     ...exportedNames(root, "packages/portcullis/src/limits/presets.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/node.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/redis.ts"),
+    ...exportedNames(root, "packages/portcullis/src/adapters/postgres.ts"),
+    ...exportedNames(root, "packages/portcullis/src/issuers/issuers.ts"),
   ]);
   const isOurs = (name: string): boolean => names.has(name) || foreign.has(name) || promised.has(name);
 
@@ -244,7 +246,7 @@ describe("code in the documents", () => {
     const exports = [...runTimeExports("index"), ...runTimeExports("limits/presets")];
     const nodeExports = runTimeExports("adapters/node");
     const files: string[] = [];
-    for (const page of pages) {
+    for (const page of [...pages, "docs/issuers.md"]) {
       for (const { language, code, line } of codeBlocks(text(page))) {
         if (language !== "ts") continue;
         // What a block declares itself stands before what is given.
@@ -384,11 +386,15 @@ const given: readonly (keyof typeof Given)[] = [
   "tokens",
   "browsers",
   "store",
+  "auth",
+  "adapter",
+  "pool",
   "cert",
   "key",
   "body",
   "ProjectView",
   "NoteView",
+  "NoteRow",
   "project",
   "note",
   "user",
@@ -408,6 +414,7 @@ const foreign: ReadonlySet<string> = new Set(
   express.urlencoded fetch getUser insecureHTTPParser req.session.regenerate jwtVerify localStorage removeAdditional
   req.headers.host resolveAndRefusePrivate timingSafeEqual trustProxy jwt.decode
   z.strictObject next cookie app.set stripe HttpOnly checkout.session.completed timestamp.body apiKey
+  cookieOptions getToken portcullis.subject portcullis.tenant
   api.example.com api-version session_id isAdmin ownerId passwordHash stripeCustomerId
   `
     .trim()

@@ -3,6 +3,8 @@
  * Only the compiler looks at it; nothing here ever runs.
  */
 import type { Api, ApiKeyStore, Caller, Credential, Resource, SessionCaller } from "portcullis";
+import type { AuthJsDatabaseOptions, BetterAuthOptions, BetterAuthSession } from "portcullis/issuers";
+import type { PgPool } from "portcullis/postgres";
 import { z } from "zod";
 
 export declare const api: Api;
@@ -10,6 +12,9 @@ export declare const caller: Caller;
 export declare const tokens: Credential;
 export declare const browsers: Credential;
 export declare const store: ApiKeyStore;
+export declare const auth: BetterAuthOptions<BetterAuthSession>["auth"];
+export declare const adapter: AuthJsDatabaseOptions["adapter"];
+export declare const pool: PgPool;
 export declare const cert: string;
 export declare const key: string;
 export declare const body: { readonly name: string };
@@ -35,6 +40,7 @@ interface User {
 }
 
 export const ProjectView = z.object({ id: z.uuid(), name: z.string() });
+export const NoteRow = z.object({ id: z.uuid(), owner_id: z.string(), text: z.string() });
 export const NoteView = z.object({ id: z.uuid(), text: z.string() });
 
 export declare const project: Resource<Project>;
