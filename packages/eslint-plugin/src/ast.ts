@@ -1,5 +1,4 @@
 import type {
-  Argument,
   ArrowFunctionExpression,
   CallExpression,
   Expression,
@@ -9,20 +8,9 @@ import type {
   Node,
   ObjectExpression,
   Program,
-  TemplateLiteral,
 } from "@oxc-project/types";
 
-export type {
-  Argument,
-  CallExpression,
-  Expression,
-  MemberExpression,
-  NewExpression,
-  Node,
-  ObjectExpression,
-  Program,
-  TemplateLiteral,
-};
+export type { CallExpression, Expression, MemberExpression, NewExpression, Node, ObjectExpression, Program };
 
 /** Any function with a body or without. */
 export type AnyFunction = FunctionNode | ArrowFunctionExpression;
@@ -98,7 +86,7 @@ export function receiverOf(call: CallExpression): Node | undefined {
   return callee.type === "MemberExpression" ? bare(callee.object) : undefined;
 }
 
-/** A method call with that name and its receiver, or undefined. */
+/** True for a function that is written here: an arrow, an expression or a declaration. */
 export function isFunction(node: Node | null | undefined): node is AnyFunction {
   return (
     node?.type === "ArrowFunctionExpression" ||

@@ -1,4 +1,4 @@
-import type { AnyContext, AnyNode, Finding, Report, Rule } from "./rule.ts";
+import type { AnyContext, AnyNode, Finding, Report, Rule } from "./tool.ts";
 import { rules } from "./rules.ts";
 
 export type { AnyContext, AnyNode, Finding, Report, Rule };

@@ -1,4 +1,4 @@
-import type { Rule } from "./rule.ts";
+import type { Rule } from "./tool.ts";
 import { apiKeys } from "./rules/api-keys.ts";
 import { audit } from "./rules/audit.ts";
 import { authentication } from "./rules/authentication.ts";
