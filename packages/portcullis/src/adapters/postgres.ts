@@ -29,6 +29,9 @@ export type { AsCallerOptions } from "./postgres-role.ts";
  * Policies find the caller in `request.jwt.claims` (`sub`, `role`, `iss`, `tenant` and what `claims` adds),
  * `request.jwt.claim.sub`, `request.jwt.claim.role`, `portcullis.subject` and `portcullis.tenant`.
  *
+ * It holds against a query that forgot its owner, not against injection: the settings are anybody's to write, so a
+ * statement that an attacker wrote can name another subject. Values belong into `values`.
+ *
  * Called again inside `work` with the connection it was given, it runs in the same transaction, for the same caller only.
  *
  * @param db      a `pg` Pool or Client without an open transaction, or a Kysely instance on PostgreSQL; by shape

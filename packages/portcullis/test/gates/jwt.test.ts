@@ -263,6 +263,58 @@ describe("jwt", () => {
     });
   });
 
+  describe("tokens of other issuers", () => {
+    const untyped = { alg: "HS256" };
+    const dangerouslyUntypedTokens = "the issuer writes none";
+
+    it("takes a token without a type only where a reason stands in the manifest, and holds it to what a JWT is held to", async () => {
+      const strict = setUp();
+      expect(await reasonOf(strict.verifier, await sign(strict.claims, untyped))).toBe("typ is not accepted");
+      const { verifier, claims } = setUp({ typ: "JWT", dangerouslyUntypedTokens });
+      expect((await admitted(verifier, await sign(claims, untyped))).subject).toBe("alice");
+      expect((await admitted(verifier, await sign(claims, { ...untyped, typ: "JWT" }))).subject).toBe("alice");
+      for (const typ of ["at+jwt", "logout+jwt", "dpop+jwt", "JWT ", "secevent+jwt"]) {
+        expect(await reasonOf(verifier, await sign(claims, { ...untyped, typ }))).toBe("typ is not accepted");
+      }
+      for (const typ of ["", null, 7]) {
+        expect(await reasonOf(verifier, await sign(claims, { ...untyped, typ }))).toBe("typ-malformed");
+      }
+      for (const mark of ["nonce", "at_hash", "events"]) {
+        expect(await reasonOf(verifier, await sign({ ...claims, [mark]: "x" }, untyped))).toContain(mark);
+      }
+      const credential = jwt(options({ dangerouslyUntypedTokens }));
+      expect(credential.describe()).toMatchObject({ dangerouslyUntypedTokens });
+      expect(jwt(options()).describe()).not.toHaveProperty("dangerouslyUntypedTokens");
+      expect(jwt(options({ dangerouslyUntypedTokens: " " })).problems()).toMatchObject([
+        { field: "dangerouslyUntypedTokens" },
+      ]);
+    });
+
+    it("asks the application's own question last and once, and cannot decide where it throws", async () => {
+      const asked: unknown[] = [];
+      const { verifier, claims } = setUp({
+        refuses: ({ sub, plan }) => {
+          asked.push(sub);
+          if (plan === "broken") throw new Error("no plan");
+          return plan === "free" ? "not a paying customer" : undefined;
+        },
+      });
+      const mine = await sign(claims);
+      await admitted(verifier, mine);
+      expect(verifier.cached(mine)?.subject).toBe("alice");
+      await admitted(verifier, mine);
+      expect(asked).toEqual(["alice"]);
+      expect(await reasonOf(verifier, await sign({ ...claims, plan: "free" }))).toBe("not a paying customer");
+      expect(await refused(verifier, await sign({ ...claims, plan: "broken" }))).toMatchObject({
+        code: "verifier-unavailable",
+      });
+      asked.length = 0;
+      await refused(verifier, await sign({ ...claims, aud: "https://other.example.com" }));
+      await refused(verifier, await sign(claims, { alg: "HS256", typ: "JWT" }, new Uint8Array(32).fill(7)));
+      expect(asked).toEqual([]);
+    });
+  });
+
   describe("cache", () => {
     it("answers a token verified before at once, with the same caller object", async () => {
       const { verifier, claims } = setUp();

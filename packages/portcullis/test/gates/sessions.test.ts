@@ -7,7 +7,7 @@ import { session, type SessionCaller, type SessionOptions } from "../../src/gate
 import { Refusal } from "../../src/refusal.ts";
 import { testWorld } from "../credentials/environment.ts";
 import type { Reply } from "../front-door.ts";
-import { bearer, sharedDoor, testApi, tokens } from "../front-door.ts";
+import { bearer, openDoor, sharedDoor, testApi, tokens } from "../front-door.ts";
 
 describe("sessions: the application's own check", () => {
   it("admits whoever the application's check returns, frozen, and marks the credential as ambient", async () => {
@@ -254,6 +254,21 @@ describe("sessions", () => {
       headers: { Cookie: "__Host-session=old", ...own },
     });
     expect(again.status).toBe(204);
+  });
+
+  it("leaves a bad cookie where another library renews it, and counts it as a guess all the same", async () => {
+    const resolve = (): null => null;
+    const credential = session({ cookies: ["__Host-session"], resolve, keepBadCookie: true });
+    const limits = { global: "100000/s", address: "100000/s", failures: "3/min" } as const;
+    const kept = await openDoor(testApi({ credentials: [tokens, credential], limits }));
+    const statuses: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const reply = await kept.ask("GET /v1/open", { headers: { Cookie: `__Host-session=guess-${n}` } });
+      expect(reply.headers.get("set-cookie")).toBeUndefined();
+      statuses.push(reply.status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+    await kept.close();
   });
 
   it("serves a public route to a stale cookie as to a stranger", async () => {

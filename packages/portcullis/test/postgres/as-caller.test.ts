@@ -209,6 +209,14 @@ describe("asCaller: pg", () => {
       await expect(injected).rejects.toThrow(/multiple commands/);
     });
 
+    it("is no help against a statement an attacker wrote, as its page says: the settings are anybody's to write", async () => {
+      const rows = await asCaller(pool, alice, async (one) => {
+        await one.query(`select set_config('request.jwt.claims', '{"sub":"bob"}', true)`);
+        return idsOf(one);
+      });
+      expect(rows).toEqual([2]);
+    });
+
     it("finds no way out to more: outside of the role the login may do nothing", async () => {
       for (const way of ["reset role", "set role none", "set role editor", "commit", "rollback"]) {
         const rows = asCaller(pool, alice, async (one) => {
@@ -366,6 +374,11 @@ describe("asCaller: Kysely", () => {
       }),
     ).rejects.toThrow(/aborted/);
     expect(await textOf()).toBe("kept");
+  });
+
+  it("lets no late query run as whoever comes next", async () => {
+    const late = await asCaller(db, alice, async (one) => () => sql`select current_user as role`.execute(one));
+    await expect(late()).rejects.toThrow();
   });
 
   it("leaves nothing on the connection that was set beyond the transaction", async () => {
