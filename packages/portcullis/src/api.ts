@@ -114,7 +114,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     if (running !== undefined) return running;
     const found = problems();
     if (found.length > 0) throw new StartRefused(found);
-    const plan = assemblePlan(config, [...resources.values()], declared());
+    const plan = assemblePlan(config, [...resources.values()], declared(), facts?.passing);
     running = { plan, pipeline: assemblePipeline(plan, gates) };
     lastRunning = running;
     return running;
@@ -203,6 +203,11 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       if (given.waitUntil !== undefined) given.waitUntil(plan.recorder.flush());
       else if (isPlatform(proxies) && platforms[proxies].freezes) await plan.recorder.flush();
       return response;
+    },
+    routes: () => [...routes.values()].map(({ policy }) => policy.path),
+    note(type, reason) {
+      const { clock, emit } = (lastRunning ?? run()).plan.environment;
+      emit({ kind: "event", type, time: clock.now(), service: config.name, reason });
     },
     isProxy: (address) => (lastRunning ?? run()).plan.topology.peer(address).trusted,
     turnedAway(address, reason) {

@@ -10,6 +10,7 @@ import { topology } from "./lib/forwarded.ts";
 import type { LimiterOptions } from "./limits/make-limiter.ts";
 import { createMemoryLimiter } from "./limits/memory-limiter.ts";
 import { planDimensions, planTariffs } from "./limits/tariffs.ts";
+import type { Passing } from "./passing.ts";
 import type { ApiPlan, DeclaredRoute } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
 import { defaults } from "./defaults.ts";
@@ -25,6 +26,7 @@ export function assemblePlan(
   config: ApiConfig,
   resources: readonly AnyResource[],
   declared: readonly DeclaredRoute[],
+  passing?: Passing,
 ): ApiPlan {
   const randomBytes = config.randomBytes ?? runtime.randomBytes;
   const clock = config.clock ?? { now: () => Date.now(), monotonic: runtime.monotonic };
@@ -89,6 +91,7 @@ export function assemblePlan(
     cursors: createCursors(secretBytes(config.cursors?.secret) ?? randomBytes(32), randomBytes),
     deadlines: createDeadlines(() => clock.monotonic(), runtime.schedule),
     bodyTimeoutMs: config.body?.timeoutMs ?? defaults.bodyTimeoutMs,
+    passing,
     newId: runtime.newId,
   };
 }

@@ -5,6 +5,7 @@ import type { Refusal } from "./refusal.ts";
 import type { AnswerOptions } from "./output.ts";
 import type { ClientAddress } from "./lib/forwarded.ts";
 import type { Reached } from "./lib/reach.ts";
+import type { PassedOn } from "./passing.ts";
 import type { PlannedVerifier, RoutePlan } from "./plan.ts";
 import type { VerifiedDelivery } from "./webhooks/verify-delivery.ts";
 import type { Delivery } from "./webhooks/webhook-access.ts";
@@ -71,7 +72,7 @@ export interface SentCredential {
 }
 
 /** What a step of the pipeline decides: undefined admits the request to the next step. */
-export type Outcome = Refusal | EarlyAnswer | undefined;
+export type Outcome = Refusal | EarlyAnswer | PassedOn | undefined;
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 const noneReached: Readonly<Record<string, Reached>> = Object.freeze(Object.create(null));
@@ -177,6 +178,8 @@ export class Exchange {
 
   // on the way out
   refusal: Refusal | undefined = undefined;
+  /** Somebody else answers it: a listed route of the framework behind, or everything in shadow mode. */
+  passedOn: PassedOn | undefined = undefined;
   status = 0;
 
   constructor(arrival: Arrival, id: string, startedMs: number, timeMs: number) {

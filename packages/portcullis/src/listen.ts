@@ -1,5 +1,7 @@
 import type { Answer, Arrival } from "./exchange.ts";
 import type { Problem } from "./environment.ts";
+import type { Passing } from "./passing.ts";
+import type { EventType } from "./events/event.ts";
 import type { RefusalCode } from "./refusal.ts";
 
 /** What an adapter needs of an API. */
@@ -14,6 +16,10 @@ export interface Served {
   isProxy(address: string): boolean;
   /** A connection was closed before anything was read of it; told in one event a second, with a count. */
   turnedAway(address: string, reason: string): void;
+  /** The declared routes, as their authors wrote them: `GET /v1/notes/:id`. */
+  routes(): readonly string[];
+  /** Records what the adapter itself has to tell whoever operates the service. */
+  note(type: EventType, reason: string): void;
   /** Writes what is waiting and closes the sinks. */
   stop(): Promise<void>;
 }
@@ -23,10 +29,16 @@ export interface Handled {
   readonly answer: Answer;
   /** HEAD: send the headers only. */
   readonly isHead: boolean;
+  /** There is nothing to send: the framework behind answers. Only where the adapter's facts name what passes. */
+  readonly passes: boolean;
   /** What to send instead where the answer holds something that cannot be sent, such as a character no header has. */
   unsendable(error: unknown): Answer;
-  /** Called exactly once, after the last byte or the abort. */
-  finished(aborted: boolean): void;
+  /**
+   * Called exactly once, after the last byte or the abort.
+   *
+   * @param status  what the framework behind answered, where the request went on
+   */
+  finished(aborted: boolean, status?: number): void;
 }
 
 /** What an adapter knows at start, for the start-up checks. */
@@ -38,6 +50,8 @@ export interface AdapterFacts {
   readonly loopbackOnly: boolean;
   /** Facts that cannot be known, for the manifest: `peer` where no socket can be seen. */
   readonly unknown: readonly string[];
+  /** Which requests go on to a framework behind; undefined: none, the API answers everything. */
+  readonly passing?: Passing;
 }
 
 /** How to serve an API on sockets of our own. */

@@ -6,6 +6,7 @@ import type { ByRoleOutput, OutputRule } from "./output.ts";
 import type { DeclaredRoute, PlannedOutput, RoutePlan } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
 import { isPlatform, platforms, type PlatformName } from "./lib/platforms.ts";
+import type { Passing } from "./passing.ts";
 import type { ApiConfig, ProxyOptions } from "./policy.ts";
 import type { AnyResource } from "./resource.ts";
 import type { PlannedWebhook } from "./webhooks/plan-webhook.ts";
@@ -66,6 +67,7 @@ export function writeManifest(
         ...config.credentials.flatMap((credential) => dangerously(credential.name, credential.describe())),
       ],
       unknown: facts?.unknown ?? [],
+      ...describePassing(facts?.passing),
     },
     components: {
       securitySchemes: Object.fromEntries(config.credentials.map((one) => [one.name, securityScheme(one.carrier)])),
@@ -312,6 +314,13 @@ function securityScheme(carrier: ApiConfig["credentials"][number]["carrier"]): R
   return carrier.in === "header"
     ? { type: "apiKey", in: "header", name: carrier.header }
     : { type: "apiKey", in: "cookie", name: carrier.cookies[0] ?? "" };
+}
+
+/** What the API stands in front of and does not guard yet. */
+function describePassing(passing: Passing | undefined): Readonly<Record<string, unknown>> {
+  if (passing === undefined) return {};
+  if (passing.kind === "shadow") return { shadow: { until: passing.until, reason: passing.reason } };
+  return { notYet: passing.routes.map(({ route, reason, until }) => ({ route, reason, until })) };
 }
 
 function dangerously(

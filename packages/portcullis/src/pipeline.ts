@@ -22,8 +22,10 @@ import { claimDelivery, finishDelivery, proveSender, releaseDelivery } from "./g
 import { handler } from "./handler.ts";
 import { resolveClient } from "./lib/forwarded.ts";
 import { createLastResort } from "./last-resort.ts";
+import { handedOn, passNotYet } from "./handed-on.ts";
 import type { Handled } from "./listen.ts";
-import type { ApiPlan } from "./plan.ts";
+import { PassedOn } from "./passing.ts";
+import type { ApiPlan, RoutePlan } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Every gate by its place. The tests put the usual wrong version of one into this record; users cannot. */
@@ -120,6 +122,7 @@ export interface Pipeline {
  * out: egress, output → errors → rate-limit → challenge → cors → security-headers → audit, after last byte or abort
  */
 export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pipeline {
+  const { passing } = api;
   const arrivalSteps: readonly Step[] = [
     gates.canonicalRequest(api),
     gates.exposure(api),
@@ -127,6 +130,8 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     gates.transport(api),
     gates.readOrigin(api),
     gates.reserve(api),
+    // Behind an adopted framework its listed routes go on from here: read strictly, for our host, counted.
+    ...(passing?.kind === "not-yet" ? [passNotYet(passing)] : []),
     gates.versioning(api),
     gates.preflight(api),
   ];
@@ -158,18 +163,25 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     gates.output,
     gates.finishDelivery,
   ];
+  // Shadow mode leaves the request as it is: no body is read, nothing is loaded, claimed or run.
+  const shadowGates: readonly RouteGate[] = [gates.authentication, gates.csrf, gates.settle, gates.functionAccess];
+  const gatesOf = ({ webhook }: RoutePlan): readonly RouteGate[] => {
+    if (passing?.kind === "shadow") return webhook === undefined ? shadowGates : [];
+    return webhook === undefined ? routeGates : webhookGates;
+  };
   // A route runs only the steps its own policy needs, after those that found it.
   const ways: readonly (readonly Step[])[] = api.routes.map((route) => [
     ...arrivalSteps,
-    ...(route.webhook === undefined ? routeGates : webhookGates)
+    ...gatesOf(route)
       .map((gate) => gate(api, route))
       .filter((step) => step !== undefined),
   ]);
 
   const writeProblem = gates.errors(api);
+  const settleLimits = gates.settleAfterwards(api);
   const outHeaders = [
     gates.releaseDelivery(api),
-    gates.settleAfterwards(api),
+    settleLimits,
     gates.challenge(api),
     gates.corsHeaders(api),
     gates.securityHeaders(api),
@@ -230,6 +242,10 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
 
   function conclude(x: Exchange, outcome: Outcome): Handled {
     try {
+      if (outcome instanceof PassedOn) return handedOn(x, outcome, { settle: settleLimits, auditor });
+      if (passing?.kind === "shadow" && x.arrival.target !== "") {
+        return handedOn(x, observed(x, outcome), { settle: settleLimits, auditor });
+      }
       return answerFor(x, outcome);
     } catch (error) {
       // The way out must not throw; if it does, the client still gets a bland 500 and the log the cause.
@@ -240,7 +256,15 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     }
   }
 
-  function answerFor(x: Exchange, outcome: Outcome): Handled {
+  /** In shadow mode: what would have been said. Everything that became a request goes on all the same. */
+  function observed(x: Exchange, outcome: Refusal | EarlyAnswer | undefined): PassedOn {
+    if (x.address === undefined) locate(x);
+    const refusal = outcome instanceof Refusal ? outcome : undefined;
+    if (refusal?.cause !== undefined) auditor.failed(x, refusal.cause, refusal.protection);
+    return new PassedOn("shadow", x.route?.name, refusal);
+  }
+
+  function answerFor(x: Exchange, outcome: Refusal | EarlyAnswer | undefined): Handled {
     if (x.address === undefined) locate(x);
     const headers: string[] = [];
     let body: string | undefined;
@@ -301,6 +325,7 @@ function handled(
   let told = false;
   return {
     answer,
+    passes: false,
     isHead: x.isHead,
     unsendable(error) {
       auditor.failed(x, error, "answer");

@@ -28,6 +28,7 @@ import type {
   RouteLimit,
   RoutePolicy,
 } from "./policy.ts";
+import type { Passing } from "./passing.ts";
 import type { AnyResource } from "./resource.ts";
 import { isWebhook, type PlannedWebhook, planWebhook } from "./webhooks/plan-webhook.ts";
 
@@ -49,6 +50,8 @@ export interface ApiPlan {
   readonly cursors: Cursors;
   readonly deadlines: Deadlines;
   readonly bodyTimeoutMs: number;
+  /** Which requests go on to a framework behind; undefined: none. */
+  readonly passing: Passing | undefined;
   /** Our own request id; the runtime's generator. */
   newId(): string;
 }

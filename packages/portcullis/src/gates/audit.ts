@@ -1,6 +1,8 @@
 import { defaults } from "../defaults.ts";
 import type { Exchange } from "../exchange.ts";
+import type { SecurityEvent } from "../events/event.ts";
 import type { Auditor } from "../gate.ts";
+import type { PassedOn } from "../passing.ts";
 
 /**
  * Observes every call: one record after the last byte or the abort, one event per refusal and per sign-in. Accounts
@@ -45,14 +47,14 @@ export const audit: Auditor = (api) => {
         address,
         userAgent: x.headers["user-agent"]?.slice(0, defaults.userAgentMaxLength),
         method,
-        route: route?.name,
+        route: route?.name ?? x.passedOn?.route,
         status: x.status,
         durationMs: Math.round((api.environment.clock.monotonic() - x.startedMs) * 1000) / 1000,
         code: refusal?.code,
         aborted,
       });
       // Nearly every call ends here: nothing happened that anybody has to know.
-      if (refusal === undefined && route?.startsSession !== true) return;
+      if (refusal === undefined && route?.startsSession !== true && x.passedOn === undefined) return;
       const common = {
         kind: "event",
         time: x.timeMs,
@@ -65,6 +67,10 @@ export const audit: Auditor = (api) => {
         ...(caller?.tenant === undefined ? {} : { tenant: caller.tenant }),
         ...(route === undefined ? {} : { route: route.name }),
       } as const;
+      if (x.passedOn !== undefined) {
+        recordPassing(x.passedOn, common, x.isFlooding);
+        return;
+      }
       if (refusal === undefined) {
         recorder.record({ ...common, type: "signed-in", protection: "sessions" });
         return;
@@ -78,6 +84,20 @@ export const audit: Auditor = (api) => {
       });
     } catch (error) {
       failed(x, error, "audit");
+    }
+  }
+
+  /** What nobody guarded: a listed route's call, or what shadow mode let through. */
+  function recordPassing(
+    { kind, route, wouldRefuse }: PassedOn,
+    common: Omit<SecurityEvent, "type">,
+    isFlooding: boolean,
+  ): void {
+    const event = { ...common, ...(route === undefined ? {} : { route }) };
+    if (kind === "not-yet") recorder.record({ ...event, type: "passed-on" });
+    else if (wouldRefuse !== undefined) {
+      const { protection, code, status, reason } = wouldRefuse;
+      crowd.refused(isFlooding, { ...event, type: "would-refuse", protection, code, status, reason });
     }
   }
 
