@@ -65,6 +65,7 @@ export function writeManifest(
       dangerously: [
         ...topologyDangers(config),
         ...config.credentials.flatMap((credential) => dangerously(credential.name, credential.describe())),
+        ...routes.flatMap(({ name, webhook }) => dangerously(name, webhook?.scheme.describe() ?? {})),
       ],
       unknown: facts?.unknown ?? [],
       ...describePassing(facts?.passing),

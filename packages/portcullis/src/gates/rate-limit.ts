@@ -177,8 +177,10 @@ export const settleAfterwards: HeaderGate = (api) => {
       });
     }
     if (x.addressKey === undefined) countEarly(x);
-    // A cookie nobody knows counts as absent, and is a guess all the same.
-    if (failing.has(x.status) || x.clearedCookies !== undefined) {
+    // A cookie nobody knows counts as absent, and is a guess all the same. A sender that signed what it sent guesses
+    // nothing: an event about what we do not know may not close the door to its other events.
+    const looksLikeGuess = failing.has(x.status) || x.clearedCookies !== undefined;
+    if (looksLikeGuess && x.verified === undefined) {
       if (x.callerKey !== undefined) budgetFor(x, callerFailures).charge([x.callerKey]);
       else if (x.addressKey !== undefined) budgetFor(x, addressFailures).charge([x.addressKey]);
     }
