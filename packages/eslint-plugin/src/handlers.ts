@@ -5,6 +5,7 @@ import {
   type CallExpression,
   functionsAround,
   isFunction,
+  memberName,
   type Node,
   receiverOf,
 } from "./ast.ts";
@@ -46,7 +47,11 @@ export function handlerOf(file: File, fn: AnyFunction): Handler | undefined {
   if (before !== undefined) return before === "none" ? undefined : before;
   // While it is being worked out it is nobody's handler, so that no question goes round in a circle.
   known.set(fn, "none");
-  const handler = handlerByPlace(file, fn) ?? handlerByFunctionType(file, fn) ?? handlerByParameterTypes(file, fn);
+  const handler =
+    handlerByPlace(file, fn) ??
+    handlerByFunctionType(file, fn) ??
+    handlerByParameterTypes(file, fn) ??
+    handlerByUse(file, fn);
   known.set(fn, handler ?? "none");
   return handler;
 }
@@ -196,6 +201,38 @@ function handlerByParameterTypes(file: File, fn: AnyFunction): Handler | undefin
     };
   }
   return undefined;
+}
+
+/**
+ * A controller in a file of its own: exported, takes `req` and `res`, and answers by methods that Express gave to its
+ * response and Node's own does not have.
+ */
+function handlerByUse(file: File, fn: AnyFunction): Handler | undefined {
+  const [request, response] = fn.params;
+  if (request?.type !== "Identifier" || response?.type !== "Identifier" || !isExported(fn)) return undefined;
+  if (!/^_?(req|request)$/.test(request.name) || !/^_?(res|response)$/.test(response.name)) return undefined;
+  const variable = variableOf(file, response);
+  const answers = variable?.references.some(({ identifier: { parent } }) => {
+    if (parent?.type !== "MemberExpression" || parent.parent?.type !== "CallExpression") return false;
+    return /^(json|send|status|render|redirect|sendStatus|sendFile|jsonp)$/.test(memberName(parent) ?? "");
+  });
+  return answers === true ? { fn, framework: "express", request: 0, response: 1 } : undefined;
+}
+
+/** `export function`, `export const f =`, `exports.f =`, `module.exports =`, and whatever stands in it. */
+function isExported(fn: AnyFunction): boolean {
+  for (let up: Node | null | undefined = fn.parent; up; up = up.parent) {
+    if (up.type === "ExportNamedDeclaration" || up.type === "ExportDefaultDeclaration") return true;
+    if (up.type !== "AssignmentExpression") continue;
+    const { left } = up;
+    return left.type === "MemberExpression" && /^(module\.)?exports\b/.test(pathOf(left));
+  }
+  return false;
+}
+
+function pathOf(node: Node): string {
+  if (node.type === "Identifier") return node.name;
+  return node.type === "MemberExpression" ? `${pathOf(node.object)}.${memberName(node) ?? ""}` : "";
 }
 
 /** The name a function is exported under, "default" for the default export. */

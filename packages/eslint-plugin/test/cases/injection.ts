@@ -58,6 +58,23 @@ export const injection: readonly Case[] = [
      app.post("/p", async (c) => { const body = await c.req.json(); return c.json(await db.raw(\`SELECT id FROM p WHERE name = '\${body.name}'\`)); });`,
   ),
   finds(
+    "request",
+    "a controller in a file of its own, known by how it answers",
+    "exports.search = async (req, res) => { const rows = await db.search(`SELECT id FROM p WHERE name = '${req.query.q}'`); res.json({ rows }); };",
+    "controllers/search.js",
+  ),
+  finds(
+    "request",
+    "the same made by an exported function",
+    "module.exports = function search (db) { return (req, res, next) => { db.search(`SELECT id FROM p WHERE name = '${req.query.q}'`).then((rows) => { res.status(200).json(rows); }, next); }; };",
+    "controllers/search.js",
+  ),
+  leaves(
+    "the same names where nothing answers as Express does",
+    "export const copy = (req, res) => { res.write(`SELECT id FROM p WHERE id = '${req.params.id}'`); };",
+    "src/copy.js",
+  ),
+  finds(
     "value",
     "a parameter of a function in quotes, for pg",
     `import { Pool } from "pg";
