@@ -48,6 +48,16 @@ export const layeringRules: readonly LayeringRule[] = [
     fine: { file: "packages/scan/src/plan.ts", source: 'import { checklist } from "portcullis/checklist";' },
   },
   {
+    sentence: "the lint rules load nothing else, of Node neither: they run wherever a linter does",
+    forbids: ({ from, specifier, to, isType }) =>
+      from.startsWith("packages/eslint-plugin/src/") &&
+      !isType &&
+      to.length === 0 &&
+      specifier !== "portcullis/checklist",
+    breach: { file: "packages/eslint-plugin/src/rules/jwt.ts", source: 'import { readFileSync } from "node:fs";' },
+    fine: { file: "packages/eslint-plugin/src/ast.ts", source: 'import type { Node } from "@oxc-project/types";' },
+  },
+  {
     sentence: "the library outside adapters/ imports no package but jose, and nothing of Node",
     forbids: ({ from, specifier, to }) =>
       isWebLibrary(from) && to.length === 0 && !libraryPackages.has(packageNameOf(specifier)),
@@ -55,7 +65,8 @@ export const layeringRules: readonly LayeringRule[] = [
     fine: { file: `${gates}jwt.ts`, source: 'import { importJWK } from "jose";' },
   },
   {
-    sentence: "the library outside adapters/ reaches an adapter only through the switch #runtime; fetch, all Web, excepted",
+    sentence:
+      "the library outside adapters/ reaches an adapter only through the switch #runtime; fetch, all Web, excepted",
     forbids: ({ from, specifier, to }) =>
       isWebLibrary(from) &&
       specifier.startsWith(".") &&
