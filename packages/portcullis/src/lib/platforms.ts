@@ -7,9 +7,11 @@ export interface Platform {
   readonly header: string;
   /**
    * Environment variables that the platform sets. Where none of them is there, the program runs elsewhere, anybody can
-   * write the header, and the start is refused. Empty where the platform sets none.
+   * write the header, and the start is refused. Empty where the platform sets none and {@link agent} tells.
    */
   readonly marks: readonly string[];
+  /** What the platform's own runtime calls itself in `navigator.userAgent`, where that is its mark. */
+  readonly agent?: string;
   /** Whether a process may stop after each answer, so that records must be written before it. */
   readonly freezes: boolean;
 }
@@ -22,8 +24,8 @@ export const platforms: Readonly<Record<PlatformName, Platform>> = Object.freeze
   // X-Real-IP and X-Forwarded-For are overwritten, one address each.
   vercel: { header: "x-real-ip", marks: ["VERCEL"], freezes: true },
   // Workers: set by the edge that took the connection. A server of one's own behind Cloudflare is no Worker: it can be
-  // reached directly, and names Cloudflare's networks as `trusted`.
-  cloudflare: { header: "cf-connecting-ip", marks: [], freezes: true },
+  // reached directly, so its start is refused; it names Cloudflare's networks as `trusted`.
+  cloudflare: { header: "cf-connecting-ip", marks: [], agent: "Cloudflare-Workers", freezes: true },
   fly: { header: "fly-client-ip", marks: ["FLY_APP_NAME"], freezes: false },
   // Every service stands behind Cloudflare, which overwrites this one; X-Forwarded-For ends in Cloudflare's own address.
   render: { header: "cf-connecting-ip", marks: ["RENDER"], freezes: false },

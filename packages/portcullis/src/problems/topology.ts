@@ -1,8 +1,8 @@
 import type { Problem } from "../environment.ts";
 import { isBlank } from "../lib/blank.ts";
-import { topologyProblems } from "../lib/forwarded.ts";
+import { topology, type TopologyOptions, topologyProblems } from "../lib/forwarded.ts";
 import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
-import { isPlatform, platforms, type PlatformName } from "../lib/platforms.ts";
+import { isPlatform, type Platform, platforms, type PlatformName } from "../lib/platforms.ts";
 import type { AdapterFacts } from "../listen.ts";
 import type { ApiConfig } from "../policy.ts";
 import { runtime } from "#runtime";
@@ -31,11 +31,22 @@ export function frontProblems(config: ApiConfig): Problem[] {
   if (isPlatform(proxies)) {
     found.push(problem(field, `${proxies} is no place for local work`, "leave it out where proxies names a platform"));
   }
+  if (typeof proxies === "object" && trustsThisMachine(proxies)) {
+    const fix = "leave one of the two out: where the proxy runs here, its header says whose request it is";
+    found.push(problem(field, "proxies trusts this machine, so a loopback Host could write address and scheme", fix));
+  }
   if (runtime.variable("NODE_ENV") === "production") {
     const fix = "leave it out in production, and say who stands in front in proxies";
     found.push(problem(field, "whoever writes a loopback Host would be let in without https", fix));
   }
   return found;
+}
+
+/** Who has no socket and says a loopback Host counts as this machine, and must not be its proxy as well. */
+function trustsThisMachine(proxies: TopologyOptions): boolean {
+  if (topologyProblems(proxies).length > 0) return false; // told already, and nothing starts
+  const { peer } = topology(proxies);
+  return peer("127.0.0.1").trusted || peer("::1").trusted;
 }
 
 /** What only the adapter knows: whether anything protects the wire, and whether anybody knows whose request it is. */
@@ -65,15 +76,27 @@ export function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[]
 }
 
 function platformNeeds(config: ApiConfig, name: PlatformName): Problem[] {
-  const { marks, freezes } = platforms[name];
+  const { marks, agent, freezes } = platforms[name];
   const found = freezes ? countingNeeds(config) : [];
-  if (marks.length === 0 || marks.some((mark) => runtime.variable(mark) !== undefined)) return found;
-  const fix = `name it only there: proxies: process.env.${marks[0]} === undefined ? undefined : "${name}"`;
-  const missing = `${marks.join(" and ")} ${marks.length === 1 ? "is" : "are"} not set`;
+  if (runsOn(platforms[name])) return found;
+  const fix =
+    agent === undefined
+      ? `name it only there: proxies: process.env.${marks[0]} === undefined ? undefined : "${name}"`
+      : `name it only there; a server behind ${name} names its networks: { trusted, header: "${platforms[name].header}" }`;
+  const missing =
+    agent === undefined
+      ? `${marks.join(" and ")} ${marks.length === 1 ? "is" : "are"} not set`
+      : `navigator.userAgent is not ${agent}`;
   return [
     ...found,
     problem("proxies", `this process does not run on ${name} (${missing}), so anybody could write the address`, fix),
   ];
+}
+
+/** Whether the process shows that it runs there. A variable that is set to nothing, as shells leave one, shows nothing. */
+function runsOn({ marks, agent }: Platform): boolean {
+  if (agent !== undefined) return typeof navigator !== "undefined" && navigator.userAgent === agent;
+  return marks.some((mark) => (runtime.variable(mark) ?? "") !== "");
 }
 
 function hiddenSocketNeeds(config: ApiConfig): Problem[] {

@@ -20,7 +20,10 @@ async function codeOf(response: Response): Promise<unknown> {
   return typeof problem === "object" && problem !== null && "code" in problem ? problem.code : undefined;
 }
 
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+});
 
 describe("api.fetch", () => {
   it("answers a request through every gate", async () => {
@@ -232,6 +235,16 @@ describe("dangerouslyAllowLoopback", () => {
     expect(answer.status).toBe(421);
   });
 
+  it("stops the start beside a proxy on this machine, or whoever writes a loopback Host would write its headers", () => {
+    const header = "x-forwarded-for";
+    for (const trusted of ["127.0.0.0/8", "::1"]) {
+      expect(made({ ...local, proxies: { trusted: [trusted], header } }).problems()).toMatchObject([
+        { field: "dangerouslyAllowLoopback" },
+      ]);
+    }
+    expect(made({ ...local, proxies: { trusted: ["10.0.0.0/8"], header } }).problems()).toEqual([]);
+  });
+
   it("stops the start in production, beside a platform and without a reason", () => {
     const fieldsOf = (change: Partial<ApiConfig>) => made({ ...local, ...change }).problems();
     expect(fieldsOf({})).toEqual([]);
@@ -260,6 +273,12 @@ describe("named platforms", () => {
     ["aws-lambda", "AWS_LAMBDA_FUNCTION_NAME", { "x-forwarded-for": "6.6.6.6, 198.51.100.9" }],
   ] as const;
 
+  /** Makes this process look like one of the platform's. */
+  function runThere(mark: string | undefined): void {
+    if (mark === undefined) vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" });
+    else vi.stubEnv(mark, "1");
+  }
+
   describe.each(vectors)("%s", (proxies, mark, headers) => {
     async function through(sent: Readonly<Record<string, string>>): Promise<{ status: number; address: unknown }> {
       const test = testApi({ ...counted, proxies });
@@ -272,7 +291,7 @@ describe("named platforms", () => {
     }
 
     it("says address and scheme in its own header", async () => {
-      if (mark !== undefined) vi.stubEnv(mark, "1");
+      runThere(mark);
       const https = { ...headers, "x-forwarded-proto": "https" };
       expect(await through(https)).toEqual({ status: 200, address: "198.51.100.9" });
       expect((await through({ ...headers, "x-forwarded-proto": "http" })).status).toBe(421);
@@ -281,7 +300,7 @@ describe("named platforms", () => {
     });
 
     it("does not take an address from another header", async () => {
-      if (mark !== undefined) vi.stubEnv(mark, "1");
+      runThere(mark);
       const others = [
         "x-forwarded-for",
         "x-real-ip",
@@ -297,10 +316,13 @@ describe("named platforms", () => {
     });
 
     it("stops the start where the process does not run there", async () => {
-      if (mark === undefined) return expect(proxies).toBe("cloudflare");
+      // A shell that passes on what is not set leaves it empty.
+      if (mark !== undefined) vi.stubEnv(mark, "");
       const api = made({ proxies });
       expect(api.problems()).toEqual([]);
-      await expect(ask(api, "/v1/open", {}, {})).rejects.toThrow(`this process does not run on ${proxies}`);
+      const refused = `this process does not run on ${proxies}`;
+      await expect(ask(api, "/v1/open", {}, {})).rejects.toThrow(refused);
+      await expect(api.listen({ port: 0, host: "0.0.0.0", handleSignals: false })).rejects.toThrow(refused);
     });
   });
 
