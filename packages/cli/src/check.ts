@@ -28,6 +28,7 @@ async function checkFolder(path: string, flags: { readonly json?: true }): Promi
       const checked = await check(folder);
       if (checked !== undefined) all.push(checked);
     }
+    if (all.length === 0) throw new Error(`there is nothing to look at in ${path}`);
     const found = all.flatMap((one) => one.found);
     const unread = all.flatMap((one) => one.unread);
     const lookedAt = all.map((one) => one.lookedAt).join(", ");
@@ -48,13 +49,11 @@ function textReport(found: readonly Found[], lookedAt: string): string {
   const lines = [...Map.groupBy(found, ({ file }) => file)].flatMap(([file, ofFile]) => [
     file,
     ...ofFile.flatMap(({ line, column, protection, problem, text, fix, page }) => {
-      const number = String(line).padStart(5);
-      const indent = text.length - text.trimStart().length;
-      const mark = " ".repeat(Math.max(0, column - 1 - indent));
+      const { shown, mark } = frame(text, column);
       return [
         `  ${line}:${column}  ${protection}  ${problem}`,
-        `  ${number} | ${text.trim()}`,
-        `        | ${mark}^`,
+        `  ${String(line).padStart(5)} | ${shown}`,
+        `        | ${" ".repeat(mark)}^`,
         `        fix: ${fix}`,
         `        see: ${page}`,
         "",
@@ -67,4 +66,17 @@ function textReport(found: readonly Found[], lookedAt: string): string {
       ? "nothing found"
       : `${found.length} ${found.length === 1 ? "finding" : "findings"} of ${protections} ${protections === 1 ? "protection" : "protections"}`;
   return `${[...lines, `${lookedAt}: ${sum}.`].join("\n")}\n`;
+}
+
+/** So many characters of a line are shown, around what was found; a minified file is one line. */
+const shownLength = 100;
+
+/** The line without its indent, cut to what a screen holds, and the place of the column in it; it moves no cursor. */
+function frame(text: string, column: number): { readonly shown: string; readonly mark: number } {
+  const start = Math.max(text.length - text.trimStart().length, column - 1 - shownLength / 2);
+  const isCut = start > text.length - text.trimStart().length;
+  const part = text.slice(start, start + shownLength).trimEnd();
+  const rest = start + shownLength < text.trimEnd().length ? "…" : "";
+  const shown = `${isCut ? "…" : ""}${part.replaceAll(/\p{Cc}/gu, " ")}${rest}`;
+  return { shown, mark: Math.max(0, column - 1 - start) + (isCut ? 1 : 0) };
 }

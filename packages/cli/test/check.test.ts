@@ -140,6 +140,21 @@ describe("portcullis check", () => {
     expect((await check(folderOf({ "a.ts": broken, "b.ts": hole }))).code).toBe(1);
   });
 
+  it("cuts a long line to what is around the finding, and lets no source move the cursor", async () => {
+    const long = `/* \u001b[2J */ ${"a();".repeat(500)} ${hole.trim()} ${"b();".repeat(500)}`;
+    const { out } = await check(folderOf({ "a.js": long }));
+    const [, , line = "", mark = ""] = out.split("\n");
+    expect(line.length).toBeLessThan(130);
+    expect(line.slice(mark.indexOf("^"))).toMatch(/^process\.env\.NODE_TLS/);
+    expect(out).not.toContain("\u001b");
+    const short = await check(folderOf({ "a.js": `  /*\u001b[2J*/${hole}` }));
+    expect(short.out).toContain("1 | /* [2J*/process.env");
+  });
+
+  it("exits 3 where there is nothing to look at, so that a wrong folder does not pass", async () => {
+    expect(await check(folderOf({ "README.md": "", "a.min.js": hole }))).toMatchObject({ code: 3, out: "" });
+  });
+
   it("exits 3 for a folder that is not there, and for a file", async () => {
     const folder = folderOf({ "a.ts": "" });
     expect(await check(join(folder, "nowhere"))).toMatchObject({ code: 3, out: "" });

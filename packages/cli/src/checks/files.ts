@@ -2,8 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ignore, { type Ignore } from "ignore";
 
-/** What holds code, by its ending; declarations hold none. */
-const isSource = (name: string): boolean => /\.[cm]?[jt]sx?$/.test(name) && !/\.d\.[cm]?ts$/.test(name);
+/** What holds code, by its ending; declarations hold none, and what was minified is not where it is mended. */
+const isSource = (name: string): boolean => /\.[cm]?[jt]sx?$/.test(name) && !/\.(d\.[cm]?ts|min\.[cm]?js)$/.test(name);
 
 /** Nobody deploys these: tests send forged tokens and switch checks off for a living. */
 const isTest = (name: string): boolean => /[.-](test|spec|bench|stories)\.[cm]?[jt]sx?$/.test(name);

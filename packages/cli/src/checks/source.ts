@@ -7,10 +7,11 @@ import { ignoresIn } from "./ignores.ts";
 import { type Parsed, parse } from "./parse.ts";
 
 /** Runs every lint rule over the source files of a folder, without ESLint or any set-up. */
-export async function sourceCheck(folder: string): Promise<Checked> {
+export async function sourceCheck(folder: string): Promise<Checked | undefined> {
   const found: Found[] = [];
   const unread: { file: string; why: string }[] = [];
   const files = await sourceFiles(folder);
+  if (files.length === 0) return undefined;
   for (const file of files) {
     const text = await readFile(join(folder, file), "utf8");
     try {
