@@ -39,7 +39,7 @@ await refuseDishonestServers();
 
 if (pinned) pinSelf(1);
 else say("taskset is missing, so nothing is pinned to a core; install util-linux for steadier numbers");
-const running: Record<ServerName, ServerProcess> = {
+const running: Record<(typeof serverNames)[number], ServerProcess> = {
   bare: await start("bare"),
   portcullis: await start("portcullis"),
   fastify: await start("fastify"),
@@ -76,7 +76,7 @@ if (json) say(JSON.stringify(result));
 
 async function run(
   what: string,
-  names: readonly ServerName[],
+  names: readonly (typeof serverNames)[number][],
   requests: () => readonly Buffer[],
   stretch: Stretch,
 ): Promise<Comparison> {

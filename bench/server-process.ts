@@ -6,15 +6,17 @@ import type { CpuReading, Ready } from "./servers/serving.ts";
 export const servers = {
   bare: new URL("./servers/bare.ts", import.meta.url),
   portcullis: new URL("./servers/portcullis.ts", import.meta.url),
+  portcullisExpress: new URL("./servers/portcullis-express.ts", import.meta.url),
+  portcullisFetch: new URL("./servers/portcullis-fetch.ts", import.meta.url),
   fastify: new URL("./servers/fastify.ts", import.meta.url),
   hono: new URL("./servers/hono.ts", import.meta.url),
   express: new URL("./servers/express.ts", import.meta.url),
 } as const;
 
-/** Name of a server; the order is the order of a round. */
+/** Name of a server. */
 export type ServerName = keyof typeof servers;
 
-/** All of them. */
+/** Those of `npm run bench`, in the order of a round. */
 export const serverNames = ["bare", "portcullis", "fastify", "hono", "express"] as const satisfies ServerName[];
 
 /** A running server. */
