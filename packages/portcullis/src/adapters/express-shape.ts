@@ -14,7 +14,7 @@ export interface ExpressApp {
 /** An entry of a router's stack, as router 1 (Express 4) and router 2 (Express 5) have it. */
 export interface ExpressLayer {
   readonly name: string;
-  handle: (...args: never[]) => unknown;
+  handle: (...args: unknown[]) => unknown;
   readonly route: ExpressRoute | undefined;
   /** The layer itself, for its `match`, which reads and keeps state there. */
   readonly self: object;
@@ -51,7 +51,7 @@ export function layerOf(entry: unknown): ExpressLayer | undefined {
   return {
     name: typeof name === "string" ? name : "<anonymous>",
     get handle() {
-      return (...args: never[]): unknown => Reflect.apply(handle, entry, args);
+      return (...args: unknown[]): unknown => Reflect.apply(handle, entry, args);
     },
     set handle(replaced) {
       Reflect.set(entry, "handle", replaced);

@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import { type ExpressLayer, handleOf, isObject, layerOf, matchLayer, stackOf } from "./express-shape.ts";
 
 /** Everything a request can meet in an Express application, in the order it is asked. */
@@ -109,13 +110,19 @@ function routesOf(
   mounts: readonly ExpressLayer[],
 ): readonly TableRoute[] {
   const paths: readonly unknown[] = Array.isArray(route.path) ? route.path.flat(Infinity) : [route.path];
-  const methods = Object.keys(route.methods).map((method) => (method === "_all" ? "ALL" : method.toUpperCase()));
+  const methods = methodsOf(route.methods);
   return paths.flatMap((one) => {
     const path = typeof one === "string" || one instanceof RegExp ? one : String(one);
     const below = path === "/" && mounts.length > 0 ? "" : String(path);
     const whole = `${mountText(mounts)}${below}`;
     return methods.map((method) => ({ method, path, mounts, layer, name: `${method} ${whole === "" ? "/" : whole}` }));
   });
+}
+
+/** `app.all` registers every method Node knows, one by one; `route.all` says `_all`. */
+function methodsOf(methods: Readonly<Record<string, unknown>>): readonly string[] {
+  if (METHODS.every((method) => method.toLowerCase() in methods)) return ["ALL"];
+  return Object.keys(methods).map((method) => (method === "_all" ? "ALL" : method.toUpperCase()));
 }
 
 function takes(layer: ExpressLayer, path: string): boolean {

@@ -3,5 +3,9 @@
  *
  * @packageDocumentation
  */
+export { adopt } from "./express-adopt.ts";
+export type { AdoptOptions } from "./express-adopt.ts";
 export { toExpress } from "./express-middleware.ts";
 export type { NamedMiddleware, ToExpressOptions } from "./express-middleware.ts";
+export type { ExpressApp, ExpressMiddleware } from "./express-shape.ts";
+export type { NotYet, Shadow } from "../passing.ts";
