@@ -1,7 +1,7 @@
 import { compactDecrypt } from "jose";
 import type { Credential } from "../credential.ts";
-import type { Environment, Problem } from "../environment.ts";
-import { issuedSession, type Resolved } from "../gates/sessions.ts";
+import type { Problem } from "../environment.ts";
+import { issuedSession } from "../gates/sessions.ts";
 import { isRecord } from "../lib/compact-jws.ts";
 import { deepFreeze } from "../lib/deep-freeze.ts";
 import { secret } from "../lib/jwt-keys.ts";
@@ -12,6 +12,7 @@ import { checkClaims } from "../lib/token-claims.ts";
 import { Unreadable } from "../lib/unreadable.ts";
 import { Refusal } from "../refusal.ts";
 import { chunkNames, joinChunks } from "./cookie-chunks.ts";
+import { issuerNameProblems, subjectOf, type FoundSubject } from "./found-subject.ts";
 import type { IssuerCookieOptions } from "./issuer-options.ts";
 
 /** What both kinds of Auth.js session have. */
@@ -111,6 +112,8 @@ export interface AuthJsDatabaseOptions extends AuthJsCookieOptions {
       | ((sessionToken: string) => AuthJsFound | null | PromiseLike<AuthJsFound | null>)
       | undefined;
   };
+  /** Default: the user's id. */
+  readonly subject?: FoundSubject<AuthJsFound>;
   /** The user's tenant. Default: none. */
   readonly tenant?: (found: AuthJsFound) => string | undefined;
 }
@@ -126,28 +129,26 @@ export interface AuthJsFound {
  * session that was deleted is over at once. The cookie is neither renewed nor cleared here. The csrf gate applies.
  */
 export function authJsDatabase(options: AuthJsDatabaseOptions): Credential {
-  const { adapter, cookie = authJsDefaults.cookie, name = authJsDefaults.name, tenant } = options;
+  const { adapter, cookie = authJsDefaults.cookie, name = authJsDefaults.name, subject, tenant } = options;
   return issuedSession({
     ...common(options, name),
     cookies: [cookie],
-    problems: () => (adapter.getSessionAndUser === undefined ? [{ where: name, ...NO_SESSIONS }] : []),
+    mapsSubject: subject !== undefined,
+    problems: () => [
+      ...(adapter.getSessionAndUser === undefined ? [{ where: name, ...NO_SESSIONS }] : []),
+      ...issuerNameProblems(name),
+    ],
     resolver: (environment) => async (cookies) => {
       const found = await adapter.getSessionAndUser?.(cookies[cookie] ?? "");
-      return found === null || found === undefined ? null : callerOfSession(found, environment, tenant);
+      if (found === null || found === undefined) return null;
+      const { session, user } = found;
+      // A date that is none compares as false and must not count as the future.
+      if (!(session.expires.getTime() > environment.clock.now())) return refused("expired");
+      if (session.userId !== user.id) return refused("the session is another user's");
+      const who = subjectOf(subject, name, user.id, found);
+      return who === undefined ? refused("no subject") : { subject: who, tenant: tenant?.(found), claims: { user } };
     },
   });
-}
-
-function callerOfSession(
-  found: AuthJsFound,
-  environment: Environment,
-  tenant: AuthJsDatabaseOptions["tenant"],
-): Resolved {
-  const { session, user } = found;
-  // A date that is none compares as false and must not count as the future.
-  if (!(session.expires.getTime() > environment.clock.now())) return refused("expired");
-  if (session.userId !== user.id) return refused("the session is another user's");
-  return { subject: user.id, tenant: tenant?.(found), claims: { user } };
 }
 
 function common(options: AuthJsCookieOptions, name: string) {
@@ -186,7 +187,7 @@ function refused(reason: string): Refusal {
 }
 
 function optionProblems(name: string, secrets: readonly string[], maxAgeSeconds: number): readonly Problem[] {
-  const problems: Problem[] = [];
+  const problems: Problem[] = [...issuerNameProblems(name)];
   const add = (field: string, problem: string, fix: string) => problems.push({ where: name, field, problem, fix });
   if (secrets.length === 0 || secrets.some((one) => typeof one !== "string")) {
     add("secret", "no secret is given", "Give AUTH_SECRET; npx auth secret makes one.");

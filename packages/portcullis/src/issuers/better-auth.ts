@@ -3,6 +3,7 @@ import { jwt } from "../gates/jwt.ts";
 import { issuedSession } from "../gates/sessions.ts";
 import { jwksUrl } from "../lib/jwks-url.ts";
 import { Refusal } from "../refusal.ts";
+import { issuerNameProblems, subjectOf, type FoundSubject } from "./found-subject.ts";
 import {
   addressProblems,
   withMore,
@@ -28,6 +29,8 @@ export interface BetterAuthOptions<Found extends BetterAuthSession> extends Issu
       }): Promise<Found | null>;
     };
   };
+  /** Default: the user's id. */
+  readonly subject?: FoundSubject<Found>;
   /** The user's tenant, such as the active organization. Default: none. */
   readonly tenant?: (found: Found) => string | null | undefined;
   /** Distinct among an API's credentials; also the issuer its subjects are told apart by. Default `better-auth`. */
@@ -45,12 +48,21 @@ export const betterAuthCookie = "__Secure-better-auth.session_token";
  * @see https://www.better-auth.com/docs/concepts/session-management
  */
 export function betterAuth<Found extends BetterAuthSession>(options: BetterAuthOptions<Found>): Credential {
-  const { auth, cookie = betterAuthCookie, name = "better-auth", dangerouslyUnprefixedCookie, tenant } = options;
+  const {
+    auth,
+    cookie = betterAuthCookie,
+    name = "better-auth",
+    dangerouslyUnprefixedCookie,
+    subject,
+    tenant,
+  } = options;
   return issuedSession({
     name,
     issuer: name,
     cookies: [cookie],
     keepBadCookie: true,
+    mapsSubject: subject !== undefined,
+    problems: () => issuerNameProblems(name),
     ...(dangerouslyUnprefixedCookie !== undefined && { dangerouslyUnprefixedCookie }),
     resolver: (environment) => async (cookies) => {
       const headers = new Headers({ cookie: `${cookie}=${cookies[cookie] ?? ""}` });
@@ -63,7 +75,9 @@ export function betterAuth<Found extends BetterAuthSession>(options: BetterAuthO
       if (session.userId !== user.id) return refused("the session is another user's");
       // The token of the session is what its cookie proves; handlers get none of it.
       const { id, userId, expiresAt } = session;
-      return { subject: user.id, tenant: tenant?.(found), claims: { user, session: { id, userId, expiresAt } } };
+      const who = subjectOf(subject, name, user.id, found);
+      if (who === undefined) return refused("no subject");
+      return { subject: who, tenant: tenant?.(found), claims: { user, session: { id, userId, expiresAt } } };
     },
   });
 }

@@ -11,6 +11,7 @@ export { betterAuth, betterAuthTokens } from "./better-auth.ts";
 export type { BetterAuthOptions, BetterAuthSession, BetterAuthTokensOptions } from "./better-auth.ts";
 export { clerk, clerkCookie } from "./clerk.ts";
 export type { ClerkOptions } from "./clerk.ts";
+export type { FoundSubject } from "./found-subject.ts";
 export type { IssuerCookieOptions, IssuerOptions } from "./issuer-options.ts";
 export { keycloak } from "./keycloak.ts";
 export type { KeycloakOptions } from "./keycloak.ts";

@@ -1,5 +1,14 @@
 import { jwt, jwksUrl, type Credential } from "portcullis";
-import { auth0, authJs, clerk, keycloak, supabase, supabaseCookie } from "portcullis/issuers";
+import {
+  auth0,
+  authJs,
+  authJsDatabase,
+  betterAuth,
+  clerk,
+  keycloak,
+  supabase,
+  supabaseCookie,
+} from "portcullis/issuers";
 import { encode } from "@auth/core/jwt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDoor, type FrontDoor } from "../front-door.ts";
@@ -99,6 +108,39 @@ describe("issuers: several at once", () => {
       });
       const both = { ...bearing(token), ...cookies({ "__Secure-authjs.session-token": "x" }) };
       expect(await ask(door, both)).toMatchObject({ code: "several-credentials" });
+    }
+  });
+
+  it("tells a found session's user apart by the credential's name, or as the application maps", async () => {
+    const found = { session: { id: "s", userId: sub, expiresAt: new Date(Date.now() + 60_000) }, user: { id: sub } };
+    const auth = { api: { getSession: async () => found } };
+    const name = "__Secure-better-auth.session_token";
+    for (const [subject, expected] of [
+      ["iss-and-sub", `better-auth ${sub}`],
+      [({ user }: { user: { id: string } }) => `own:${user.id}`, `own:${sub}`],
+    ] as const) {
+      const one = await openDoor(
+        whoApi([betterAuth({ auth, subject }), supabase({ project: api, subject: "iss-and-sub" })]),
+      );
+      expect(await ask(one, cookies({ [name]: "x.y" }))).toMatchObject({ subject: expected });
+      await one.close();
+    }
+    const nobody = await openDoor(whoApi([betterAuth({ auth, subject: () => undefined })]));
+    expect(await ask(nobody, cookies({ [name]: "x.y" }))).toMatchObject({ reason: "no subject" });
+    await nobody.close();
+
+    const expires = new Date(Date.now() + 60_000);
+    const adapter = { getSessionAndUser: async () => ({ session: { userId: sub, expires }, user: { id: sub } }) };
+    const stored = await openDoor(whoApi([authJsDatabase({ adapter, subject: "iss-and-sub", name: "shop" })]));
+    const sent = cookies({ "__Secure-authjs.session-token": "t" });
+    expect(await ask(stored, sent)).toMatchObject({ subject: `shop ${sub}`, issuer: "shop" });
+    await stored.close();
+    for (const credential of [
+      betterAuth({ auth, name: "a b" }),
+      authJsDatabase({ adapter, name: "a b" }),
+      authJs({ secret, name: "a b" }),
+    ]) {
+      expect(credential.problems()).toMatchObject([{ field: "name" }]);
     }
   });
 
