@@ -17,6 +17,7 @@ import { checkListenOptions } from "./node-options.ts";
 export { developmentCertificate } from "./development-certificate.ts";
 export { embeddedClaimStore } from "./embedded-claim-store.ts";
 export { embeddedKeyStore } from "./embedded-key-store.ts";
+export { embeddedSessionStore } from "./embedded-session-store.ts";
 export { fileSink, standardOutputSink } from "./line-sinks.ts";
 
 /**

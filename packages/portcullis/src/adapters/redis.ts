@@ -9,4 +9,5 @@ export type { RedisClient } from "./redis-client.ts";
 export { redisKeyStore } from "./redis-key-store.ts";
 export { redisLimiter } from "./redis-limiter.ts";
 export type { RedisLimiterOptions } from "./redis-limiter.ts";
+export { redisSessionStore } from "./redis-session-store.ts";
 export type { DurableRedisStoreOptions, RedisStoreClient, RedisStoreOptions } from "./redis-store.ts";

@@ -1,7 +1,9 @@
+import type { Caller } from "../caller.ts";
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate, RouteGate } from "../gate.ts";
 import { sentByOtherSite } from "../lib/other-site.ts";
 import { chain } from "../lib/chain.ts";
+import type { ClientAddress } from "../lib/forwarded.ts";
 import { withinTime } from "../lib/within-time.ts";
 import type { Decision, Refused, Tariff } from "../limits/limiter.ts";
 import { LimitKey } from "../limits/key.ts";
@@ -75,21 +77,8 @@ export const settle: RouteGate = (api, route) => {
     if (address === undefined) return new Refusal("unknown-address", "nobody knows the client's address");
     if (caller === undefined) {
       // Tries first: they are given back where something else refuses, and what they refuse has cost nobody anything.
-      return chain(countTries(x, unproved.tries), (spent) => {
-        if (spent !== undefined) {
-          reservation?.giveBack();
-          return spent;
-        }
-        const keys = [LimitKey.everyone];
-        addKeys(keys, x, unproved.limits);
-        return whenDecided(
-          () => unproved.tariff.settle(keys),
-          (decision) => {
-            if (!decision.admitted) reservation?.giveBack();
-            return decide(x, decision);
-          },
-        );
-      });
+      if (unproved.tries.length === 0) return settleUnproved(x);
+      return chain(countTries(x, unproved.tries), (spent) => spent ?? settleUnproved(x));
     }
     const key = LimitKey.ofCaller(caller);
     x.callerKey = key;
@@ -98,30 +87,54 @@ export const settle: RouteGate = (api, route) => {
       reservation?.giveBack();
       return refused(x, failures, "failure-budget-spent");
     }
-    return chain(countTries(x, proved.tries), (spent) => {
-      if (spent !== undefined) {
-        reservation?.giveBack();
-        return spent;
-      }
-      const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
-      if (countsTenants) keys.push(LimitKey.ofTenant(caller));
-      addKeys(keys, x, proved.limits);
-      return whenDecided(
-        () => proved.tariff.settle(keys, reservation),
-        (decision) => decide(x, decision),
-      );
-    });
+    if (proved.tries.length === 0) return settleProved(x, key, caller, address);
+    return chain(countTries(x, proved.tries), (spent) => spent ?? settleProved(x, key, caller, address));
   };
 
-  function countTries(
+  function settleUnproved(x: Exchange): Outcome | Promise<Outcome> {
+    const keys = [LimitKey.everyone];
+    addKeys(keys, x, unproved.limits);
+    return whenDecided(
+      () => unproved.tariff.settle(keys),
+      (decision) => {
+        if (!decision.admitted) x.reservation?.giveBack();
+        return decide(x, decision);
+      },
+    );
+  }
+
+  function settleProved(
     x: Exchange,
-    [first, ...others]: readonly { readonly tariff: Tariff; readonly limit: PlannedLimit }[],
+    key: LimitKey,
+    caller: Caller,
+    address: ClientAddress,
   ): Outcome | Promise<Outcome> {
-    if (first === undefined) return undefined;
-    const { tariff, limit } = first;
-    return chain(tryOnce(x, tariff, [ownKey(x, limit)], whenDecided), (spent) => spent ?? countTries(x, others));
+    const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
+    if (countsTenants) keys.push(LimitKey.ofTenant(caller));
+    addKeys(keys, x, proved.limits);
+    return whenDecided(
+      () => proved.tariff.settle(keys, x.reservation),
+      (decision) => decide(x, decision),
+    );
+  }
+
+  /** One after the other, until one is spent; then the reservation is given back. */
+  function countTries(x: Exchange, tries: readonly Tries[], from = 0): Outcome | Promise<Outcome> {
+    const one = tries[from];
+    if (one === undefined) return undefined;
+    return chain(tryOnce(x, one.tariff, [ownKey(x, one.limit)], whenDecided), (spent) => {
+      if (spent === undefined) return countTries(x, tries, from + 1);
+      x.reservation?.giveBack();
+      return spent;
+    });
   }
 };
+
+/** A limit that counts tries, and what counts them. */
+interface Tries {
+  readonly tariff: Tariff;
+  readonly limit: PlannedLimit;
+}
 
 /**
  * The limits a policy puts on a value of the body, such as the account of a sign-in, once the schema has matched it;

@@ -19,7 +19,7 @@ process.on("message", (scenario: Scenario) => {
 process.on("disconnect", () => client.disconnect());
 process.send?.([]);
 
-async function hammer({ name, rates, costs, keys, forMs, atATime }: Scenario): Promise<readonly Answered[]> {
+async function hammer({ name, rates, costs, keys, calls, atATime }: Scenario): Promise<readonly Answered[]> {
   const answered: Answered[] = [];
   const limiter = redisLimiter({ client: listening(answered), budgetMs: 1000, prefix: name })({
     dimensions: rates.map((rate, index) => ({ name: `d${index}`, rate })),
@@ -33,15 +33,14 @@ async function hammer({ name, rates, costs, keys, forMs, atATime }: Scenario): P
     },
   });
   const tariffs = costs.map((each) => limiter.tariff(each.map((cost, dimension) => ({ dimension, cost }))));
-  const until = performance.now() + forMs;
   await Promise.all(
     Array.from({ length: atATime }, async (_, worker) => {
-      for (let turn = worker; performance.now() < until; turn++) {
+      for (let turn = worker; turn < calls; turn += atATime) {
         const tariff = tariffs[turn % tariffs.length];
         // The first dimension counts a few keys, the second all of them together.
         await tariff?.settle(rates.map((_rate, dimension) => key(dimension === 0 ? turn % keys : 0)));
         // A pause now and then, so that windows pass and processes overtake each other.
-        if (turn % 7 === worker % 7) await new Promise((resolve) => setTimeout(resolve, turn % 5));
+        if (turn % 5 === 0) await new Promise((resolve) => setTimeout(resolve, turn % 7));
       }
     }),
   );

@@ -8,7 +8,8 @@ export interface Scenario {
   /** Costs per dimension, of each kind of call. */
   readonly costs: readonly (readonly number[])[];
   readonly keys: number;
-  readonly forMs: number;
+  /** Calls of each process. */
+  readonly calls: number;
   /** Calls of one process in flight. */
   readonly atATime: number;
 }
