@@ -40,11 +40,17 @@ export async function startPostgres(): Promise<PostgresServer> {
     cwd: data,
     stdio: "ignore",
   });
+  // A test that fails before it can stop the server leaves none behind.
+  const abandon = (): void => {
+    server.kill("SIGQUIT");
+  };
+  process.once("exit", abandon);
   const as = (user: string): PoolConfig => ({ host: data, user, database: "postgres" });
   await untilReady(as(superuser), server);
   return {
     as,
     async stop() {
+      process.removeListener("exit", abandon);
       const ended = new Promise((resolve) => server.once("exit", resolve));
       // Waits until everybody has hung up: a pool says it has ended a moment before its connections have.
       server.kill("SIGTERM");
