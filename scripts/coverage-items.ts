@@ -17,7 +17,6 @@ export interface CoverageItem {
 
 /** What a promise of the checklist names that is not there yet, although its protection is. */
 export const notYet: ReadonlyMap<string, string> = new Map([
-  ["sessions", "lifetimes and logout everywhere, with the account service; today they are your session library's"],
   ["injection", "probes for NoSQL and shells"],
   ["rate-limit", "PostgreSQL"],
   ["transport", "the redirect option"],
