@@ -29,7 +29,14 @@ import { findProblems } from "./problems/problems.ts";
 import { occasionalEvent } from "./lib/occasional-event.ts";
 import { Refusal } from "./refusal.ts";
 import type { AnyResource, Resource, ResourceRule } from "./resource.ts";
-import { checkFacts, FetchArrival, type FetchFacts, responseOf, unknownToFetch } from "./adapters/fetch.ts";
+import {
+  checkFacts,
+  FetchArrival,
+  type FetchFacts,
+  keepRecords,
+  responseOf,
+  unknownToFetch,
+} from "./adapters/fetch.ts";
 import { isLoopbackHost, splitHost } from "./lib/host-name.ts";
 import { isPlatform, platforms } from "./lib/platforms.ts";
 import { runtime } from "#runtime";
@@ -200,8 +207,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       if (handled.answer.close) arrival.leave();
       const response = responseOf(handled);
       handled.finished(request.signal.aborted);
-      if (given.waitUntil !== undefined) given.waitUntil(plan.recorder.flush());
-      else if (isPlatform(proxies) && platforms[proxies].freezes) await plan.recorder.flush();
+      await keepRecords(plan, given, isPlatform(proxies) && platforms[proxies].freezes);
       return response;
     },
     routes: () => [...routes.values()].map(({ policy }) => policy.path),

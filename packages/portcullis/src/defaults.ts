@@ -36,6 +36,8 @@ export const defaults = Object.freeze({
   preflightMaxAgeSeconds: 7_200,
   recordsFlushMs: 100,
   recordsBatch: 512,
+  /** For an answer whose process may stop behind it, so that a sink that hangs does not stop the API. */
+  recordsWaitMs: 2_000,
   limits: Object.freeze({
     global: "2000/s",
     address: "300/min",

@@ -1,7 +1,10 @@
 import type { Answer, Arrival, BodyFailure, Known } from "../exchange.ts";
+import { defaults } from "../defaults.ts";
+import type { Recorder } from "../events/recorder.ts";
 import type { Deadlines } from "../lib/deadlines.ts";
 import { OptionsError } from "../lib/options-error.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
+import { withinTime } from "../lib/within-time.ts";
 import type { Handled } from "../listen.ts";
 
 /** What a host that speaks `Request` and `Response` may know beyond them. What is left out is unknown, and stays it. */
@@ -77,6 +80,11 @@ export class FetchArrival implements Arrival {
         const { done, value } = await reader.read();
         if (late) return "timeout";
         if (done) return joined(chunks, bytes);
+        // A stream of anything but bytes could not be counted.
+        if (!ArrayBuffer.isView(value)) {
+          void reader.cancel().catch(ignore);
+          return "aborted";
+        }
         bytes += value.byteLength;
         if (bytes > maxBytes) {
           void reader.cancel().catch(ignore);
@@ -100,6 +108,31 @@ export class FetchArrival implements Arrival {
     const { body, bodyUsed } = this.#request;
     if (body !== null && !bodyUsed && !body.locked) void body.cancel().catch(ignore);
   }
+}
+
+/**
+ * Has the records written although the process may stop once the answer is out: by the host, which is told to wait, or
+ * else before the answer, for a little while. A host that cannot be told costs the records' time and never the answer.
+ *
+ * @param freezes  whether the process may stop behind its answers
+ */
+export async function keepRecords(
+  { recorder, deadlines }: { readonly recorder: Recorder; readonly deadlines: Deadlines },
+  facts: FetchFacts,
+  freezes: boolean,
+): Promise<void> {
+  if (facts.waitUntil === undefined) {
+    if (!freezes) return;
+  } else {
+    try {
+      facts.waitUntil(recorder.flush());
+      return;
+    } catch (error) {
+      // Such as a method that was taken from its object.
+      recorder.failed(error, { requestId: undefined, route: undefined, stage: "waitUntil" });
+    }
+  }
+  await withinTime(deadlines, defaults.recordsWaitMs, recorder.flush(), ignore);
 }
 
 /** The answer as a `Response`; one that no `Response` can carry is replaced by a bland 500. */

@@ -1,3 +1,4 @@
+import { networkOf } from "../lib/network-of.ts";
 import type { Rate } from "../limits/rate.ts";
 import type { Detector } from "./detector.ts";
 import { createRecentRequests } from "./recent-requests.ts";
@@ -7,7 +8,7 @@ const maxRoutes = 256;
 
 /**
  * One attack from many places: different addresses that reach a limit on the same route. Counts addresses, not requests,
- * so that one busy client is never it.
+ * and an IPv6 site as one, so that one busy client is never it.
  *
  * @param rate  how many different addresses within how long
  */
@@ -32,8 +33,9 @@ export function distributedLimitHits(rate: Rate): Detector {
       if (address === undefined || address === "unknown") return;
       const addresses = addressesOf(route);
       // In the order they were last seen, so that the first is the oldest.
-      addresses.delete(address);
-      addresses.set(address, nowMs);
+      const place = networkOf(address, 48);
+      addresses.delete(place);
+      addresses.set(place, nowMs);
       for (const [one, lastMs] of addresses) {
         if (addresses.size <= rate.limit && nowMs - lastMs < rate.windowMs) break;
         addresses.delete(one);

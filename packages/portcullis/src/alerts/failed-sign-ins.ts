@@ -1,4 +1,5 @@
 import type { SecurityEvent } from "../events/event.ts";
+import { networkOf } from "../lib/network-of.ts";
 import type { Rate } from "../limits/rate.ts";
 import type { Alert } from "./alert.ts";
 import type { Detector } from "./detector.ts";
@@ -32,7 +33,10 @@ export function failedSignIns(rate: Rate, randomBytes: (count: number) => Uint8A
     see(entry, nowMs, tell) {
       if (entry.kind !== "event" || !isFailed(entry)) return;
       const subjects = [
-        ["address", entry.address === "unknown" ? undefined : entry.address],
+        [
+          "address",
+          entry.address === undefined || entry.address === "unknown" ? undefined : networkOf(entry.address, 64),
+        ],
         ["account", entry.account],
       ] as const;
       for (const [kind, name] of subjects) {

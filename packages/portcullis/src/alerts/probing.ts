@@ -1,3 +1,4 @@
+import { networkOf } from "../lib/network-of.ts";
 import type { Rate } from "../limits/rate.ts";
 import type { Detector } from "./detector.ts";
 import { createKeyedWindow } from "./keyed-window.ts";
@@ -13,9 +14,10 @@ export function probing(rate: Rate, randomBytes: (count: number) => Uint8Array):
   return {
     see(entry, nowMs, tell) {
       if (entry.kind !== "event" || entry.type !== "refused" || (entry.status !== 403 && entry.status !== 404)) return;
-      const [kind, name] =
-        entry.account === undefined ? (["address", entry.address] as const) : (["account", entry.account] as const);
-      if (name === undefined || name === "unknown") return;
+      const { account, address = "unknown" } = entry;
+      if (account === undefined && address === "unknown") return;
+      const kind = account === undefined ? "address" : "account";
+      const name = account ?? networkOf(address, 64);
       const key = `${kind} ${name}`;
       recent.note(key, entry.requestId);
       const count = counts.add(key, nowMs, entry.count ?? 1);

@@ -85,6 +85,8 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
   ];
   /** When each finding may be told again; the oldest stands first. */
   const told = new Map<string, number>();
+  /** Deliveries begun and not waited for by anybody yet. */
+  let begun: Promise<void>[] = [];
 
   function tell(alert: Alert): void {
     const key = `${alert.detector} ${alert.about.kind} ${alert.about.name}`;
@@ -101,7 +103,13 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
     around.emit({ kind: "event", type: "alert", time, service: around.service, protection: "alerts", alert });
     try {
       const delivered: unknown = options.deliver?.({ service: around.service, time, ...alert });
-      if (isPromise(delivered)) delivered.then(undefined, (error: unknown) => around.failed(error));
+      if (!isPromise(delivered)) return;
+      begun.push(
+        delivered.then(
+          () => undefined,
+          (error: unknown) => around.failed(error),
+        ),
+      );
     } catch (error) {
       around.failed(error);
     }
@@ -115,6 +123,11 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
         if (entry.kind === "event" && entry.type === "alert") continue;
         for (const detector of detectors) detector.see(entry, nowMs, tell);
       }
+      if (begun.length === 0) return undefined;
+      // Like a record that is being written, so that a process does not stop or freeze before an alert is out.
+      const deliveries = Promise.all(begun);
+      begun = [];
+      return deliveries.then(() => undefined);
     },
   };
 }

@@ -15,7 +15,7 @@ export interface Recorder {
   failed(error: unknown, context: ErrorContext): void;
   /** Hands out what is waiting, and waits until it is written. */
   flush(): Promise<void>;
-  /** Hands out what is waiting and closes the sinks. */
+  /** Hands out what is waiting and closes the sinks; a sink that does not write is waited for no longer than a drain. */
   stop(): Promise<void>;
 }
 
@@ -56,7 +56,11 @@ export function createRecorder(
 
   function flush(): void {
     isScheduled = false;
-    if (waiting.length === 0) return;
+    // What the watch finds in a batch is recorded while the batch is handed out, and goes with it: there may be no later.
+    for (let round = 0; round < 2 && waiting.length > 0; round++) handOut();
+  }
+
+  function handOut(): void {
     const batch = new Batch(waiting);
     waiting = [];
     for (const sink of sinks) {
@@ -93,7 +97,8 @@ export function createRecorder(
     },
     async stop() {
       flush();
-      await Promise.all(underway);
+      const givenUp = new Promise<void>((resolve) => schedule(defaults.drainTimeoutMs, resolve));
+      await Promise.race([Promise.all(underway), givenUp]);
       for (const sink of sinks) {
         try {
           await sink.close?.();

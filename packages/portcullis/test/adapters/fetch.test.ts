@@ -101,6 +101,39 @@ describe("api.fetch", () => {
     expect(String(test.errors[0])).toContain("before anything reads it");
   });
 
+  it("takes no body of a host that does not hand over bytes, because nobody could count it", async () => {
+    let pulled = 0;
+    const texts = new ReadableStream<unknown>({
+      pull(controller) {
+        pulled++;
+        if (pulled > 100) controller.close();
+        else controller.enqueue("x".repeat(1_000));
+      },
+    });
+    const headers = { ...(await bearer("alice")), "content-type": "application/json" };
+    const request = new Request(`${url}/v1/notes`, { method: "POST", headers, body: "{}" });
+    Object.defineProperty(request, "body", { value: texts });
+    const answer = await made({ body: { maxBytes: 1_000 } }).fetch(request, direct);
+    expect([answer.status, await codeOf(answer)]).toEqual([400, "body-aborted"]);
+    expect(pulled).toBeLessThan(10);
+  });
+
+  it("answers, and keeps its records, although waitUntil was taken from its object", async () => {
+    class Context {
+      readonly #works: Promise<unknown>[] = [];
+      waitUntil(work: Promise<unknown>): void {
+        this.#works.push(work);
+      }
+    }
+    const test = testApi(counted);
+    const waitUntil: unknown = Reflect.get(new Context(), "waitUntil");
+    if (typeof waitUntil !== "function") throw new Error("a method was expected");
+    const facts = { ...direct, waitUntil: (work: Promise<unknown>) => void Reflect.apply(waitUntil, facts, [work]) };
+    const answer = await test.api.fetch(new Request(`${url}/v1/open`), facts);
+    expect([answer.status, test.errors.length]).toEqual([200, 1]);
+    expect(test.entries.filter(({ kind }) => kind === "call")).toHaveLength(1);
+  });
+
   it("drops the body of an answer to HEAD", async () => {
     const answer = await ask(made(), "/v1/open", { method: "HEAD" });
     expect([answer.status, await answer.text()]).toEqual([200, ""]);
@@ -329,6 +362,28 @@ describe("named platforms", () => {
   it("are known by name alone", () => {
     const misspelt: Partial<ApiConfig> = JSON.parse('{"proxies":"versel"}');
     expect(made(misspelt).problems()).toMatchObject([{ field: "proxies", problem: "is no platform we know" }]);
+  });
+
+  const onVercel = { headers: { "x-real-ip": "198.51.100.9", "x-forwarded-proto": "https" } };
+
+  it("answer although a sink never has written", async () => {
+    vi.stubEnv("VERCEL", "1");
+    const sinks = [{ name: "dead", write: () => new Promise<void>(() => undefined) }];
+    const test = testApi({ ...counted, proxies: "vercel", audit: { sinks } });
+    expect((await test.api.fetch(new Request(`${url}/v1/open`, onVercel))).status).toBe(200);
+  });
+
+  it("have told of an attack before the answer that proves it, because there may be no later", async () => {
+    vi.stubEnv("VERCEL", "1");
+    let delivered = 0;
+    const deliver = async (): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      delivered++;
+    };
+    const test = testApi({ ...counted, proxies: "vercel", alerts: { deliver } });
+    for (let n = 0; n < 30; n++) await test.api.fetch(new Request(`${url}/v1/none/${n}`, onVercel));
+    const alerts = test.events().filter(({ type }) => type === "alert");
+    expect([alerts.length, delivered]).toEqual([1, 1]);
   });
 
   it("write the records before the answer where the process may freeze behind it", async () => {

@@ -184,6 +184,45 @@ describe("alerts of an API", () => {
   });
 });
 
+describe("alerts on IPv6", () => {
+  async function alertsOf(addressOf: (n: number) => string, limits: ApiConfig["limits"], times: number) {
+    const test = testApi({ limits: { instances: 1, ...limits } });
+    for (let n = 1; n <= times; n++) {
+      await test.api.fetch(new Request(`https://localhost/v1/none/${n}`), { peer: addressOf(n), scheme: "https" });
+    }
+    await test.api.stop();
+    return test.events().flatMap(({ alert }) => (alert === undefined ? [] : [`${alert.detector} ${alert.about.name}`]));
+  }
+
+  it("see one machine that tries doors from another address of its network each time", async () => {
+    expect(await alertsOf((n) => `2001:db8:1:2::${n.toString(16)}`, {}, 30)).toEqual(["probing 2001:db8:1:2::/64"]);
+  });
+
+  it("take the networks of one site that reach a limit for one place, and not for an attack from many", async () => {
+    const limits = { address: "1/min", wideAddress: "1/min" } as const;
+    expect(await alertsOf((n) => `2001:db8:1:${n.toString(16)}::1`, limits, 29)).toEqual([]);
+    expect(await alertsOf((n) => `2001:db8:${n.toString(16)}::1`, { global: "1/min", unprovedShare: 1 }, 29)).toEqual([
+      "distributed-limit-hits before any route",
+    ]);
+  });
+});
+
+describe("alerts at the end", () => {
+  it("are recorded and delivered before a stop is over, although the last batch proved them", async () => {
+    const delivered: string[] = [];
+    const deliver = async ({ detector }: DeliveredAlert): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      delivered.push(detector);
+    };
+    const test = testApi({ limits: { instances: 1 }, alerts: { deliver, probing: "3/min" } });
+    const facts = { peer: "203.0.113.7", scheme: "https" } as const;
+    for (let n = 0; n < 3; n++) await test.api.fetch(new Request(`https://localhost/v1/none/${n}`), facts);
+    await test.api.stop();
+    expect(test.events().filter(({ type }) => type === "alert")).toHaveLength(1);
+    expect(delivered).toEqual(["probing"]);
+  });
+});
+
 describe("alerts: alertWebhook", () => {
   const secret = `whsec_${Buffer.alloc(32, "alerts of these tests").toString("base64")}`;
   const alert: DeliveredAlert = {
