@@ -3,7 +3,11 @@ export interface Deadline {
   readonly atMs: number;
 }
 
-/** Many deadlines with one timer: setting one costs a link in a list. Expires up to a quarter second late, never early. */
+/**
+ * Many deadlines with one timer: setting one costs a link in a list. Expires up to a quarter second late, never early.
+ * Where the host has dropped the timer, as some do with a request's timers when it is answered, the next deadline that
+ * is set sees to all of them.
+ */
 export interface Deadlines {
   add(timeoutMs: number, expire: () => void): Deadline;
   /**
@@ -25,29 +29,37 @@ export function createDeadlines(
   schedule: (delayMs: number, work: () => void) => void,
 ): Deadlines {
   const open = new OpenDeadlines();
-  let isScheduled = false;
+  /** Until when the timer that was set last is believed to come. */
+  let trustedUntilMs = Number.NEGATIVE_INFINITY;
+  let timers = 0;
 
   function sweep(): void {
-    isScheduled = false;
     for (const link of open.until(monotonic())) {
       // Another one's expiry may have taken it away.
       if (!open.remove(link)) continue;
       link.expire();
     }
-    plan();
+    plan(monotonic());
   }
 
-  function plan(): void {
-    if (isScheduled || open.isEmpty) return;
-    isScheduled = true;
-    schedule(sweepMs, sweep);
+  function plan(nowMs: number): void {
+    if (open.isEmpty || nowMs < trustedUntilMs) return;
+    trustedUntilMs = nowMs + sweepMs * 4;
+    timers++;
+    const timer = timers;
+    schedule(sweepMs, () => {
+      // One that comes late after all does its work and is not followed by one more.
+      if (timer === timers) trustedUntilMs = Number.NEGATIVE_INFINITY;
+      sweep();
+    });
   }
 
   return {
     add(timeoutMs, expire) {
-      const link = new Link(monotonic() + timeoutMs, expire);
+      const nowMs = monotonic();
+      const link = new Link(nowMs + timeoutMs, expire);
       open.add(link);
-      plan();
+      plan(nowMs);
       return link;
     },
     remove(deadline) {

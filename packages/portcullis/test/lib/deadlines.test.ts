@@ -19,7 +19,10 @@ function moved() {
     }
     now = ms;
   }
-  return { deadlines, to, timers: () => timers.length };
+  function lose(): void {
+    timers = [];
+  }
+  return { deadlines, to, lose, timers: () => timers.length };
 }
 
 describe("deadlines", () => {
@@ -81,5 +84,33 @@ describe("deadlines", () => {
     for (const one of added) deadlines.remove(one);
     to(1_000);
     expect(timers()).toBe(0);
+  });
+
+  it("expire although the host dropped the timer with the request that set it", () => {
+    const { deadlines, to, lose, timers } = moved();
+    const expired: string[] = [];
+    deadlines.add(1_000, () => expired.push("stalled"));
+    lose();
+    to(2_000);
+    expect(expired).toEqual([]);
+    deadlines.add(60_000, () => expired.push("next"));
+    to(2_250);
+    expect(expired).toEqual(["stalled"]);
+    expect(timers()).toBe(1);
+  });
+
+  it("go on with one timer where the one that was given up comes after all", () => {
+    let now = 0;
+    const timers: (() => void)[] = [];
+    const deadlines = createDeadlines(
+      () => now,
+      (_delayMs, work) => timers.push(work),
+    );
+    deadlines.add(60_000, () => undefined);
+    now = 5_000;
+    deadlines.add(60_000, () => undefined);
+    expect(timers).toHaveLength(2);
+    for (let n = 0; n < 10; n++) timers.shift()?.();
+    expect(timers).toHaveLength(1);
   });
 });
