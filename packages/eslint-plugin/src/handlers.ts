@@ -70,6 +70,11 @@ export function isExpressApp(file: File, node: Node): boolean {
   return isMadeBy(file, node, expressModules);
 }
 
+/** True for a file in which Next.js looks for routes of an API. */
+export function isNextRouteFile({ filename }: File): boolean {
+  return routeFile.test(filename) || pagesFile.test(filename);
+}
+
 /** The method a route of Next.js' app folder answers; undefined where the function is none. */
 export function nextRouteMethod(file: File, fn: AnyFunction): string | undefined {
   const name = routeFile.test(file.filename) ? exportedName(fn) : undefined;

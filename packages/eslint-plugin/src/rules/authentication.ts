@@ -9,7 +9,7 @@ import {
   receiverOf,
   stringIn,
 } from "../ast.ts";
-import { isExpressApp, isPagesRoute, nextRouteMethod } from "../handlers.ts";
+import { isExpressApp, isNextRouteFile, isPagesRoute, nextRouteMethod } from "../handlers.ts";
 import { functionOf } from "../origin.ts";
 import { callsIn } from "../response.ts";
 import { defineRule, type File } from "../rule.ts";
@@ -29,9 +29,13 @@ export const authentication = defineRule(
   },
   (file, report) => ({
     "Program:exit"(program) {
-      for (const node of everyNode(program)) {
-        if (isFunction(node) && isOpenNextRoute(file, node)) report(node, "nextRoute");
+      if (isNextRouteFile(file)) {
+        for (const node of everyNode(program)) {
+          if (isFunction(node) && isOpenNextRoute(file, node)) report(node, "nextRoute");
+        }
       }
+      // The word stands in every file that makes a router; the others need no walk.
+      if (!file.sourceCode.text.includes("express")) return;
       for (const { call, guard, path } of forgottenIn(routesOf(file))) report(call, "forgotten", { guard, path });
     },
   }),

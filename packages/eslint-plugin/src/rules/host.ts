@@ -36,6 +36,8 @@ export const host = defineRule(
       }
     },
     TemplateLiteral(template) {
+      // `new URL(req.url, …)` is how Node reads a path; where it leads matters to nobody.
+      if (template.parent?.type === "NewExpression") return;
       const place = template.expressions.findIndex(
         (value, index) => (template.quasis[index]?.value.raw ?? "").endsWith("://") && isHost(file, value),
       );

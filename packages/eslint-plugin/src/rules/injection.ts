@@ -1,4 +1,4 @@
-import { type CallExpression, everyNode, type Node } from "../ast.ts";
+import { type CallExpression, calledName, everyNode, type Node } from "../ast.ts";
 import { functionOf, originOf } from "../origin.ts";
 import { piecesIn } from "../request.ts";
 import { defineRule, type File } from "../rule.ts";
@@ -19,6 +19,7 @@ export const injection = defineRule(
   },
   (file, report) => ({
     CallExpression(call) {
+      if (isSaid(call)) return;
       for (const argument of call.arguments) {
         const found = foundIn(file, call, argument);
         if (found === undefined) continue;
@@ -43,6 +44,11 @@ function foundIn(file: File, call: CallExpression, argument: Node): "request" | 
     (embedded) => (isQuoted(embedded) || (isDatabase && isCompared(embedded))) && !isFixed(file, embedded.value),
   );
   return isValue ? "value" : undefined;
+}
+
+/** What is logged or answered goes to no database, whatever its words are. */
+function isSaid(call: CallExpression): boolean {
+  return /^(log|trace|debug|info|warn|error|fatal|send|json|end|write|render|redirect)$/.test(calledName(call) ?? "");
 }
 
 function isFromClient(file: File, value: Node): boolean {

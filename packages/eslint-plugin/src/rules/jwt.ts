@@ -1,4 +1,6 @@
 import {
+  everyNode,
+  functionsAround,
   bare,
   calledName,
   type CallExpression,
@@ -119,8 +121,17 @@ function isWritten(file: File, key: Node): boolean {
 function dropsScheme(file: File, call: CallExpression): boolean {
   if (calledName(call) !== "replace" || !/^bearer ?$/i.test(stringIn(call.arguments[0]) ?? "")) return false;
   const receiver = receiverOf(call);
-  return (
+  const isHeader =
     receiver !== undefined &&
-    piecesIn(file, receiver).some(({ part, path }) => part === "headers" && path[0] === "authorization")
-  );
+    piecesIn(file, receiver).some(({ part, path }) => part === "headers" && path[0] === "authorization");
+  return isHeader && !functionsAround(call).some((fn) => everyNode(fn).some(asksForScheme));
+}
+
+/** `header.startsWith("Bearer ")` and its like, `/^Bearer /.test(header)`. */
+function asksForScheme(node: Node): boolean {
+  if (node.type !== "CallExpression") return false;
+  const name = calledName(node) ?? "";
+  if (!/^(startsWith|includes|indexOf|match|test|exec)$/.test(name)) return false;
+  const receiver = receiverOf(node);
+  return [receiver, node.arguments[0]].some((one) => one?.type === "Literal" && /bearer/i.test(one.raw ?? ""));
 }

@@ -16,7 +16,10 @@ const databases: Modules = {
   has: (module) =>
     /^(@prisma\/client|kysely|knex|mongoose|mongodb|sequelize|typeorm|objection|@supabase\/supabase-js|@supabase\/ssr)$/.test(
       module,
-    ) || /^drizzle-orm(\/|$)/.test(module),
+    ) ||
+    /^drizzle-orm(\/|$)/.test(module) ||
+    // Where a project keeps what Mongoose, Sequelize and their like made of its tables.
+    /^[.@~#].*\/models?(\/|\.|$)/.test(module),
 };
 
 /** Request bodies that are written whole, with whatever fields their sender thought of. */
@@ -33,6 +36,12 @@ export const massAssignment = defineRule(
     },
   },
   (file, report) => ({
+    NewExpression(made) {
+      const handler = handlerAround(file, made);
+      if (handler === undefined || !isMadeBy(file, made.callee, databases)) return;
+      if (made.arguments.slice(0, 1).some((one) => holdsBody(file, one)) && !isChecked(file, handler))
+        report(made, "written");
+    },
     CallExpression(call) {
       const handler = handlerAround(file, call);
       if (handler === undefined) return;

@@ -22,6 +22,10 @@ export const host: readonly Case[] = [
     "proxies by name or by number",
     inExpress('app.set("trust proxy", ["10.0.0.0/8"]);\napp.set("trust proxy", 1);\napp.set("etag", true);'),
   ),
+  leaves(
+    "how Node reads a path",
+    'import { createServer } from "node:http";\ncreateServer((req, res) => { const { pathname } = new URL(req.url, `http://${req.headers.host}`); res.end(pathname); });',
+  ),
   leaves("a setting of something else", 'const app = new Map();\napp.set("trust proxy", true);'),
   leaves(
     "a link to a configured address, and a host that is logged",

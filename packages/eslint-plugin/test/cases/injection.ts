@@ -141,6 +141,12 @@ export const injection: readonly Case[] = [
     ),
   ),
   leaves(
+    "SQL that is told, and goes to no database",
+    inExpress(
+      "app.get('/p', (req, res) => { console.log(`DELETE FROM p WHERE id = '${req.params.id}'`); res.send(`SELECT id FROM p WHERE id = '${req.params.id}'`); });",
+    ),
+  ),
+  leaves(
     "a req that is no handler's",
     "export function build(req: { params: { id: string } }) { return explain(`SELECT id FROM p WHERE id = '${req.params.id}'`); }",
   ),

@@ -68,6 +68,12 @@ export const jwt: readonly Case[] = [
     inExpress('app.use((req, res, next) => { check(req.headers.authorization?.replace("Bearer ", "")); next(); });'),
   ),
   leaves(
+    "a scheme that is demanded before it is cut off",
+    inExpress(
+      'app.use((req, res, next) => { const header = req.headers.authorization; if (!header?.startsWith("Bearer ")) return res.sendStatus(401); check(header.replace("Bearer ", "")); next(); });',
+    ),
+  ),
+  leaves(
     "a header that is read before the verification",
     inExpress(`
       import jwt from "jsonwebtoken";

@@ -40,6 +40,17 @@ export const massAssignment: readonly Case[] = [
       'import { drizzle } from "drizzle-orm/node-postgres";\nconst db = drizzle(url);\napp.post("/p", async (req, res) => { await db.insert(p).values(req.body); });',
     ),
   ),
+  finds(
+    "written written",
+    "a model of the project, made of a body and created from one",
+    "const User = require('../models/user');\nexports.create = async (req, res) => { const user = new User(req.body); await user.save(); await User.create({ ...req.body, ok: true }); res.json({ id: user.id }); };",
+    "controllers/users.js",
+  ),
+  leaves(
+    "a class that is no model, made of a body",
+    "const Form = require('../forms/user');\nexports.create = async (req, res) => { const form = new Form(req.body); res.json({ ok: form.valid }); };",
+    "controllers/users.js",
+  ),
   leaves(
     "fields by name",
     inExpress(

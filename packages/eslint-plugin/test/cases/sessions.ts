@@ -42,7 +42,7 @@ export const sessions: readonly Case[] = [
   leaves(
     "a cookie that scripts cannot read, and one that signs nobody in",
     inExpress(
-      'app.post("/s", (req, res) => { res.cookie("session", id, { httpOnly: true }); res.cookie("session", id, options); res.cookie("remember", 1); });',
+      'app.post("/s", (req, res) => { res.cookie("session", id, { httpOnly: true }); res.cookie("session", id, options); res.cookie("remember", 1); res.cookie("XSRF-TOKEN", t); });',
     ),
   ),
   leaves(
