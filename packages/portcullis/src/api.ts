@@ -181,6 +181,11 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     start(adapterFacts) {
       facts = adapterFacts;
       running = undefined;
+      if (adapterFacts.building === true) {
+        const found = problems();
+        if (found.length > 0) throw new StartRefused(found);
+        return;
+      }
       const { plan } = run();
       plan.environment.emit({
         kind: "event",

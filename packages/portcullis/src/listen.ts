@@ -50,6 +50,8 @@ export interface AdapterFacts {
   readonly loopbackOnly: boolean;
   /** Facts that cannot be known, for the manifest: `peer` where no socket can be seen. */
   readonly unknown: readonly string[];
+  /** True where nothing will be served, only built: what shows at run time alone, such as a platform's marks, is not asked for. */
+  readonly building?: boolean;
   /** Which requests go on to a framework behind; undefined: none, the API answers everything. */
   readonly passing?: Passing;
 }

@@ -52,7 +52,7 @@ function trustsThisMachine(proxies: TopologyOptions): boolean {
 /** What only the adapter knows: whether anything protects the wire, and whether anybody knows whose request it is. */
 export function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[] {
   const { proxies } = config;
-  if (isPlatform(proxies)) return platformNeeds(config, proxies);
+  if (isPlatform(proxies)) return platformNeeds(config, proxies, facts);
   if (facts.unknown.includes("peer")) return hiddenSocketNeeds(config);
   if (facts.tls !== "none" || proxies !== undefined) {
     return facts.tls === "1.2" && config.minTls !== "1.2"
@@ -75,10 +75,11 @@ export function topologyNeeds(config: ApiConfig, facts: AdapterFacts): Problem[]
   ];
 }
 
-function platformNeeds(config: ApiConfig, name: PlatformName): Problem[] {
+function platformNeeds(config: ApiConfig, name: PlatformName, { building }: AdapterFacts): Problem[] {
   const { marks, agent, freezes } = platforms[name];
   const found = freezes ? countingNeeds(config) : [];
-  if (runsOn(platforms[name])) return found;
+  // A build may run anywhere; what it makes is asked again where it starts.
+  if (building === true || runsOn(platforms[name])) return found;
   const fix =
     agent === undefined
       ? `name it only there: proxies: process.env.${marks[0]} === undefined ? undefined : "${name}"`
