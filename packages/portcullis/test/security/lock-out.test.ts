@@ -163,7 +163,7 @@ describe("rate-limit: a stranger guesses at an account and locks nobody out", ()
         () => undefined,
       ]);
     route({ rate: "5/h", by: "caller", and: "address" });
-    expect(api.problems().map((one) => one.problem)).toEqual(["counts caller and address together"]);
+    expect(api.problems().map((one) => one.problem)).toEqual(['counts caller and "address" together']);
     route({ rate: "5/h", by: "address", and: "tenant" });
     expect(api.problems().map((one) => one.problem)).toEqual(["counts address and tenant together"]);
   });
