@@ -598,7 +598,7 @@ describe.each([
       swapId(key),
       revoked.key,
       expired.key,
-      `${key.slice(0, -1)}x`,
+      `${key.slice(0, -1)}${key.endsWith("x") ? "y" : "x"}`,
       `prj_live_${"a".repeat(66)}`,
     ]) {
       for (const path of ["/v1/me", "/v1/free"]) {
