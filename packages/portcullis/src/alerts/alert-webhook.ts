@@ -1,6 +1,6 @@
 import { isLoopbackHost } from "../lib/host-name.ts";
 import { OptionsError } from "../lib/options-error.ts";
-import { signWebhook } from "../webhooks/sign-webhook.ts";
+import { signingKeys, signWebhook } from "../webhooks/sign-webhook.ts";
 import type { DeliveredAlert } from "./watch.ts";
 import { runtime } from "#runtime";
 
@@ -25,14 +25,15 @@ const retriesAfterMs = [1_000, 10_000];
  * all; then the promise rejects, and the API's `audit.onError` hears of it.
  *
  * @returns a function for `alerts.deliver`
- * @throws OptionsError where the address is not https, or the time is out of range; a secret that is none rejects the
- *   first delivery
+ * @throws OptionsError where the address is not https, the time is out of range, or a secret is none: told now, and not by
+ *   the first attack
  * @see Standard Webhooks
  */
 export function alertWebhook(options: AlertWebhookOptions): (alert: DeliveredAlert) => Promise<void> {
   const { secret, timeoutMs = 5_000 } = options;
   const url = readUrl(options.url);
   const secrets = typeof secret === "string" ? [secret] : secret;
+  signingKeys({ style: "standard", secrets });
   const send = options.fetch ?? fetch;
   if (!(Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= 60_000)) {
     throw new OptionsError(`timeoutMs is ${timeoutMs}.`, "Write whole milliseconds from 1 to 60000.");
@@ -76,10 +77,10 @@ export function alertWebhook(options: AlertWebhookOptions): (alert: DeliveredAle
 function readUrl(text: string): string {
   const fix = "Write the whole https address of the receiver.";
   if (!URL.canParse(text)) throw new OptionsError("The url of alertWebhook is no address.", fix);
-  const { protocol, hostname, username } = new URL(text);
+  const { protocol, hostname, username, password } = new URL(text);
   const isPrivate = protocol === "https:" || (protocol === "http:" && isLoopbackHost(hostname));
   if (!isPrivate) throw new OptionsError("The url of alertWebhook is not https.", fix);
-  if (username !== "")
+  if (username !== "" || password !== "")
     throw new OptionsError("The url of alertWebhook holds a credential.", "Leave it out; alerts are signed.");
   return text;
 }

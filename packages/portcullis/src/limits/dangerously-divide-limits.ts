@@ -1,3 +1,4 @@
+import type { Problem } from "../environment.ts";
 import { isBlank } from "../lib/blank.ts";
 import { enforceDimensions } from "./dimensions.ts";
 import type { LimiterOptions, MakeLimiter } from "./make-limiter.ts";
@@ -10,7 +11,7 @@ import { createMemoryLimiter } from "./memory-limiter.ts";
  * fraction of what he was promised. `redisLimiter` of `portcullis/redis` counts once for all.
  *
  * @param reason  why the processes cannot count together, for the reviewer; a blank one stops the start
- * @returns for `limits.limiter`; a limit below `instances` stops the start
+ * @returns for `limits.limiter`; a limit below `instances` stops the start, and so does leaving `instances` out
  */
 export function dangerouslyDivideLimits(reason: string): MakeLimiter {
   function makeDividedLimiter(options: LimiterOptions) {
@@ -18,9 +19,17 @@ export function dangerouslyDivideLimits(reason: string): MakeLimiter {
   }
   makeDividedLimiter.problems = (({ instances, dimensions }) => {
     enforceDimensions(dimensions, instances ?? 1);
-    if (!isBlank(reason)) return [];
-    const fix = 'say why the processes cannot count together: dangerouslyDivideLimits("…")';
-    return [{ where: "createApi", field: "limits.limiter", problem: "limits are divided without a reason", fix }];
+    const where = "createApi";
+    const found: Problem[] = [];
+    if (isBlank(reason)) {
+      const fix = 'say why the processes cannot count together: dangerouslyDivideLimits("…")';
+      found.push({ where, field: "limits.limiter", problem: "limits are divided without a reason", fix });
+    }
+    if (instances === undefined) {
+      const fix = "say how many processes run at most: limits: { instances: 4, … }";
+      found.push({ where, field: "limits.instances", problem: "limits are divided, and nobody says by what", fix });
+    }
+    return found;
   }) satisfies MakeLimiter["problems"];
   return makeDividedLimiter;
 }

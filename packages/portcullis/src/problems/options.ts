@@ -43,7 +43,10 @@ export function optionShapeProblems(config: ApiConfig): readonly Problem[] {
   const sinks = at(options, "audit.sinks");
   if (sinks !== undefined && !Array.isArray(sinks)) {
     add("audit.sinks", "is no list", "leave it out for standard output, or list sinks");
+  } else if (Array.isArray(sinks) && !sinks.every(isSink)) {
+    add("audit.sinks", "holds something that writes nothing", "list what has write(batch), such as fileSink(path)");
   }
+  proxyShape(options["proxies"], add);
   for (const path of ["cursors.secret", "audit.accountKey"]) {
     const value = at(options, path);
     if (value !== undefined && typeof value !== "string" && !(value instanceof Uint8Array)) {
@@ -52,6 +55,23 @@ export function optionShapeProblems(config: ApiConfig): readonly Problem[] {
   }
   versionProblems(options["version"], add);
   return found;
+}
+
+/** Who stands in front, as far as it is written with networks; a platform's name is looked at where platforms are known. */
+function proxyShape(proxies: unknown, add: Add): void {
+  if (proxies === undefined || typeof proxies === "string") return;
+  const fix = 'write proxies: { trusted: ["10.0.0.0/8"], header: "x-forwarded-for" }, or the name of a platform';
+  if (!isObject(proxies)) {
+    add("proxies", `${shown(proxies)} names nobody`, fix);
+    return;
+  }
+  if (!isTexts(proxies["trusted"])) add("proxies.trusted", `${shown(proxies["trusted"])} is no list of networks`, fix);
+  if (typeof proxies["header"] !== "string") add("proxies.header", `${shown(proxies["header"])} is no header`, fix);
+  const { forwardedHost } = proxies;
+  // Read as JavaScript reads it, "no" would mean yes.
+  if (forwardedHost !== undefined && typeof forwardedHost !== "boolean") {
+    add("proxies.forwardedHost", `is ${shown(forwardedHost)}`, "say true or false");
+  }
 }
 
 /** A version that nobody reads leaves every route reachable under every one. */
@@ -127,7 +147,19 @@ const choices = {
   minTls: ["1.3", "1.2"],
 } as const;
 
-const functions = ["roles", "randomBytes", "fetch", "problem.members", "audit.onError", "limits.limiter"];
+const functions = [
+  "roles",
+  "randomBytes",
+  "fetch",
+  "problem.members",
+  "audit.onError",
+  "audit.onEvent",
+  "limits.limiter",
+];
+
+function isSink(value: unknown): boolean {
+  return isObject(value) && typeof value["write"] === "function";
+}
 
 function isCredential(value: unknown): boolean {
   return isObject(value) && typeof value["build"] === "function" && typeof value["problems"] === "function";

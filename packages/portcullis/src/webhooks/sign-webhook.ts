@@ -55,7 +55,12 @@ export async function signWebhook(options: SignWebhookOptions): Promise<Readonly
   };
 }
 
-function signingKeys({ style, secrets }: SignWebhookOptions): readonly Uint8Array[] {
+/**
+ * The keys that secrets stand for; for who keeps secrets and wants to know at set-up whether they are any.
+ *
+ * @throws OptionsError where one is none
+ */
+export function signingKeys({ style, secrets }: Pick<SignWebhookOptions, "style" | "secrets">): readonly Uint8Array[] {
   const source = "32 random bytes of this endpoint alone";
   const read = readSecrets(
     secrets,

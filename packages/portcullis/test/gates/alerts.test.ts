@@ -275,8 +275,19 @@ describe("alerts: alertWebhook", () => {
     expect(received).toHaveLength(2);
   });
 
+  it("is not made with a secret that is none: an attack would be the first to show it", () => {
+    for (const none of ["", "whsec_", "whsec_AAAA", "secret", []]) {
+      expect(() => alertWebhook({ url: "https://alerts.example.com/", secret: none })).toThrow("secrets");
+    }
+  });
+
   it("is made for https addresses alone", () => {
-    for (const url of ["http://alerts.example.com/", "alerts", "https://user:pass@alerts.example.com/"]) {
+    for (const url of [
+      "http://alerts.example.com/",
+      "alerts",
+      "https://user:pass@alerts.example.com/",
+      "https://:pass@a.example/",
+    ]) {
       expect(() => alertWebhook({ url, secret })).toThrow("The url of alertWebhook");
     }
   });
