@@ -1,0 +1,80 @@
+import { isPromise } from "../lib/maybe-promise.ts";
+import type { Next } from "./express-shape.ts";
+import { createAnswering } from "./wrap-answering.ts";
+import { makeRequest, type Proved, type WrappedRequest } from "./wrap-request.ts";
+import { WrappedResponse } from "./wrap-response.ts";
+
+/** A handler in the manner of Express, behind a policy. */
+export type WrappedHandler<G extends Proved = Proved> = (
+  req: WrappedRequest<G>,
+  res: WrappedResponse,
+  next: Next,
+) => unknown;
+
+/** A handler that was written with Express's own types. What it reads that nobody proved is an error when it runs. */
+export type ExpressHandler = (req: never, res: never, next: Next) => unknown;
+
+/**
+ * What `api.route` takes. The compiler reads from the second form what the policy gives, before it knows that a route
+ * without paging has no page; the first one fits whatever it then finds.
+ */
+type Behind<G extends Proved> = ((given: Omit<G, "page">) => Promise<never>) & ((given: G) => Promise<never>);
+
+/**
+ * Puts existing handlers of Express behind a policy: `api.route(policy, wrap((req, res) => …))`. They get the values that
+ * were proved, in the places they know: `req.params`, `req.query`, `req.body`, `req.user`, `req.caller`, `req.objects`.
+ * What they answer with `res.json` or `res.send` goes the way of a returned value: status, egress, output, headers.
+ * A status of 400 and above becomes the refusal of that status, without the handler's own body; what is thrown or handed
+ * to `next` is an error. The answer leaves when the last handler has come to its end.
+ *
+ * What cannot be filtered (`write`, `pipe`, `sendFile`, `download`, `redirect`, `render`) and what was not proved
+ * (`req.headers` the policy does not name, `req.cookies`, `req.session`, `req.hostname`) is a 500 whose record says what
+ * to write instead. So is answering twice, and `next()` with nobody behind. Never answering is `handler-timeout` (503).
+ *
+ * @param handlers  run in order, each going on with `next()`, as in `app.get(path, first, second)`
+ */
+export function wrap<G extends Proved>(...handlers: readonly WrappedHandler<G>[]): Behind<G>;
+export function wrap(...handlers: readonly ExpressHandler[]): (given: Proved) => Promise<never>;
+// What it answers is held against the route's output when it is answered, so it fits where any output is wanted.
+export function wrap(...handlers: readonly ExpressHandler[]): (given: Proved) => Promise<unknown> {
+  return function runWrapped(given) {
+    return new Promise((resolve, reject) => {
+      const answering = createAnswering(resolve, reject);
+      const req = makeRequest(given, answering);
+      const res = new WrappedResponse(answering);
+
+      function run(at: number): void {
+        const handler = handlers[at];
+        if (handler === undefined) {
+          answering.fail(new Error("next() was called without an answer, and nobody stands behind a wrapped handler"));
+          return;
+        }
+        let hasGoneOn = false;
+        const next: Next = (error) => {
+          if (error !== undefined && error !== null && error !== "route" && error !== "router") answering.fail(error);
+          else if (hasGoneOn) answering.fail(new Error("next() was called twice"));
+          else {
+            hasGoneOn = true;
+            run(error === undefined || error === null ? at + 1 : handlers.length);
+          }
+        };
+        const release = answering.hold();
+        try {
+          const returned: unknown = Reflect.apply(handler, undefined, [req, res, next]);
+          if (isPromise(returned)) {
+            returned.then(release, (error: unknown) => {
+              answering.fail(error);
+              release();
+            });
+            return;
+          }
+        } catch (error) {
+          answering.fail(error);
+        }
+        release();
+      }
+
+      run(0);
+    });
+  };
+}
