@@ -38,6 +38,8 @@ export const defaults = Object.freeze({
   recordsBatch: 512,
   /** For an answer whose process may stop behind it, so that a sink that hangs does not stop the API. */
   recordsWaitMs: 2_000,
+  /** For a sink to write what it was given; longer than an alert's tries. */
+  recordsGiveUpMs: 60_000,
   limits: Object.freeze({
     global: "2000/s",
     address: "300/min",

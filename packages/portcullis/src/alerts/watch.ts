@@ -2,7 +2,7 @@ import type { SecurityEvent } from "../events/event.ts";
 import type { AuditSink } from "../events/sink.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { parseRate, type Rate, type RateText } from "../limits/rate.ts";
-import type { Alert } from "./alert.ts";
+import type { Alert, DetectorId } from "./alert.ts";
 import type { Detector } from "./detector.ts";
 import { distributedLimitHits } from "./distributed-limit-hits.ts";
 import { failedSignIns } from "./failed-sign-ins.ts";
@@ -12,7 +12,10 @@ import { traffic } from "./traffic.ts";
 
 /** From where on somebody is told, and how. Everything left out has its default. */
 export interface AlertsOptions {
-  /** Is given every alert, once, such as `alertWebhook({ url, secret })`. Default: it stands among the records alone. */
+  /**
+   * Is given every alert, once, such as `alertWebhook({ url, secret })`; of one detector at most 20 in 15 minutes, and then
+   * one that says so. Default: it stands among the records alone.
+   */
   readonly deliver?: (alert: DeliveredAlert) => void | Promise<void>;
   /** Failed sign-ins of one address or to one account. Default 10 in 5 minutes. */
   readonly failedSignIns?: RateText | Rate;
@@ -58,6 +61,8 @@ export interface WatchSurroundings {
 const maxTold = 4_096;
 /** What goes on is told again, but not before. */
 const repeatMs = 900_000;
+/** Alerts of one detector that are delivered within {@link repeatMs}: who has many addresses could bury the rest. */
+const maxDelivered = 20;
 /** Below this many requests a minute a share says nothing. */
 const shareMinimum = 50;
 
@@ -87,6 +92,8 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
   const told = new Map<string, number>();
   /** Deliveries begun and not waited for by anybody yet. */
   let begun: Promise<void>[] = [];
+  /** Deliveries by detector, and since when they are counted. */
+  const lately = new Map<DetectorId, { readonly sinceMs: number; count: number }>();
 
   function tell(alert: Alert): void {
     const key = `${alert.detector} ${alert.about.kind} ${alert.about.name}`;
@@ -101,8 +108,34 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
     told.set(key, nowMs + Math.max(repeatMs, alert.windowMs));
     const time = around.now();
     around.emit({ kind: "event", type: "alert", time, service: around.service, protection: "alerts", alert });
+    const one = deliverable(alert, nowMs);
+    if (one !== undefined) deliver({ service: around.service, time, ...one });
+  }
+
+  /** The alert while there are few of its kind, one that says that there are more, and then nothing for a while. */
+  function deliverable(alert: Alert, nowMs: number): Alert | undefined {
+    let counted = lately.get(alert.detector);
+    if (counted === undefined || nowMs - counted.sinceMs >= repeatMs) {
+      counted = { sinceMs: nowMs, count: 0 };
+      lately.set(alert.detector, counted);
+    }
+    counted.count++;
+    if (counted.count <= maxDelivered) return alert;
+    if (counted.count > maxDelivered + 1) return undefined;
+    const says = `more than ${maxDelivered} alerts of ${alert.detector} within ${repeatMs / 60_000} min; the next ones stand in the records alone`;
+    return {
+      ...alert,
+      about: { kind: "service", name: alert.detector },
+      count: counted.count,
+      threshold: maxDelivered,
+      windowMs: repeatMs,
+      says,
+    };
+  }
+
+  function deliver(alert: DeliveredAlert): void {
     try {
-      const delivered: unknown = options.deliver?.({ service: around.service, time, ...alert });
+      const delivered: unknown = options.deliver?.(alert);
       if (!isPromise(delivered)) return;
       begun.push(
         delivered.then(

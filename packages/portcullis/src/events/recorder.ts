@@ -68,16 +68,33 @@ export function createRecorder(
       try {
         const written = sink.write(batch);
         if (written === undefined) continue;
-        const settled = written.then(
-          () => undefined,
-          (error: unknown) => failed(error, context),
-        );
+        const settled = ended(written, context);
         underway.add(settled);
         void settled.then(() => underway.delete(settled));
       } catch (error) {
         failed(error, context);
       }
     }
+  }
+
+  /** A write that never ends is told once and let go: every flush would wait for it, and memory would grow with them. */
+  function ended(written: PromiseLike<void>, context: ErrorContext): Promise<void> {
+    return new Promise((resolve) => {
+      let isOpen = true;
+      const end = (): void => {
+        isOpen = false;
+        resolve();
+      };
+      written.then(end, (error: unknown) => {
+        failed(error, context);
+        end();
+      });
+      schedule(defaults.recordsGiveUpMs, () => {
+        if (!isOpen) return;
+        failed(new Error(`nothing was written for ${defaults.recordsGiveUpMs} ms`), context);
+        end();
+      });
+    });
   }
 
   return {

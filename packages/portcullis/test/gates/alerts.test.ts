@@ -207,6 +207,23 @@ describe("alerts on IPv6", () => {
   });
 });
 
+describe("alerts in a flood of them", () => {
+  it("are delivered twenty times and then once more, that there are others; all of them are recorded", async () => {
+    const delivered: DeliveredAlert[] = [];
+    const deliver = (alert: DeliveredAlert): void => void delivered.push(alert);
+    const test = testApi({ limits: { instances: 1 }, alerts: { deliver, probing: "1/min" } });
+    for (let n = 1; n <= 50; n++) {
+      await test.api.fetch(new Request("https://localhost/v1/none"), { peer: `203.0.113.${n}`, scheme: "https" });
+    }
+    await test.api.stop();
+    expect(test.events().filter(({ type }) => type === "alert")).toHaveLength(50);
+    expect(delivered).toHaveLength(21);
+    expect(delivered[19]?.about).toEqual({ kind: "address", name: "203.0.113.20" });
+    expect(delivered[20]).toMatchObject({ about: { kind: "service", name: "probing" }, count: 21, threshold: 20 });
+    expect(delivered[20]?.says).toContain("more than 20 alerts of probing within 15 min");
+  });
+});
+
 describe("alerts at the end", () => {
   it("are recorded and delivered before a stop is over, although the last batch proved them", async () => {
     const delivered: string[] = [];
