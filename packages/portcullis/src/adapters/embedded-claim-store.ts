@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { inTransaction, privateFile } from "./embedded-file.ts";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
 import type { Claim, ClaimStore } from "../webhooks/claim-store.ts";
 
 /** Where an embedded claim store keeps its file. */
@@ -92,7 +92,7 @@ interface Opened {
 
 function open(folder: string): Opened {
   const path = privateFile(folder, "webhook-claims.sqlite", "embeddedClaimStore");
-  const database = new DatabaseSync(path, { timeout: WRITE_WAITS_MS });
+  const database = openDatabase(path, WRITE_WAITS_MS);
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
     inTransaction(database, () => {

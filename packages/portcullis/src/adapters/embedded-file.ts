@@ -22,6 +22,17 @@ export function privateFile(folder: string, name: string, store: string): string
   return path;
 }
 
+/**
+ * Opens a database. SQLite is loaded with the first of them, because Node 22 warns of it as experimental, and most
+ * programs that listen open none.
+ *
+ * @param timeoutMs  how long a statement waits for another process's write
+ */
+export function openDatabase(path: string, timeoutMs: number): DatabaseSync {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  return new DatabaseSync(path, { timeout: timeoutMs });
+}
+
 /** Runs work in one write transaction: all of it happens or nothing. Waits for another process's as the file says. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec("BEGIN IMMEDIATE");

@@ -1,6 +1,6 @@
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts";
-import { inTransaction, privateFile } from "./embedded-file.ts";
+import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
 
 /** Where an embedded store keeps its file. */
 export interface EmbeddedKeyStoreOptions {
@@ -137,7 +137,7 @@ interface Opened {
 
 function open(folder: string): Opened {
   const path = privateFile(folder, "api-keys.sqlite", "embeddedKeyStore");
-  const database = new DatabaseSync(path, { timeout: WRITE_WAITS_MS });
+  const database = openDatabase(path, WRITE_WAITS_MS);
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
     inTransaction(database, () => {

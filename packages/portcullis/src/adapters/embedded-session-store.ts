@@ -1,7 +1,7 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { readSession, writeSession } from "../lib/read-session.ts";
 import type { SessionStore } from "../lib/session-store.ts";
-import { inTransaction, privateFile } from "./embedded-file.ts";
+import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
 
 /** Where an embedded session store keeps its file. */
 export interface EmbeddedSessionStoreOptions {
@@ -88,7 +88,7 @@ interface Opened {
 
 function open(folder: string): Opened {
   const path = privateFile(folder, "sessions.sqlite", "embeddedSessionStore");
-  const database = new DatabaseSync(path, { timeout: WRITE_WAITS_MS });
+  const database = openDatabase(path, WRITE_WAITS_MS);
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
     inTransaction(database, () => {
