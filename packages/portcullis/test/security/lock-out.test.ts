@@ -165,7 +165,7 @@ describe("rate-limit: a stranger guesses at an account and locks nobody out", ()
     route({ rate: "5/h", by: "caller", and: "address" });
     expect(api.problems().map((one) => one.problem)).toEqual(['counts caller and "address" together']);
     route({ rate: "5/h", by: "address", and: "tenant" });
-    expect(api.problems().map((one) => one.problem)).toEqual(["counts address and tenant together"]);
+    expect(api.problems().map((one) => one.problem)).toEqual(['counts address and "tenant" together']);
   });
 
   it("the manifest tells the prover of both bounds", async () => {
