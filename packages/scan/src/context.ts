@@ -1,7 +1,8 @@
 import { type Answer, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
-import { type Identity, scopesOf, subjectOf } from "./identities.ts";
+import { reachOf } from "./framework.ts";
+import { canAct, type Identity, scopesOf, subjectOf } from "./identities.ts";
 import { textAt } from "./json.ts";
 import { resembles } from "./oracle.ts";
 import type { Objects } from "./objects.ts";
@@ -103,7 +104,7 @@ export function createContext(parts: ContextParts): ProbeContext {
     permitted: (operation) => permittedIdentities(operation, parts.identities, target)[0],
     worker(operation) {
       const able = permittedIdentities(operation, parts.identities, target).filter(
-        (identity) => identity.kind !== "cookie" && !isPrivileged(identity, target) && hasScopes(identity, operation),
+        (identity) => canAct(identity) && !isPrivileged(identity, target) && hasScopes(identity, operation),
       );
       return able[target.operations.indexOf(operation) % able.length] ?? context.permitted(operation);
     },
@@ -117,7 +118,7 @@ export function createContext(parts: ContextParts): ProbeContext {
     nowhere() {
       nowhere ??= send("negative", {
         method: "GET",
-        target: `/pc-${parts.random.text(12)}/${parts.random.text(6)}`,
+        target: `${reachOf(target)}/pc-${parts.random.text(12)}/${parts.random.text(6)}`,
         headers: [],
         label: "nobody",
       });

@@ -92,6 +92,23 @@ export function parseRoles(text: string): readonly [name: string, roles: readonl
   return [match[1], match[2].split(",").filter((role) => role !== "")];
 }
 
+/**
+ * True where honest requests can be made of it: a cookie travels with what a browser says along with it, and without that
+ * its writes are refused as another site's.
+ */
+export function canAct(identity: Identity): boolean {
+  return identity.kind !== "cookie" || identity.along !== undefined;
+}
+
+/**
+ * Where cookies are all there is, they are the callers of the scan, each in a browser on the API's own page. Beside other
+ * credentials they stay what the session probes look at.
+ */
+export function withBrowsers(identities: readonly Identity[], along: readonly Header[]): readonly Identity[] {
+  if (identities.some(({ kind }) => kind !== "cookie")) return identities;
+  return identities.map((identity) => ({ ...identity, along }));
+}
+
 /** The same place and scheme with another credential in it. */
 export function headerWith(identity: Identity, secret: string): Header {
   if (identity.cookie !== undefined) return ["cookie", `${identity.cookie}=${secret}`];

@@ -128,6 +128,7 @@ function readPolicy(extension: JsonRecord | undefined): Policy {
       ...(maxKeys === undefined ? {} : { maxKeys }),
     },
     resources: readResources(recordAt(extension, "resources")),
+    unknown: textsAt(extension, "unknown"),
   };
 }
 

@@ -3,7 +3,7 @@ import { type Answer, headerOf, isSuccess } from "./answer.ts";
 import { type Creations, unclaimedLines } from "./creations.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
-import type { Identity } from "./identities.ts";
+import { canAct, type Identity } from "./identities.ts";
 import { isRecord } from "./json.ts";
 import { honestBody, namesPerson } from "./bodies.ts";
 import { type Kind, kindAt } from "./kinds.ts";
@@ -310,7 +310,7 @@ export function createObjects(options: ObjectsOptions): Objects {
   /** An attack that set the owner may have given it to somebody the scan can be. */
   async function isRemovedByAnother(thing: Thing, remove: Operation): Promise<boolean> {
     for (const identity of options.identities) {
-      if (identity === thing.owner || identity.kind === "cookie") continue;
+      if (identity === thing.owner || !canAct(identity)) continue;
       const trial = await send("positive", requestFor(remove, { as: identity, params: thing.params }));
       if (isSuccess(trial.answer)) return true;
     }

@@ -1,5 +1,5 @@
 import { isPrivileged, type ProbeContext } from "./context.ts";
-import type { Identity } from "./identities.ts";
+import { canAct, type Identity } from "./identities.ts";
 
 /** Two callers, one of whom attacks what the other owns. */
 export interface Pair {
@@ -9,9 +9,7 @@ export interface Pair {
 
 /** Callers without roles against each other, everybody in both directions where there are two, at most four pairs. */
 export function pairsOf(context: ProbeContext): readonly Pair[] {
-  const plain = context.identities.filter(
-    (identity) => identity.kind !== "cookie" && !isPrivileged(identity, context.target),
-  );
+  const plain = context.identities.filter((identity) => canAct(identity) && !isPrivileged(identity, context.target));
   const first = plain[0];
   const second = plain[1];
   if (first === undefined || second === undefined) return [];

@@ -1,10 +1,11 @@
 import { checklist, type ProtectionId } from "portcullis/checklist";
 import { hostOf, isLoopbackName } from "./address.ts";
+import { sameOrigin } from "./browser.ts";
 import { createCreations } from "./creations.ts";
 import { createContext, type ProbeContext } from "./context.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
-import { type Identity, readToken, subjectOf } from "./identities.ts";
+import { type Identity, readToken, subjectOf, withBrowsers } from "./identities.ts";
 import { numberAt } from "./json.ts";
 import { kindsOf } from "./kinds.ts";
 import { type Description, readTarget } from "./manifest.ts";
@@ -211,8 +212,9 @@ async function prepare(
   patienceMs: number,
 ): Promise<ProbeContext> {
   const random = seeded(seed);
+  const identities = withBrowsers(options.identities, sameOrigin(fetcher.url));
   const redactor = createRedactor();
-  for (const identity of options.identities) redactor.add(identity.secret, identity.name);
+  for (const identity of identities) redactor.add(identity.secret, identity.name);
   if (options.jwtKey !== undefined) redactor.add(options.jwtKey, "jwt-key");
   for (const { secret, endpoint } of options.webhooks ?? []) redactor.add(secret, `secret of ${endpoint}`);
   const prefix = `pc-${random.text(6)}`;
@@ -226,21 +228,21 @@ async function prepare(
   const sessions = createSessions({
     url: fetcher.url,
     target,
-    identities: options.identities,
+    identities,
     accounts: options.accounts ?? [],
     redactor,
     random: random.fork("sign-in"),
     now,
     send,
   });
-  await preflight(fetcher, target, options.identities, now);
-  const subjects = await recogniseIdentities(target, options.identities, send, now, patienceMs);
+  await preflight(fetcher, target, identities, now);
+  const subjects = await recogniseIdentities(target, identities, send, now, patienceMs);
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
   return createContext({
     target,
     fetcher,
     redactor,
-    identities: options.identities,
+    identities,
     random,
     jwtKey: options.jwtKey,
     webhookSecrets: options.webhooks ?? [],
@@ -256,9 +258,9 @@ async function prepare(
       random: random.fork("objects"),
       prefix,
       creations,
-      identities: options.identities,
+      identities,
       person(owner) {
-        const others = options.identities.filter((identity) => identity.name !== owner.name);
+        const others = identities.filter((identity) => identity.name !== owner.name);
         return others.map(subject).find((account) => account !== undefined && account !== subject(owner));
       },
     }),

@@ -39,6 +39,8 @@ export interface Policy {
   readonly bodyMaxBytes: number | undefined;
   readonly json: { readonly maxDepth?: number; readonly maxKeys?: number };
   readonly resources: Readonly<Record<string, ResourcePolicy>>;
+  /** What the API's adapter cannot see, because a framework in front keeps it: `raw target`, `duplicate headers`. */
+  readonly unknown: readonly string[];
 }
 
 /** A way to prove who calls. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { identityOf, scopesOf } from "../src/identities.ts";
+import { canAct, identityOf, scopesOf, withBrowsers } from "../src/identities.ts";
 
 describe("what a credential says of itself", () => {
   it.each([
@@ -14,6 +14,23 @@ describe("what a credential says of itself", () => {
   it("knows no scopes of a key, nor of a token that names none", () => {
     expect(scopesOf(identityOf("alice-key", "Bearer prj_live_0123456789abcdef_secret"))).toBeUndefined();
     expect(scopesOf(identityOf("alice", `Bearer ${tokenWith({ sub: "alice", scope: "" })}`))).toBeUndefined();
+  });
+});
+
+describe("an identity with a cookie", () => {
+  const cookies = ["alice", "bob"].map((name) => identityOf(name, `cookie:__Host-session=${name}`));
+  const along = [["sec-fetch-site", "same-origin"]] as const;
+
+  it("is a caller in a browser where cookies are all there is", () => {
+    expect(withBrowsers(cookies, along).map((identity) => [identity.along, canAct(identity)])).toEqual([
+      [along, true],
+      [along, true],
+    ]);
+  });
+
+  it("is left to the session probes beside other credentials", () => {
+    const both = [...cookies, identityOf("carol", "Bearer token")];
+    expect(withBrowsers(both, along).map(canAct)).toEqual([false, false, true]);
   });
 });
 

@@ -2,8 +2,9 @@ import { isSuccess, noAnswer } from "../answer.ts";
 import type { ProbeContext, Witness } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
+import { unlessKept } from "../framework.ts";
 import { plainCreation } from "../honest-write.ts";
-import type { Header } from "../identities.ts";
+import { type Header, headerWith } from "../identities.ts";
 import { outcome } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
 import {
@@ -94,7 +95,8 @@ async function oddTargets(context: ProbeContext): Promise<readonly NamedOutcome[
   for (const [check, target, what] of targets) {
     if (target === path) continue;
     const outgoing = { ...base, target, label: `${witness.identity.name}, ${check}` };
-    found.push({ check, ...(await refused(witness, () => context.send("attack", outgoing), what)) });
+    const result = await refused(witness, () => context.send("attack", outgoing), what);
+    found.push({ check, ...unlessKept(context.target, "raw target", result) });
   }
   return found;
 }
@@ -108,10 +110,7 @@ async function doubledHeaders(context: ProbeContext): Promise<readonly NamedOutc
   const witness = await context.witness();
   const base = unproved(witness);
   const credential = witness.identity.header;
-  const other: Header = [
-    credential[0],
-    `${witness.identity.scheme === "" ? "" : `${witness.identity.scheme} `}pc-other-credential-000000`,
-  ];
+  const other = headerWith(witness.identity, "pc-other-credential-000000");
   const rest = base.headers.filter(([name]) => name !== credential[0]);
   const cases: readonly (readonly [string, readonly Header[], string])[] = [
     ["two-credentials", [...rest, credential, other], "two credentials in one request"],
@@ -131,7 +130,8 @@ async function doubledHeaders(context: ProbeContext): Promise<readonly NamedOutc
   const found: NamedOutcome[] = [];
   for (const [check, headers, what] of cases) {
     const attack = () => sendRaw(context, { ...base, headers, label: `${witness.identity.name}, ${check}` });
-    found.push({ check, ...(await refused(witness, attack, what)) });
+    const result = await refused(witness, attack, what);
+    found.push({ check, ...unlessKept(context.target, "duplicate headers", result) });
   }
   return found;
 }

@@ -2,6 +2,7 @@ import { type Answer, isSuccess, mediaTypeOf } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
+import { isKept, reachOf } from "../framework.ts";
 import { honestWrite, plainCreation } from "../honest-write.ts";
 import { isRecord, numberAt, textAt } from "../json.ts";
 import {
@@ -50,9 +51,9 @@ async function provocations(context: ProbeContext): Promise<readonly Outgoing[]>
   const list: Outgoing[] = [
     withCredential(outgoing, undefined, "nobody"),
     withCredential(outgoing, [witness.identity.header[0], "Bearer eyJhbGciOiJ"], "half a token"),
-    { ...unproved, target: `/pc-${context.random.text(8)}`, label: "an unknown path" },
+    { ...unproved, target: `${reachOf(context.target)}/pc-${context.random.text(8)}`, label: "an unknown path" },
     { ...unproved, target: `${up}/%00`, label: "a NUL" },
-    { ...unproved, target: `${up}/%zz`, label: "a broken escape" },
+    ...(isKept(context.target, "raw target") ? [] : [{ ...unproved, target: `${up}/%zz`, label: "a broken escape" }]),
     { ...unproved, target: `${up}/'%22%3Cpc%3E`, label: "quotes in an id" },
     { ...unproved, target: `${up}/99999999999999999999999999`, label: "a huge id" },
     { ...unproved, target: `${path}?limit=%27`, label: "a quote in the query" },

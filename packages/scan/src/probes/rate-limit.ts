@@ -3,7 +3,7 @@ import { burst, type Burst } from "../burst.ts";
 import { isPrivileged, madeUpCredential, type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import type { Header, Identity } from "../identities.ts";
+import { canAct, type Header, type Identity } from "../identities.ts";
 import { outcome } from "../objects.ts";
 import {
   broken,
@@ -87,7 +87,7 @@ function isCheap(context: ProbeContext, operation: Operation): boolean {
     !isGone(operation, context.now()) &&
     !operation.parameters.some((parameter) => parameter.required || /^(?:q|query|search)$/.test(parameter.name)) &&
     caller !== undefined &&
-    caller.kind !== "cookie"
+    canAct(caller)
   );
 }
 
@@ -151,9 +151,7 @@ async function callerBurst(
 function callersOf(context: ProbeContext, operation: Operation): readonly Identity[] {
   return context.identities.filter(
     (identity) =>
-      identity.kind !== "cookie" &&
-      takes(operation, identity, context.target) &&
-      !isPrivileged(identity, context.target),
+      canAct(identity) && takes(operation, identity, context.target) && !isPrivileged(identity, context.target),
   );
 }
 

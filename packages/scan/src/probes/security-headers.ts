@@ -1,6 +1,7 @@
 import { type Answer, headerOf, headersOf, isSuccess, mediaTypeOf } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
+import { isKept } from "../framework.ts";
 import { broken, type Check, held, inconclusive, type NamedOutcome, type Probe } from "../probe.ts";
 import { withCredential } from "../requests.ts";
 
@@ -129,9 +130,8 @@ async function samples(context: ProbeContext): Promise<readonly Sample[]> {
   add(await context.send("attack", withCredential(outgoing, undefined, "nobody")));
   add(await context.nowhere());
   const { as: _as, operation: _operation, ...rest } = outgoing;
-  add(
-    await context.send("attack", { ...rest, target: `${outgoing.target.split("?")[0]}/%zz`, label: "a broken escape" }),
-  );
+  const escape = { ...rest, target: `${outgoing.target.split("?")[0]}/%zz`, label: "a broken escape" };
+  if (!isKept(context.target, "raw target")) add(await context.send("attack", escape));
   const declared = context.target.operations
     .filter((entry) => entry.path === witness.operation.path)
     .map((entry) => entry.method);
