@@ -10,7 +10,7 @@ const upstream = Number(process.env["PORT"] ?? 3000);
 const port = Number(process.env["FRONT_PORT"] ?? 3443);
 const { cert, key, caPath } = developmentCertificate({ folder: process.env["TLS"] ?? ".portcullis/tls" });
 
-const server = createServer({ cert, key }, (from, to) => {
+const server = createServer({ cert, key, minVersion: "TLSv1.3" }, (from, to) => {
   const headers = fieldsOf(from.rawHeaders).filter(([name]) => !isOurs(name));
   headers.push(["x-forwarded-for", from.socket.remoteAddress ?? "unknown"], ["x-forwarded-proto", "https"]);
   const { method, url: path } = from;

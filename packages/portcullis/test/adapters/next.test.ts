@@ -1,5 +1,5 @@
 import type { ApiConfig } from "portcullis";
-import { StartRefused } from "portcullis";
+import { OptionsError, StartRefused } from "portcullis";
 import { portcullisHeaders, toNext, usualPagePolicy } from "portcullis/next";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { testApi } from "../front-door.ts";
@@ -44,6 +44,16 @@ describe("toNext", () => {
     expect(await at({ host: "localhost:3000" })).toBe(200);
     expect(await at({ host: "evil.example" })).toBe(421);
     expect(await at({})).toBe(421);
+  });
+
+  it("reads the public path, with the basePath that Next.js takes out of request.url", async () => {
+    const request = () => new Request("http://localhost:3000/open", { headers: { host: "localhost:3000" } });
+    expect((await made(local).handlers().GET(request())).status).toBe(404);
+    const { GET } = toNext(made(local).api, { basePath: "/v1" });
+    expect((await GET(request())).status).toBe(200);
+    for (const basePath of ["v1", "/v1/", "/", "//v1", "/v1?a"]) {
+      expect(() => toNext(made(local).api, { basePath }), basePath).toThrow(OptionsError);
+    }
   });
 
   it("takes the forwarded headers of next dev for what they are, and a stranger's for a stranger's", async () => {
