@@ -4,6 +4,7 @@ import { isRecord, type JsonRecord, listAt, numberAt, parseJson, recordAt, textA
 import { readOperations } from "./operations.ts";
 import { ScanError } from "./scan-error.ts";
 import type { CredentialKind, Limit, Policy, ResourcePolicy, Target } from "./target.ts";
+import { readUnguarded, unguardedNotes } from "./unguarded.ts";
 
 /** A description of an API: the path of a JSON or YAML file, or the document itself. */
 export type Description = string | JsonRecord;
@@ -31,7 +32,8 @@ export async function readTarget(description: Description, wants: Target["source
     if (format !== 1)
       throw new ScanError(`${source} is a manifest of format ${String(format)}; this prover reads format 1`);
   }
-  const policy = readPolicy(wants === "manifest" ? extension : undefined);
+  const own = wants === "manifest" ? extension : undefined;
+  const policy = readPolicy(own);
   const { operations, assumptions } = readOperations(document, wants);
   if (operations.length === 0) throw new ScanError(`${source} describes no operation`);
   const title = textAt(recordAt(document, "info"), "title") ?? "API";
@@ -41,7 +43,9 @@ export async function readTarget(description: Description, wants: Target["source
     operations: operations.filter(({ access }) => access.kind !== "webhook"),
     webhooks: operations.filter(({ access }) => access.kind === "webhook"),
     policy,
-    assumptions: wants === "manifest" ? assumptions : [...openapiAssumptions, ...assumptions],
+    unguarded: readUnguarded(own),
+    assumptions:
+      wants === "manifest" ? [...unguardedNotes(own), ...assumptions] : [...openapiAssumptions, ...assumptions],
   };
 }
 

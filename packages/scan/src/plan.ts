@@ -49,6 +49,14 @@ export function ledgerOf(target: Target, verdicts: readonly Verdict[], selection
     for (const operation of [...target.operations, ...target.webhooks]) {
       cells.push({ operation: operation.id, protection: id, ...cellOf(id, operation, own, selection) });
     }
+    for (const unguarded of target.unguarded) {
+      cells.push({
+        operation: unguarded.route,
+        protection: id,
+        verdict: "inconclusive",
+        why: whyUnproved(unguarded),
+      });
+    }
   }
   return cells;
 }

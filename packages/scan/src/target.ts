@@ -1,5 +1,6 @@
 import type { Header } from "./identities.ts";
 import type { JsonRecord } from "./json.ts";
+import type { Unguarded } from "./unguarded.ts";
 
 /**
  * What the prover knows of an API before it sends anything: the operations and, where a manifest says so, the policy of
@@ -12,6 +13,8 @@ export interface Target {
   readonly operations: readonly Operation[];
   /** Operations whose caller is a sender that signs; apart, because nobody the scan can be may call them. */
   readonly webhooks: readonly Operation[];
+  /** Routes that pass the API by for now; they stand in the ledger, and nothing is proved of them. */
+  readonly unguarded: readonly Unguarded[];
   readonly policy: Policy;
   /** What had to be assumed because the description does not say it; shown in the report. */
   readonly assumptions: readonly string[];

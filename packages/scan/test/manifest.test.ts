@@ -22,6 +22,22 @@ describe("manifest", () => {
     expect(target.operations.find(({ id }) => id === "GET /v0/notes")?.sunsetAt).toBe(Date.UTC(2021, 0, 1));
   });
 
+  it("reads what is not guarded yet, and says so of shadow mode", async () => {
+    const entry = { route: "GET /admin/users", reason: "being moved", until: "2099-01-31" };
+    const passing = { ...minimal, "x-portcullis": { format: 1, notYet: [entry] } };
+    expect(await readTarget(passing, "manifest")).toMatchObject({
+      unguarded: [entry],
+      assumptions: expect.arrayContaining([
+        "GET /admin/users was not attacked: no policy guards it until 2099-01-31 (being moved).",
+      ]),
+    });
+    const shadow = { until: "2099-01-31", reason: "learning" };
+    expect((await readTarget({ ...minimal, "x-portcullis": { format: 1, shadow } }, "manifest")).assumptions).toContain(
+      "The API runs in shadow mode until 2099-01-31 (learning): it records refusals and refuses nothing.",
+    );
+    expect((await readTarget(manifest, "manifest")).unguarded).toEqual([]);
+  });
+
   it("finds kinds of object and what lies inside what", async () => {
     const target = await readTarget(manifest, "manifest");
     const kinds = kindsOf(target, Date.now());
