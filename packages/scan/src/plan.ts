@@ -3,6 +3,7 @@ import type { ProbeContext } from "./context.ts";
 import type { Check, Probe } from "./probe.ts";
 import { probes } from "./probes.ts";
 import type { Operation, Target } from "./target.ts";
+import { whyUnproved } from "./unguarded.ts";
 import { fold, leftOut, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
 
 /** A check of the plan and the probe it belongs to. */

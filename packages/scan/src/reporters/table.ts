@@ -191,7 +191,7 @@ function notes(result: ScanResult, width: number, paint: Paint): readonly string
   if (result.assumptions.length > 0) {
     lines.push(
       "",
-      paint.bold("What had to be assumed"),
+      paint.bold(result.target.source === "manifest" ? "What else there is to know" : "What had to be assumed"),
       ...result.assumptions.flatMap((entry) => bullet(entry, width)),
     );
   }
