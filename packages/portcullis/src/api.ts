@@ -110,6 +110,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
   let running: { readonly plan: ApiPlan; readonly pipeline: Pipeline } | undefined;
   // What ran before a route was declared that does not start: it serves nothing any more, and still says no.
   let lastRunning: typeof running;
+  let hasStopped = false;
   let tellTurnedAway: ((reason: string) => void) | undefined;
 
   function problems(): readonly Problem[] {
@@ -121,7 +122,9 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     if (running !== undefined) return running;
     const found = problems();
     if (found.length > 0) throw new StartRefused(found);
-    const plan = assemblePlan(config, [...resources.values()], declared(), facts?.passing);
+    const before = hasStopped ? undefined : lastRunning?.plan;
+    const plan = assemblePlan(config, [...resources.values()], declared(), facts?.passing, before);
+    hasStopped = false;
     running = { plan, pipeline: assemblePipeline(plan, gates) };
     lastRunning = running;
     return running;
@@ -230,6 +233,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     async stop() {
       if (lastRunning === undefined) return;
       const { environment, recorder, crowd } = lastRunning.plan;
+      hasStopped = true;
       crowd.flush();
       environment.emit({ kind: "event", type: "stopped", time: environment.clock.now(), service: config.name });
       await recorder.stop();

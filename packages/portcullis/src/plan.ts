@@ -13,7 +13,7 @@ import { inputJsonSchema } from "./lib/standard-schema.ts";
 import type { AnySchema } from "./lib/standard-schema.ts";
 import type { ProvedBefore } from "./lib/proved-before.ts";
 import type { Topology } from "./lib/forwarded.ts";
-import type { Limiter } from "./limits/limiter.ts";
+import type { Dimension, Limiter } from "./limits/limiter.ts";
 import type { ApiRates, PlannedLimit, Tariffs } from "./limits/tariffs.ts";
 import { parseRate } from "./limits/rate.ts";
 import { deliveries, read, signIn, write } from "./limits/presets.ts";
@@ -39,6 +39,8 @@ export interface ApiPlan {
   readonly recorder: Recorder;
   readonly accounts: Accounts;
   readonly crowd: Crowd;
+  /** What the limiter counts. */
+  readonly dimensions: readonly Dimension[];
   readonly limiter: Limiter;
   readonly tariffs: Tariffs;
   readonly topology: Topology;

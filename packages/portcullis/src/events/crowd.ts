@@ -9,6 +9,10 @@ export interface Crowd {
   flush(): void;
 }
 
+function withoutAccount({ account: _account, ...event }: SecurityEvent): SecurityEvent {
+  return event;
+}
+
 const everyMs = 1_000;
 /** Addresses counted apart in one second; the rest share one event, so that memory stays bounded. */
 const maxKeys = 10_000;
@@ -49,7 +53,11 @@ export function createCrowd(
       const key = counted.size < maxKeys || counted.has(own) ? own : `others ${event.code ?? ""}`;
       const before = counted.get(key);
       if (before === undefined) counted.set(key, { event, count: 1 });
-      else before.count++;
+      else {
+        before.count++;
+        // One event for several accounts names none of them, or all would be laid at the first one's door.
+        if (before.event.account !== event.account) before.event = withoutAccount(before.event);
+      }
     },
     flush,
   };

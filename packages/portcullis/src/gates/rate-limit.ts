@@ -23,7 +23,7 @@ import { credentialFinder } from "../lib/find-credential.ts";
  * @see OWASP API4:2023, OWASP ASVS 5.0 2.4.1 and 6.3.1
  */
 export const reserve: ArrivalGate = (api) => {
-  const { arrival, knownArrival, addressFailures } = api.tariffs;
+  const { arrival, knownArrival, addressFailures, callerFailures } = api.tariffs;
   const find = credentialFinder(api);
 
   return function reserveForAddress(x) {
@@ -34,7 +34,10 @@ export const reserve: ArrivalGate = (api) => {
     x.wideAddressKey = wideKey;
     // Who has been proved and still is takes nothing of what strangers have; stage two counts him with all he has.
     const sent = find(x);
-    if (sent !== undefined && !(sent instanceof Refusal) && sent.known !== undefined) return reserveKnown(x, wideKey);
+    if (sent !== undefined && !(sent instanceof Refusal) && sent.known !== undefined) {
+      // From here on what he does is his own: what he gets wrong costs his budget, not that of his neighbours.
+      return spentCaller(x, LimitKey.ofCaller(sent.known), callerFailures) ?? reserveKnown(x, wideKey);
+    }
     const failures = budgetFor(x, addressFailures).peek([key]);
     if (!failures.admitted) return admitKnown(x, wideKey, failures, "failure-budget-spent");
     const decision = arrival.reserve([key, wideKey, LimitKey.everyone]);
@@ -80,12 +83,13 @@ export const settle: RouteGate = (api, route) => {
       if (unproved.tries.length === 0) return settleUnproved(x);
       return chain(countTries(x, unproved.tries), (spent) => spent ?? settleUnproved(x));
     }
-    const key = LimitKey.ofCaller(caller);
-    x.callerKey = key;
-    const failures = budgetFor(x, callerFailures).peek([key]);
-    if (!failures.admitted) {
+    // Stage one has looked, where the credential was known by then.
+    const isLookedAt = x.callerKey !== undefined;
+    const key = x.callerKey ?? LimitKey.ofCaller(caller);
+    const spent = isLookedAt ? undefined : spentCaller(x, key, callerFailures);
+    if (spent !== undefined) {
       reservation?.giveBack();
-      return refused(x, failures, "failure-budget-spent");
+      return spent;
     }
     if (proved.tries.length === 0) return settleProved(x, key, caller, address);
     return chain(countTries(x, proved.tries), (spent) => spent ?? settleProved(x, key, caller, address));
@@ -305,7 +309,16 @@ function decide(x: Exchange, decision: Decision): Outcome {
 
 type LimitCode = "rate-limited" | "failure-budget-spent";
 
+/** From here on the caller is counted by himself; refuses where he has used up what he may get wrong. */
+function spentCaller(x: Exchange, key: LimitKey, callerFailures: FailureBudget): Refusal | undefined {
+  x.callerKey = key;
+  const failures = budgetFor(x, callerFailures).peek([key]);
+  return failures.admitted ? undefined : refused(x, failures, "failure-budget-spent");
+}
+
 function refused(x: Exchange, decision: Decision, code: LimitCode): Refusal {
   x.decision = decision;
+  // A stranger beyond a limit is counted by the second, so that he cannot fill the records.
+  if (x.callerKey === undefined) x.isFlooding = true;
   return new Refusal(code, `dimension ${decision.dimension}, limit ${decision.limit}`);
 }

@@ -21,8 +21,9 @@ export interface Platform {
  * except through its front, and each says in X-Forwarded-Proto how the client came.
  */
 export const platforms: Readonly<Record<PlatformName, Platform>> = Object.freeze({
-  // X-Real-IP and X-Forwarded-For are overwritten, one address each.
-  vercel: { header: "x-real-ip", marks: ["VERCEL"], freezes: true },
+  // X-Real-IP and X-Forwarded-For are overwritten, one address each. The region is set where a function runs and nowhere
+  // else; `VERCEL` itself is copied to other machines with the project's variables.
+  vercel: { header: "x-real-ip", marks: ["VERCEL_REGION"], freezes: true },
   // Workers: set by the edge that took the connection. A server of one's own behind Cloudflare is no Worker: it can be
   // reached directly, so its start is refused; it names Cloudflare's networks as `trusted`.
   cloudflare: { header: "cf-connecting-ip", marks: [], agent: "Cloudflare-Workers", freezes: true },

@@ -290,7 +290,7 @@ describe("dangerouslyAllowLoopback", () => {
 
 describe("named platforms", () => {
   const vectors = [
-    ["vercel", "VERCEL", { "x-real-ip": "198.51.100.9", "x-forwarded-for": "198.51.100.9" }],
+    ["vercel", "VERCEL_REGION", { "x-real-ip": "198.51.100.9", "x-forwarded-for": "198.51.100.9" }],
     ["cloudflare", undefined, { "cf-connecting-ip": "198.51.100.9", "x-forwarded-for": "6.6.6.6, 198.51.100.9" }],
     [
       "fly",
@@ -367,14 +367,14 @@ describe("named platforms", () => {
   const onVercel = { headers: { "x-real-ip": "198.51.100.9", "x-forwarded-proto": "https" } };
 
   it("answer although a sink never has written", async () => {
-    vi.stubEnv("VERCEL", "1");
+    vi.stubEnv("VERCEL_REGION", "1");
     const sinks = [{ name: "dead", write: () => new Promise<void>(() => undefined) }];
     const test = testApi({ ...counted, proxies: "vercel", audit: { sinks } });
     expect((await test.api.fetch(new Request(`${url}/v1/open`, onVercel))).status).toBe(200);
   });
 
   it("have told of an attack before the answer that proves it, because there may be no later", async () => {
-    vi.stubEnv("VERCEL", "1");
+    vi.stubEnv("VERCEL_REGION", "1");
     let delivered = 0;
     const deliver = async (): Promise<void> => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -387,7 +387,7 @@ describe("named platforms", () => {
   });
 
   it("write the records before the answer where the process may freeze behind it", async () => {
-    vi.stubEnv("VERCEL", "1");
+    vi.stubEnv("VERCEL_REGION", "1");
     const test = testApi({ ...counted, proxies: "vercel" });
     const headers = { "x-real-ip": "198.51.100.9", "x-forwarded-proto": "https" };
     await test.api.fetch(new Request(`${url}/v1/open`, { headers }));

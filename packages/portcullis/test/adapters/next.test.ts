@@ -82,7 +82,7 @@ describe("toNext", () => {
   it("refuses while Next.js builds too, but asks for a platform's marks where it runs alone", () => {
     const platform = made({ proxies: "vercel" });
     expect(problemsOf(platform.handlers)).toEqual([
-      "proxies: this process does not run on vercel (VERCEL is not set), so anybody could write the address",
+      "proxies: this process does not run on vercel (VERCEL_REGION is not set), so anybody could write the address",
     ]);
     vi.stubEnv("NEXT_PHASE", "phase-production-build");
     expect(problemsOf(platform.handlers)).toEqual([]);
