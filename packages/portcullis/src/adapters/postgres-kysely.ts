@@ -1,4 +1,4 @@
-import type { Around, Run } from "./postgres-role.ts";
+import { demandOpen, type Around, type Run } from "./postgres-role.ts";
 
 /** What is asked of Kysely; `Transaction` is what its transactions hand out. */
 export interface KyselyDatabase<Transaction> extends KyselyConnection<Transaction> {
@@ -51,11 +51,11 @@ export async function openKysely<Transaction, Result>(
         await around.enter(run);
         const result = await around.work(transaction);
         // A transaction in which a statement failed is rolled back by COMMIT, without an error; here it is one.
-        await run("select 1", []);
+        await demandOpen(run);
         return result;
       });
     } finally {
-      await around.leave(runOn(one));
+      await around.leave(runOn(one), true);
     }
   });
 }

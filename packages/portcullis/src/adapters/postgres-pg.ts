@@ -1,5 +1,5 @@
 import { OptionsError } from "../lib/options-error.ts";
-import type { Around, Run } from "./postgres-role.ts";
+import { endedInside, type Around, type Run } from "./postgres-role.ts";
 
 /** What is asked of a connection of `pg`. */
 export interface PgConnection {
@@ -45,13 +45,14 @@ export async function openPg<Result>(
   db: PgPool | PgConnection,
   around: Around<CallerConnection, Result>,
 ): Promise<Result> {
-  if (!isPool(db)) return onConnection(db, around, () => undefined);
+  if (!isPool(db)) return onConnection(db, around, () => undefined, false);
   const connection = await db.connect();
   let broken = false;
   try {
-    return await onConnection(connection, around, () => {
+    const breaks = (): void => {
       broken = true;
-    });
+    };
+    return await onConnection(connection, around, breaks, true);
   } finally {
     // One that could not be brought back to where it was is closed instead of handed to the next request.
     connection.release(broken);
@@ -73,6 +74,7 @@ async function onConnection<Result>(
   connection: PgConnection,
   around: Around<CallerConnection, Result>,
   breaks: () => void,
+  isPooled: boolean,
 ): Promise<Result> {
   if (busy.has(connection) || (connection.getTransactionStatus?.() ?? "I") !== "I") {
     throw new OptionsError(
@@ -84,11 +86,16 @@ async function onConnection<Result>(
     connection.query({ text, values: [...values], queryMode: "extended" });
   const run: Run = async (text, values) => (await send(text, values)).rows;
   let over = false;
+  let ended = false;
   const handle: CallerConnection = Object.freeze({
     async query(text: string, values: readonly unknown[] = []) {
       // Afterwards the connection is somebody else's.
       if (over) throw new Error("asCaller: the transaction is over; wait for every query inside of it");
-      return send(text, values);
+      const answer = await send(text, values);
+      // Outside of the transaction the connection is the login's own. ROLLBACK TO SAVEPOINT answers ROLLBACK as well.
+      if (answer.command === "COMMIT" || connection.getTransactionStatus?.() === "I") ended = over = true;
+      if (ended) throw endedInside();
+      return answer;
     },
   });
 
@@ -102,6 +109,7 @@ async function onConnection<Result>(
       await around.enter(run);
       const result = await around.work(handle);
       over = true;
+      if (ended) throw endedInside();
       const { command } = await send("commit");
       // A transaction in which a statement failed is rolled back by COMMIT, without an error.
       if (command !== "COMMIT") throw new Error("asCaller: a statement had failed, so nothing was written");
@@ -111,7 +119,7 @@ async function onConnection<Result>(
       await send("rollback").catch(breaks);
       throw error;
     } finally {
-      await around.leave(run).catch(breaks);
+      await around.leave(run, isPooled).catch(breaks);
     }
   } finally {
     busy.delete(connection);

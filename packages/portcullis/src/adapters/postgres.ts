@@ -8,7 +8,15 @@ import {
   type KyselyTransaction,
 } from "./postgres-kysely.ts";
 import { isCallerConnection, openPg, type CallerConnection, type PgConnection, type PgPool } from "./postgres-pg.ts";
-import { enter, leave, rowRole, type AsCallerOptions, type RowRole } from "./postgres-role.ts";
+import {
+  enter,
+  leave,
+  rowRole,
+  type Around,
+  type AsCallerOptions,
+  type Before,
+  type RowRole,
+} from "./postgres-role.ts";
 
 export type {
   KyselyConnection,
@@ -23,8 +31,9 @@ export type { AsCallerOptions } from "./postgres-role.ts";
 /**
  * Runs `work` in one transaction of its own as the caller: `SET LOCAL ROLE` and the settings that row-level security
  * policies read. All of it travels as parameters and ends with the transaction, also where `work` throws, so the
- * connection goes back to its pool with nothing of the caller. Take the connection `work` is given; after the end it
- * refuses.
+ * connection goes back to its pool with nothing of the caller: what `work` set for the session (role, search path, time
+ * limits) is put back, and temporary tables, open cursors and advisory locks are gone. Take the connection `work` is given;
+ * after the end it refuses. Where `work` ends the transaction itself, that is an error.
  *
  * Policies find the caller in `request.jwt.claims` (`sub`, `role`, `iss`, `tenant` and what `claims` adds),
  * `request.jwt.claim.sub`, `request.jwt.claim.role`, `portcullis.subject` and `portcullis.tenant`.
@@ -75,18 +84,15 @@ export async function asCaller<Transaction, Result>(
       "Give asCaller the pool or the Kysely instance.",
     );
   }
-  if (isKysely(db)) {
-    return openKysely(db, {
-      enter: (run) => enter(run, as, checksOf(db)),
-      leave,
-      work: (transaction) => within(transaction, as, () => hand(work, transaction)),
-    });
-  }
-  return openPg(db, {
-    enter: (run) => enter(run, as, checksOf(db)),
-    leave,
-    work: (connection) => within(connection, as, () => hand(work, connection)),
-  });
+  let before: Before | undefined;
+  const around: Around<unknown, Result> = {
+    async enter(run) {
+      before = await enter(run, as, checksOf(db));
+    },
+    leave: (run, isPooled) => leave(run, before, isPooled),
+    work: (handle) => within(handle, as, () => hand(work, handle)),
+  };
+  return isKysely(db) ? openKysely(db, around) : openPg(db, around);
 }
 
 /** Whose transaction runs on a connection that was handed out. */
