@@ -17,7 +17,15 @@ import { exportedNames, libraryNames, libraryTexts } from "./docs/names.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = checklist.map(({ id }) => `docs/protections/${id}.md`);
-const ours = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/coverage.md", "docs/issuers.md", ...pages];
+const ours = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "SECURITY.md",
+  "docs/coverage.md",
+  "docs/fetch.md",
+  "docs/issuers.md",
+  ...pages,
+];
 const everyDocument = globSync(["*.md", "docs/**/*.md", "examples/*/README.md", "bench/*.md"], { cwd: root });
 
 function text(path: string): string {
@@ -246,7 +254,7 @@ describe("code in the documents", () => {
     const exports = [...runTimeExports("index"), ...runTimeExports("limits/presets")];
     const nodeExports = runTimeExports("adapters/node");
     const files: string[] = [];
-    for (const page of [...pages, "docs/issuers.md"]) {
+    for (const page of [...pages, "docs/fetch.md", "docs/issuers.md"]) {
       for (const { language, code, line } of codeBlocks(text(page))) {
         if (language !== "ts") continue;
         // What a block declares itself stands before what is given.
