@@ -1,4 +1,18 @@
+import type { Api } from "../api.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
+import type { OutputPolicy } from "../output.ts";
+import type {
+  AccessPolicy,
+  Given,
+  InputPolicy,
+  NoInputs,
+  NoObjects,
+  ObjectsPolicy,
+  PagePolicy,
+  RoutePath,
+  RoutePolicy,
+} from "../policy.ts";
+import type { PolicyChecks } from "../policy-checks.ts";
 import type { Next } from "./express-shape.ts";
 import { createAnswering } from "./wrap-answering.ts";
 import { makeRequest, type Proved, type WrappedRequest } from "./wrap-request.ts";
@@ -15,28 +29,54 @@ export type WrappedHandler<G extends Proved = Proved> = (
 export type ExpressHandler = (req: never, res: never, next: Next) => unknown;
 
 /**
- * What `api.route` takes. The compiler reads from the second form what the policy gives, before it knows that a route
- * without paging has no page; the first one fits whatever it then finds.
- */
-type Behind<G extends Proved> = ((given: Omit<G, "page">) => Promise<never>) & ((given: G) => Promise<never>);
-
-/**
- * Puts existing handlers of Express behind a policy: `api.route(policy, wrap((req, res) => …))`. They get the values that
- * were proved, in the places they know: `req.params`, `req.query`, `req.body`, `req.user`, `req.caller`, `req.objects`.
- * What they answer with `res.json` or `res.send` goes the way of a returned value: status, egress, output, headers.
- * A status of 400 and above becomes the refusal of that status, without the handler's own body; what is thrown or handed
- * to `next` is an error. The answer leaves when the last handler has come to its end.
+ * Puts existing handlers of Express behind a policy: `wrap(api, policy, (req, res) => …)` where `app.get(path, …)` stood.
+ * They get the values that were proved, in the places they know: `req.params`, `req.query`, `req.body`, `req.user`,
+ * `req.caller`, `req.objects`, `req.page`. What they answer with `res.json` or `res.send` goes the way of a returned
+ * value: status, egress, output, headers. A status of 400 and above becomes the refusal of that status, without the
+ * handler's own body; what is thrown or handed to `next` is an error. The answer leaves when the last handler has come to
+ * its end.
  *
  * What cannot be filtered (`write`, `pipe`, `sendFile`, `download`, `redirect`, `render`) and what was not proved
  * (`req.headers` the policy does not name, `req.cookies`, `req.session`, `req.hostname`) is a 500 whose record says what
  * to write instead. So is answering twice, and `next()` with nobody behind. Never answering is `handler-timeout` (503).
  *
+ * @param api       declares the route
+ * @param policy    what the route demands, as `api.route` takes it
  * @param handlers  run in order, each going on with `next()`, as in `app.get(path, first, second)`
  */
-export function wrap<G extends Proved>(...handlers: readonly WrappedHandler<G>[]): Behind<G>;
-export function wrap(...handlers: readonly ExpressHandler[]): (given: Proved) => Promise<never>;
-// What it answers is held against the route's output when it is answered, so it fits where any output is wanted.
-export function wrap(...handlers: readonly ExpressHandler[]): (given: Proved) => Promise<unknown> {
+export function wrap<
+  const Path extends RoutePath,
+  const Access extends AccessPolicy,
+  const Output extends OutputPolicy,
+  Input extends InputPolicy = NoInputs,
+  const Objects extends ObjectsPolicy = NoObjects,
+  const Paging extends PagePolicy | undefined = undefined,
+>(
+  api: Pick<Api, "route">,
+  policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> &
+    PolicyChecks<Path, Access, Input, Objects, Output, Paging>,
+  ...handlers: readonly WrappedHandler<Given<Path, Access, Input, Objects, Paging>>[]
+): void;
+export function wrap<
+  const Path extends RoutePath,
+  const Access extends AccessPolicy,
+  const Output extends OutputPolicy,
+  Input extends InputPolicy = NoInputs,
+  const Objects extends ObjectsPolicy = NoObjects,
+  const Paging extends PagePolicy | undefined = undefined,
+>(
+  api: Pick<Api, "route">,
+  policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> &
+    PolicyChecks<Path, Access, Input, Objects, Output, Paging>,
+  ...handlers: readonly ExpressHandler[]
+): void;
+export function wrap(api: Pick<Api, "route">, policy: unknown, ...handlers: readonly ExpressHandler[]): void {
+  // What they answer is held against the route's output when it is answered; no type can say it before.
+  Reflect.apply(api.route, api, [policy, inTurn(handlers)]);
+}
+
+/** The handlers as one function of what the gates proved. */
+function inTurn(handlers: readonly ExpressHandler[]): (given: Proved) => Promise<unknown> {
   return function runWrapped(given) {
     return new Promise((resolve, reject) => {
       const answering = createAnswering(resolve, reject);

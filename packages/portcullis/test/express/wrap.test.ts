@@ -4,7 +4,7 @@ import { anyCaller, by, nothing, publicAccess, refuse, view } from "portcullis";
 import { wrap } from "portcullis/express";
 import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
-import { type FrontDoor, noteIds, openDoor, routeUntyped, testApi, type TestApi } from "../front-door.ts";
+import { type FrontDoor, noteIds, openDoor, testApi, type TestApi } from "../front-door.ts";
 
 const Ok = z.strictObject({ ok: z.boolean() });
 const open = { path: "GET /v1/wrapped", access: publicAccess("for the tests"), output: Ok, limit: "1000/s" } as const;
@@ -22,11 +22,10 @@ async function answerOf(test: TestApi, line = "GET /v1/wrapped", request: Parame
   return { reply, status: reply.status, json: reply.json, code: await door.recordedCode(reply), errors: test.errors };
 }
 
-/** For routes that are declared as a program without types would. */
-const untyped =
-  (run: ReturnType<typeof wrap>) =>
-  (given: Readonly<Record<string, unknown>>): unknown =>
-    Reflect.apply(run, undefined, [given]);
+/** As a program without types would. */
+function wrapUntyped(test: TestApi, policy: Readonly<Record<string, unknown>>, handler: Any): void {
+  Reflect.apply(wrap, undefined, [test.api, policy, handler]);
+}
 
 type Any = (req: never, res: never, next: (error?: unknown) => void) => unknown;
 
@@ -36,7 +35,7 @@ function wrapped(
   more: Parameters<typeof testApi>[0] = {},
 ) {
   const test = testApi(more);
-  routeUntyped(test.api, { ...open, ...policy }, untyped(wrap(handler)));
+  wrapUntyped(test, { ...open, ...policy }, handler);
   return answerOf(test);
 }
 
@@ -48,7 +47,8 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
       owner: (one) => one.ownerId,
       serverSet: ["id", "ownerId"],
     });
-    test.api.route(
+    wrap(
+      test.api,
       {
         path: "PATCH /v1/memos/:id",
         access: anyCaller,
@@ -61,12 +61,12 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
         objects: { memo: by("id", note) },
         output: view(z.strictObject({ id: z.uuid(), text: z.string().max(200) }), note),
       },
-      wrap((req, res) => {
+      (req, res) => {
         expectTypeOf(req.params).toEqualTypeOf<{ id: string }>();
         expectTypeOf(req.body.text).toEqualTypeOf<string>();
         const text = `${req.user?.id} ${req.caller.subject} ${req.objects.memo.text} ${req.body.text} ${req.get("X-Kind")} ${req.ip}`;
         res.json({ ...req.objects.memo, text, secret: "never leaves" });
-      }),
+      },
     );
     const { status, json } = await answerOf(test, `PATCH /v1/memos/${noteIds[0]}?times=2`, {
       as: "alice",
@@ -81,7 +81,9 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
       if (req.query["stop"] === "yes") next(new Error("stopped"));
       else res.status(200).json({ ok: true });
     };
-    expect(await wrapped(handler)).toMatchObject({ status: 200, json: { ok: true } });
+    const test = testApi();
+    wrap(test.api, { ...open, input: { query: z.strictObject({ stop: z.literal("yes").optional() }) } }, handler);
+    expect(await answerOf(test)).toMatchObject({ status: 200, json: { ok: true } });
   });
 
   it("may be several, each going on with next, handing each other what they found", async () => {
@@ -94,7 +96,7 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
     const last = (req: { project?: string }, res: { locals: Record<string, unknown>; json(value: unknown): void }) => {
       res.json({ ok: req.project === "mine" && res.locals["ok"] === true });
     };
-    routeUntyped(test.api, open, untyped(wrap(first, last)));
+    wrap(test.api, open, first, last);
     expect(await answerOf(test)).toMatchObject({ status: 200, json: { ok: true } });
   });
 
@@ -338,9 +340,10 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
       owner: (one) => one.ownerId,
       serverSet: ["id", "ownerId"],
     });
-    test.api.route(
+    wrap(
+      test.api,
       { path: "GET /v1/memo", access: anyCaller, output: view(z.strictObject({ id: z.uuid() }), memo) },
-      wrap((_req, res) => void res.json({ id: noteIds[1], ownerId: "bob" })),
+      (_req, res) => void res.json({ id: noteIds[1], ownerId: "bob" }),
     );
     const answered = await answerOf(test, "GET /v1/memo", { as: "alice" });
     expect([answered.status, answered.code]).toEqual([500, "foreign-object"]);
