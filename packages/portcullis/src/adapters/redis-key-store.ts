@@ -87,12 +87,19 @@ const askEveryMs = 100;
 /** How long an answer is believed. */
 const believedMs = 500;
 
-/** Begins with the time, so that a server that forgot everything never comes to a generation it had before. */
+/**
+ * A generation is the time of its change, in microseconds. One counted up from the one before would come a second time
+ * after a failover to a server that had not heard of the last change: what was cached then would count again, although
+ * another key was revoked meanwhile.
+ */
 const begin = `
-if redis.call("EXISTS", KEYS[1]) == 0 then
+local function change()
   local time = redis.call("TIME")
-  redis.call("SET", KEYS[1], string.format("%.0f", tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)))
+  local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  local before = tonumber(redis.call("GET", KEYS[1]) or "0")
+  redis.call("SET", KEYS[1], string.format("%.0f", math.max(now, before + 1)))
 end
+if redis.call("EXISTS", KEYS[1]) == 0 then change() end
 local function answer(what) return { tonumber(redis.call("GET", KEYS[1])), what } end
 `;
 
@@ -114,7 +121,7 @@ const listScript = redisScript(`${begin} return answer(redis.call("ZRANGE", KEYS
 
 const revokeScript = redisScript(`${begin}
 if redis.call("EXISTS", KEYS[2]) == 0 then return answer(0) end
-if redis.call("HSETNX", KEYS[2], "revokedAt", ARGV[1]) == 1 then redis.call("INCR", KEYS[1]) end
+if redis.call("HSETNX", KEYS[2], "revokedAt", ARGV[1]) == 1 then change() end
 return answer(1)
 `);
 
@@ -129,7 +136,7 @@ if expiresAt and tonumber(expiresAt) < tonumber(ends) then ends = expiresAt end
 redis.call("HSET", KEYS[2], "expiresAt", ends, "replacedBy", ARGV[2])
 redis.call("HSET", KEYS[3], unpack(ARGV, 4))
 redis.call("ZADD", KEYS[4], -tonumber(ARGV[1]), ARGV[2])
-redis.call("INCR", KEYS[1])
+change()
 return answer(1)
 `);
 

@@ -74,6 +74,22 @@ describe("api-keys: the Redis store", () => {
     expect(store.generation()).toBeGreaterThan(before ?? Number.POSITIVE_INFINITY);
   });
 
+  it("comes to no generation it had before after a failover to a server that had not heard of the last change", async () => {
+    const prefix = fresh();
+    const store = redisKeyStore({ client, prefix, dangerouslyMayForget });
+    await store.insert(record({ id: "lost" }));
+    await store.insert(record({ id: "k" }));
+    const replicated = await client.get(`{${prefix}}:generation`);
+    await store.revoke("lost", 1);
+    const cachedAt = store.generation();
+    // What a replica has that was promoted a moment too early.
+    await client.set(`{${prefix}}:generation`, replicated ?? "");
+    await client.hdel(`{${prefix}}:api-key:lost`, "revokedAt");
+    await store.revoke("k", 1);
+    expect(store.generation()).toBeTypeOf("number");
+    expect(store.generation()).not.toBe(cachedAt);
+  });
+
   it("refuses to write where the server would forget a revocation, unless somebody said why it may", async () => {
     const store = redisKeyStore({ client, prefix: fresh() });
     await expect((async () => store.insert(record()))()).rejects.toThrow("no append-only file");
