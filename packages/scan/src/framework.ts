@@ -1,4 +1,3 @@
-import { notApplicable, type Outcome } from "./probe.ts";
 import type { Target } from "./target.ts";
 
 /** What a framework in front of an API may keep from it; its manifest then says so under `unknown`. */
@@ -7,15 +6,6 @@ export type Kept = "raw target" | "duplicate headers";
 /** Whether a framework in front answers or settles something before the API sees it. */
 export function isKept(target: Target, what: Kept): boolean {
   return target.policy.unknown.includes(what);
-}
-
-/**
- * An outcome the API has no part in where a framework in front decides it: then nothing was promised. What is refused all
- * the same holds.
- */
-export function unlessKept(target: Target, what: Kept, outcome: Outcome): Outcome {
-  if (outcome.verdict !== "broken" || !isKept(target, what)) return outcome;
-  return notApplicable(`The framework in front settles it before the API sees anything (unknown: ${what}).`);
 }
 
 /**

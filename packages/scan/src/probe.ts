@@ -2,9 +2,10 @@ import type { ProtectionId } from "portcullis/checklist";
 import { type Answer, isSuccess, mediaTypeOf } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
+import { isKept, type Kept } from "./framework.ts";
 import { outcome } from "./objects.ts";
 import { isLimited, type Judgement, judge, resembles } from "./oracle.ts";
-import type { Operation } from "./target.ts";
+import type { Operation, Target } from "./target.ts";
 import type { VerdictKind } from "./verdict.ts";
 
 /** Attacks one protection from outside. One file in `probes/` per probe, named after the protection. */
@@ -94,6 +95,15 @@ export function inconclusive(why: string, trials: readonly Trial[] = []): Outcom
  */
 export function notApplicable(why: string): Outcome {
   return { verdict: "not-applicable", why, trials: [] };
+}
+
+/**
+ * An outcome the API has no part in where a framework in front decides it: then nothing was promised. What is refused all
+ * the same holds.
+ */
+export function unlessKept(target: Target, what: Kept, outcome: Outcome): Outcome {
+  if (outcome.verdict !== "broken" || !isKept(target, what)) return outcome;
+  return notApplicable(`The framework in front settles it before the API sees anything (unknown: ${what}).`);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { reachOf, unlessKept } from "../src/framework.ts";
+import { reachOf } from "../src/framework.ts";
 import { readTarget } from "../src/manifest.ts";
-import { broken, held } from "../src/probe.ts";
+import { broken, held, unlessKept } from "../src/probe.ts";
 
 /** A manifest with a GET at each path. */
 function targetOf(paths: readonly string[], unknown: readonly string[]) {

@@ -2,7 +2,6 @@ import { isSuccess, noAnswer } from "../answer.ts";
 import type { ProbeContext, Witness } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import { unlessKept } from "../framework.ts";
 import { plainCreation } from "../honest-write.ts";
 import { type Header, headerWith } from "../identities.ts";
 import { outcome } from "../objects.ts";
@@ -18,6 +17,7 @@ import {
   notApplicable,
   type Outcome,
   type Probe,
+  unlessKept,
 } from "../probe.ts";
 import { wireText } from "../raw.ts";
 import { withHeaders, withQuery } from "../requests.ts";
