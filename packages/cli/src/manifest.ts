@@ -2,6 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Command } from "commander";
+import { type Exported, isApi, said } from "./exported-api.ts";
+import { member } from "./member.ts";
 
 /** `portcullis manifest`: writes what the policies of an API add up to; exit 1 where they leave something undecided. */
 export function manifestCommand(): Command {
@@ -43,36 +45,10 @@ async function writeManifest(path: string, flags: { readonly out?: string }): Pr
   process.exit(0);
 }
 
-/** What is needed of an API; asked for by shape, so that any version of the library will do. */
-interface Exported {
-  problems(): readonly unknown[];
-  manifest(): unknown;
-}
-
 function apiIn(module: unknown, path: string): Exported {
   for (const name of ["api", "default"]) {
-    const value: unknown = typeof module === "object" && module !== null ? Reflect.get(module, name) : undefined;
+    const value = member(module, name);
     if (isApi(value)) return value;
   }
   throw new Error(`${path} exports no API: export what createApi() returned as "api" or as the default`);
-}
-
-function isApi(value: unknown): value is Exported {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    typeof Reflect.get(value, "problems") === "function" &&
-    typeof Reflect.get(value, "manifest") === "function"
-  );
-}
-
-/** A problem in lines: where, what, and how to fix it. */
-function said(problem: unknown): string {
-  const member = (name: string): string => {
-    const value: unknown = typeof problem === "object" && problem !== null ? Reflect.get(problem, name) : undefined;
-    return typeof value === "string" ? value : "";
-  };
-  const where = [member("where"), member("field")].filter((part) => part !== "").join(", ");
-  const fix = member("fix");
-  return `${where}: ${member("problem")}${fix === "" ? "" : `\n  fix: ${fix}`}`;
 }

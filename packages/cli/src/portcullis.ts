@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { checkCommand } from "./check.ts";
 import { manifestCommand } from "./manifest.ts";
+import { nextFactsCommand } from "./next-facts.ts";
 import { scanCommand } from "./scan.ts";
 
 // Whoever reads may have seen enough (`| head`): that is an end, and no fault.
@@ -22,5 +23,6 @@ const program = new Command("portcullis")
 program.addCommand(scanCommand().copyInheritedSettings(program));
 program.addCommand(checkCommand().copyInheritedSettings(program));
 program.addCommand(manifestCommand().copyInheritedSettings(program));
+program.addCommand(nextFactsCommand().copyInheritedSettings(program), { hidden: true });
 
 await program.parseAsync();

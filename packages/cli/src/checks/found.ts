@@ -23,6 +23,12 @@ export interface Checked {
   readonly lookedAt: string;
   /** What could not be looked at, and why; never silently left out. */
   readonly unread: readonly { readonly file: string; readonly why: string }[];
+  /** What would stop the application's API from starting, as the library says it. */
+  readonly problems?: readonly unknown[];
+  /** What this check cannot see, for whoever reads the report; nothing to mend. */
+  readonly notes?: readonly string[];
+  /** What the policies add up to, where the check has loaded them. */
+  readonly manifest?: unknown;
 }
 
 /** One kind of check; undefined where the folder has nothing of its kind. */
