@@ -13,7 +13,7 @@ import { openRedisStore, type RedisStoreOptions } from "./redis-store.ts";
  * @throws OptionsError for a client that queues or retries, and for a prefix or a time that makes no sense
  */
 export function redisClaimStore(options: RedisStoreOptions): ClaimStore {
-  const store = openRedisStore(options, "redisClaimStore");
+  const store = openRedisStore({ prefix: "portcullis", ...options }, "redisClaimStore");
   const place = (key: string): readonly string[] => [store.key(`claim:${key}`)];
 
   return {

@@ -30,7 +30,7 @@ export function redisSessionStore(options: DurableRedisStoreOptions): SessionSto
     async insert(record) {
       const keys = [sessionKey(record.idHash), subjectKey(record.subject)];
       const { idHash, startedAt, lastSeenAt, endsAt, idleMs } = record;
-      const parameters = [writeSession(record), lastSeenAt, idleMs, endsAt - startedAt, endsAt, idHash, startedAt];
+      const parameters = [writeSession(record), lastSeenAt, idleMs, endsAt - startedAt, idHash];
       await store.demandDurable();
       if ((await store.ask(insertScript, keys, parameters)) !== 1) throw new Error("a session with this id exists");
     },
@@ -60,17 +60,20 @@ export function redisSessionStore(options: DurableRedisStoreOptions): SessionSto
   };
 }
 
-/** Fields: the record, the last use, and by the server's clock when it ends anyway. */
+/**
+ * Fields: the record, the last use, and by the server's clock when it ends anyway. The subject's list goes by that clock
+ * too: by a process's whose clock is ahead, sessions that live would drop out of it and survive the end of all.
+ */
 const insertScript = redisScript(`
 if redis.call("EXISTS", KEYS[1]) == 1 then return 0 end
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lifetime = tonumber(ARGV[4])
-redis.call("HSET", KEYS[1], "record", ARGV[1], "lastSeenAt", ARGV[2], "idleMs", ARGV[3],
-  "endsAt", string.format("%.0f", now + lifetime))
+local endsAt = string.format("%.0f", now + lifetime)
+redis.call("HSET", KEYS[1], "record", ARGV[1], "lastSeenAt", ARGV[2], "idleMs", ARGV[3], "endsAt", endsAt)
 redis.call("PEXPIRE", KEYS[1], string.format("%.0f", math.min(tonumber(ARGV[3]), lifetime) + 60000))
-redis.call("ZREMRANGEBYSCORE", KEYS[2], "-inf", "(" .. ARGV[7])
-redis.call("ZADD", KEYS[2], ARGV[5], ARGV[6])
+redis.call("ZREMRANGEBYSCORE", KEYS[2], "-inf", string.format("(%.0f", now - 60000))
+redis.call("ZADD", KEYS[2], endsAt, ARGV[5])
 if redis.call("PTTL", KEYS[2]) < lifetime + 60000 then
   redis.call("PEXPIRE", KEYS[2], string.format("%.0f", lifetime + 60000))
 end

@@ -12,7 +12,7 @@ export interface RedisStoreClient extends RedisClient {
 export interface RedisStoreOptions {
   /** An ioredis instance: `new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })`. */
   readonly client: RedisStoreClient;
-  /** Begins every key and is its hash tag. Letters, digits, `.`, `_`, `-` and `:`; at most 64. */
+  /** Begins every key and is its hash tag. Letters, digits, `.`, `_`, `-` and `:`; at most 64. Default `portcullis`. */
   readonly prefix?: string;
   /** Longest wait for an answer, in milliseconds; whole, 1 .. 60_000, default 1000. What is late throws. */
   readonly timeoutMs?: number;
@@ -20,6 +20,11 @@ export interface RedisStoreOptions {
 
 /** A store whose records must outlive the server. */
 export interface DurableRedisStoreOptions extends RedisStoreOptions {
+  /**
+   * Begins every key and is its hash tag, such as the API's name. Letters, digits, `.`, `_`, `-` and `:`; at most 64. To be
+   * said, because two APIs with the same one take each other's sessions and keys.
+   */
+  readonly prefix: string;
   /**
    * Why it may forget: a Redis without an append-only file answers and loses the last seconds or everything when it ends,
    * revocations too. Without a reason such a server is refused at the first write.
@@ -42,9 +47,15 @@ export interface RedisStore {
  * @throws OptionsError for a client that queues or retries, and for a prefix or a time that makes no sense
  */
 export function openRedisStore(options: DurableRedisStoreOptions, who: string): RedisStore {
-  const { client, prefix = "portcullis", timeoutMs = 1000, dangerouslyMayForget } = options;
+  const { client, prefix, timeoutMs = 1000, dangerouslyMayForget } = options;
   const [problem] = clientProblems(client, who);
   if (problem !== undefined) throw new OptionsError(`${who}: of the client, ${problem.problem}.`, `${problem.fix}.`);
+  if (prefix === undefined) {
+    throw new OptionsError(
+      `${who}: there is no prefix.`,
+      "Write the API's name, so that no other API shares its records.",
+    );
+  }
   if (!/^[A-Za-z0-9._:-]{1,64}$/.test(prefix)) {
     throw new OptionsError(`${who}: the prefix cannot be a hash tag.`, "Write letters, digits, dots, hyphens, colons.");
   }

@@ -2,7 +2,7 @@ import type { MaybePromise } from "./maybe-promise.ts";
 
 /** What is kept of a session: everything but the id in the cookie. */
 export interface SessionRecord {
-  /** SHA-256 of the id, base64url, 43 characters; unique in the store. */
+  /** SHA-256 of the cookie, name and id, base64url, 43 characters; unique in the store. */
   readonly idHash: string;
   /** Whose session it is. */
   readonly subject: string;

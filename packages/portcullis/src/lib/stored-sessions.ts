@@ -57,7 +57,7 @@ export interface StoredSessions {
  * Sessions in a store: 256 random bits in a cookie, of which the store has only a hash, with an idle and an absolute end.
  * The store is asked at every request and nothing is cached, so an ended session is over at once on every instance.
  *
- *     const sessions = storedSessions({ store: redisSessionStore({ client }) });
+ *     const sessions = storedSessions({ store: redisSessionStore({ client, prefix: "projects" }) });
  *     createApi({ credentials: [session(sessions)], … });
  *
  * @throws OptionsError when a lifetime is out of range
@@ -76,7 +76,7 @@ export function storedSessions(options: StoredSessionsOptions): StoredSessions {
     async resolve(cookies) {
       const id = cookies[cookie];
       if (id === undefined || !sessionId.test(id)) return undefined;
-      const idHash = await hashOf(id);
+      const idHash = await hashOf(cookie, id);
       const record = await store.find(idHash);
       const at = now();
       if (record === undefined || record.idHash !== idHash || !holds(record, at)) return undefined;
@@ -89,7 +89,7 @@ export function storedSessions(options: StoredSessionsOptions): StoredSessions {
       const id = base64url.encode(runtime.randomBytes(32));
       const at = now();
       await store.insert({
-        idHash: await hashOf(id),
+        idHash: await hashOf(cookie, id),
         subject,
         tenant: tenant ?? undefined,
         scopes,
@@ -122,8 +122,9 @@ function hashIn(caller: Caller): string | undefined {
   return caller.proof.kind === "sessions" && typeof held === "string" ? held : undefined;
 }
 
-async function hashOf(id: string): Promise<string> {
-  return base64url.encode(await runtime.hashing.sha256(runtime.utf8(id)));
+/** With the cookie's name: where users and staff have a cookie each over one store, neither opens the other's door. */
+async function hashOf(cookie: string, id: string): Promise<string> {
+  return base64url.encode(await runtime.hashing.sha256(runtime.utf8(`${cookie}=${id}`)));
 }
 
 function demandSeconds(name: string, value: number, least: number, most: number): void {

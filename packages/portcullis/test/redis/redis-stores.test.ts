@@ -52,7 +52,7 @@ describe("api-keys: the Redis store", () => {
 
   it("believes nothing any more half a second after Redis was last heard", async () => {
     const own = await startRedis();
-    const store = redisKeyStore({ client: await own.connect(), timeoutMs: 50, dangerouslyMayForget });
+    const store = redisKeyStore({ client: await own.connect(), prefix: "own", timeoutMs: 50, dangerouslyMayForget });
     await store.insert(record({ id: "k" }));
     expect(store.generation()).toBeTypeOf("number");
     own.stall();
@@ -94,18 +94,18 @@ describe("api-keys: the Redis store", () => {
     const store = redisKeyStore({ client, prefix: fresh() });
     await expect((async () => store.insert(record()))()).rejects.toThrow("no append-only file");
     await expect((async () => store.revoke("id", 1))()).rejects.toThrow("no append-only file");
-    expect(() => redisKeyStore({ client, dangerouslyMayForget: " " })).toThrow("dangerouslyMayForget");
+    expect(() => redisKeyStore({ client, prefix: fresh(), dangerouslyMayForget: " " })).toThrow("dangerouslyMayForget");
   });
 
   it("keeps a revocation that was answered when the server is killed, with an append-only file", async () => {
     const folder = mkdtempSync(join(tmpdir(), "portcullis-redis-"));
     const own = await startRedis("--dir", folder, "--appendonly", "yes", "--appendfsync", "always");
     try {
-      const store = redisKeyStore({ client: await own.connect() });
+      const store = redisKeyStore({ client: await own.connect(), prefix: "own" });
       await store.insert(record({ id: "k" }));
       await store.revoke("k", 7);
       await own.restart();
-      const again = redisKeyStore({ client: await own.connect() });
+      const again = redisKeyStore({ client: await own.connect(), prefix: "own" });
       expect(await again.find("k")).toMatchObject({ revokedAt: 7 });
     } finally {
       await own.stop();
@@ -115,7 +115,7 @@ describe("api-keys: the Redis store", () => {
 
   it("refuses a client that queues or retries, and options that make no sense", () => {
     const careless = new Redis({ lazyConnect: true });
-    expect(() => redisKeyStore({ client: careless })).toThrow("enableOfflineQueue: false");
+    expect(() => redisKeyStore({ client: careless, prefix: "own" })).toThrow("enableOfflineQueue: false");
     expect(() => redisClaimStore({ client: careless })).toThrow("enableOfflineQueue: false");
     expect(() => redisClaimStore({ client, prefix: "a}b" })).toThrow("prefix");
     expect(() => redisClaimStore({ client, timeoutMs: 0 })).toThrow("timeoutMs");

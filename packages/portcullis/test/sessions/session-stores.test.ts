@@ -160,7 +160,12 @@ describe("sessions: stored sessions at the front door", () => {
 
   it("refuse everybody with 503 while Redis does not answer, and nobody is signed out by it", async () => {
     const own = await startRedis();
-    const store = redisSessionStore({ client: await own.connect(), timeoutMs: 50, dangerouslyMayForget });
+    const store = redisSessionStore({
+      client: await own.connect(),
+      prefix: "own",
+      timeoutMs: 50,
+      dangerouslyMayForget,
+    });
     await open([store]);
     const started = await ask(0, "POST /v1/sessions/alice");
     own.stall();
@@ -190,6 +195,34 @@ describe("sessions: what the stores hold", () => {
       expect(held).not.toContain(value);
       expect(held).not.toContain(Buffer.from(value, "base64url").toString("latin1"));
     }
+  });
+
+  it("opens nothing under another cookie's name: who is signed in here is nobody there", async () => {
+    for (const store of [inMemory(), embedded(), await inRedis()]) {
+      const users = storedSessions({ store, cookie: "__Host-session" });
+      const staff = storedSessions({ store, cookie: "__Host-staff" });
+      const { value } = await users.start({ subject: "1" });
+      expect(await users.resolve({ "__Host-session": value })).toMatchObject({ subject: "1" });
+      expect(await staff.resolve({ "__Host-staff": value })).toBeUndefined();
+    }
+  });
+
+  it("is kept in Redis under a name that was said, so that two APIs do not take each other's sessions", async () => {
+    const client = await server.connect();
+    // What a program without types may hand over.
+    const unsaid = [{ client, dangerouslyMayForget }];
+    expect(() => Reflect.apply(redisSessionStore, undefined, unsaid)).toThrow("no prefix");
+  });
+
+  it("is found to the last one when all end, also where another process's clock is far ahead", async () => {
+    const store = await inRedis();
+    const [now, ahead] = [Date.now(), 14 * 3_600_000];
+    await store.insert(record({ idHash: "stolen", startedAt: now, lastSeenAt: now, endsAt: now + 43_200_000 }));
+    const later = { startedAt: now + ahead, lastSeenAt: now + ahead, endsAt: now + ahead + 43_200_000 };
+    await store.insert(record({ idHash: "own", ...later }));
+    await store.endAll(record().subject);
+    expect(await store.find("stolen")).toBeUndefined();
+    expect(await store.find("own")).toBeUndefined();
   });
 
   it("ends in Redis by itself", async () => {
