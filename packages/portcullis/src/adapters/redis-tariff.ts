@@ -201,7 +201,10 @@ interface Part extends Readonly<Required<Demand>> {
   /** Length of a part of the window, and how many parts a charge counts: see {@link decideScript}. */
   readonly width: number;
   readonly span: number;
-  /** Begins the names of its counters. The rate is part of it: counters of another rate are cut otherwise. */
+  /**
+   * Begins the names of its counters. The rate is part of it: counters of another rate are cut otherwise. The number of a
+   * dimension is not: it comes from the order of the routes, and another release has another one.
+   */
   readonly place: string;
   readonly salt: number;
 }
@@ -218,7 +221,7 @@ function partOf({ of, dimension, cost, scope }: CompleteDemand<EnforcedDimension
     advertised: of.advertised,
     width: isExact ? 1 : Math.ceil(windowTicks / (bucketCount - 1)),
     span: isExact ? windowTicks : bucketCount,
-    place: `${prefix}:${of.name}:${limit}/${windowMs}:${scope}:`,
+    place: `${prefix}:${of.name.replace(/-\d+$/, "")}:${limit}/${windowMs}:${scope}:`,
     salt: Math.imul(dimension + 1, 0x85eb_ca6b) ^ Math.imul(scope, 0x9e37_79b1),
   };
 }

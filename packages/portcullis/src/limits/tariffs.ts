@@ -1,3 +1,4 @@
+import { crc32 } from "../lib/crc32.ts";
 import type { Dimension, Limiter, Tariff } from "./limiter.ts";
 import type { Rate } from "./rate.ts";
 
@@ -25,8 +26,8 @@ export interface PlannedLimit {
 
 /** What counting needs to know of a route. */
 interface CountedRoute {
-  /** Place among the API's routes; keeps their counters apart. */
-  readonly index: number;
+  /** Method and pattern; keeps their counters apart. Not its place, which is another in the next release. */
+  readonly name: string;
   readonly limits: readonly PlannedLimit[];
 }
 
@@ -137,7 +138,7 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
     forRoute(route) {
       const numbered = route.limits.map((limit, place) => ({
         limit,
-        demand: { dimension: planned.indexOf(limit, place), scope: route.index },
+        demand: { dimension: planned.indexOf(limit, place), scope: scopeOf(route, limit, place) },
       }));
       // Where tries are counted, guessing is what is bounded: nobody lets more pass because processes cannot agree.
       const isStrict = route.limits.some(({ counts }) => counts === "failures");
@@ -170,6 +171,16 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
     },
   };
 }
+
+/**
+ * The same for the same limit of the same route in every release: where two of them run beside each other, or one follows
+ * the other, they count in one place.
+ */
+function scopeOf({ name }: CountedRoute, { by, field, isPerAddress }: PlannedLimit, place: number): number {
+  return crc32(encoder.encode(JSON.stringify([name, by, field, isPerAddress, place])));
+}
+
+const encoder = new TextEncoder();
 
 /** Under a scope of its own and at four times the cost, so that neither table nor rate is needed twice. */
 function failureBudget(limiter: Limiter, dimension: number): FailureBudget {

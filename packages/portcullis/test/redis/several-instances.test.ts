@@ -66,6 +66,32 @@ async function ask(turn: number, line: string, request?: Parameters<FrontDoor["a
 }
 
 describe("rate-limit, four instances and one Redis", () => {
+  it("goes on counting over a release that puts other routes in front, while both versions run", async () => {
+    const released = ["9/min", "6/min"] as const;
+    doors = await Promise.all(
+      [[], released].map(async (before) => {
+        const client = await server.connect();
+        const test = testApi({
+          limits: { ...wide, instances: 2, limiter: redisLimiter({ client, budgetMs: 1000 }) },
+          cursors: { secret: secretOfCursors },
+        });
+        for (const [n, limit] of before.entries()) {
+          const path = `GET /v1/new-${n}` as const;
+          test.api.route({ path, access: anyCaller, output: nothing, limit }, () => undefined);
+        }
+        const limit = "6/min";
+        test.api.route({ path: "GET /v1/counted", access: anyCaller, output: nothing, limit }, () => undefined);
+        return openDoor(test);
+      }),
+    );
+    const statuses: (number | undefined)[] = [];
+    for (let turn = 0; turn < 10; turn++) {
+      statuses.push((await doors[turn % 2]?.ask("GET /v1/counted", { as: "alice" }))?.status);
+    }
+    expect(statuses).toEqual([204, 204, 204, 204, 204, 204, 429, 429, 429, 429]);
+    expect((await doors[1]?.ask("GET /v1/new-1", { as: "alice" }))?.status).toBe(204);
+  });
+
   it("counts a caller's requests once, whichever instance answers, and tells him what is left over all", async () => {
     await openFour();
     const replies: Reply[] = [];
