@@ -56,10 +56,10 @@ export const coverageItems: readonly CoverageItem[] = [
     "Supabase's cookie session as caller",
     "`supabaseCookie()` proves the token in the cookie; `session({ cookies, resolve })` asks `getUser`",
   ),
-  planned(
+  built(
     "0.4",
     "one line covers all of `/api` in Express",
-    "the Express adapter; on Node every route of `createApi` is guarded",
+    "`app.use(toExpress(api))`; `adopt` refuses to start on a route of Express that nobody guards",
   ),
   built("0.5", "deny by default, opt out with a reason", '`publicAccess("reason")`, kept in the manifest'),
   built(
@@ -177,7 +177,7 @@ export const coverageItems: readonly CoverageItem[] = [
   planned("0.62", "scores, dismissals, diffs, badges, reports", "the prover's own reports"),
 
   partly("1.1", "Next.js routes with `auth()`", "`authJs()` opens Auth.js' own cookie; the Next.js adapter is planned"),
-  partly("1.2", "Express middleware, 401 for a bad token", "`bad-token`; the Express adapter is planned"),
+  built("1.2", "Express middleware, 401 for a bad token", "`toExpress(api)` on Express 4 and 5; `bad-token`"),
   otherwise(
     "1.3",
     "404 for missing, 403 for foreign",

@@ -22,6 +22,7 @@ const ours = [
   "ARCHITECTURE.md",
   "SECURITY.md",
   "docs/coverage.md",
+  "docs/express.md",
   "docs/fetch.md",
   "docs/issuers.md",
   ...pages,
@@ -154,6 +155,7 @@ describe("names in the documents", () => {
     ...exportedNames(root, "packages/portcullis/src/index.ts"),
     ...exportedNames(root, "packages/portcullis/src/limits/presets.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/node.ts"),
+    ...exportedNames(root, "packages/portcullis/src/adapters/express.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/redis.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/postgres.ts"),
     ...exportedNames(root, "packages/portcullis/src/issuers/issuers.ts"),
@@ -254,7 +256,7 @@ describe("code in the documents", () => {
     const exports = [...runTimeExports("index"), ...runTimeExports("limits/presets")];
     const nodeExports = runTimeExports("adapters/node");
     const files: string[] = [];
-    for (const page of [...pages, "docs/fetch.md", "docs/issuers.md"]) {
+    for (const page of [...pages, "docs/express.md", "docs/fetch.md", "docs/issuers.md"]) {
       for (const { language, code, line } of codeBlocks(text(page))) {
         if (language !== "ts") continue;
         // What a block declares itself stands before what is given.

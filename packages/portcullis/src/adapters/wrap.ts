@@ -28,8 +28,15 @@ export type WrappedHandler<G extends Proved = Proved> = (
 /** A handler that was written with Express's own types. What it reads that nobody proved is an error when it runs. */
 export type ExpressHandler = (req: never, res: never, next: Next) => unknown;
 
+/** Takes the handlers of a wrapped route: written for it, or with Express's own types. */
+export interface Wrapping<G extends Proved> {
+  /** @param handlers  run in order, each going on with `next()`, as in `app.get(path, first, second)` */
+  (...handlers: readonly WrappedHandler<G>[]): void;
+  (...handlers: readonly ExpressHandler[]): void;
+}
+
 /**
- * Puts existing handlers of Express behind a policy: `wrap(api, policy, (req, res) => …)` where `app.get(path, …)` stood.
+ * Puts existing handlers of Express behind a policy: `wrap(api, policy)((req, res) => …)` where `app.get(path, …)` stood.
  * They get the values that were proved, in the places they know: `req.params`, `req.query`, `req.body`, `req.user`,
  * `req.caller`, `req.objects`, `req.page`. What they answer with `res.json` or `res.send` goes the way of a returned
  * value: status, egress, output, headers. A status of 400 and above becomes the refusal of that status, without the
@@ -40,9 +47,9 @@ export type ExpressHandler = (req: never, res: never, next: Next) => unknown;
  * (`req.headers` the policy does not name, `req.cookies`, `req.session`, `req.hostname`) is a 500 whose record says what
  * to write instead. So is answering twice, and `next()` with nobody behind. Never answering is `handler-timeout` (503).
  *
- * @param api       declares the route
- * @param policy    what the route demands, as `api.route` takes it
- * @param handlers  run in order, each going on with `next()`, as in `app.get(path, first, second)`
+ * @param api     declares the route, at once
+ * @param policy  what the route demands, as `api.route` takes it
+ * @returns takes the handlers; a route that was given none answers 500
  */
 export function wrap<
   const Path extends RoutePath,
@@ -55,24 +62,13 @@ export function wrap<
   api: Pick<Api, "route">,
   policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> &
     PolicyChecks<Path, Access, Input, Objects, Output, Paging>,
-  ...handlers: readonly WrappedHandler<Given<Path, Access, Input, Objects, Paging>>[]
-): void;
-export function wrap<
-  const Path extends RoutePath,
-  const Access extends AccessPolicy,
-  const Output extends OutputPolicy,
-  Input extends InputPolicy = NoInputs,
-  const Objects extends ObjectsPolicy = NoObjects,
-  const Paging extends PagePolicy | undefined = undefined,
->(
-  api: Pick<Api, "route">,
-  policy: RoutePolicy<Path, Access, Input, Objects, Output, Paging> &
-    PolicyChecks<Path, Access, Input, Objects, Output, Paging>,
-  ...handlers: readonly ExpressHandler[]
-): void;
-export function wrap(api: Pick<Api, "route">, policy: unknown, ...handlers: readonly ExpressHandler[]): void {
+): Wrapping<Given<Path, Access, Input, Objects, Paging>> {
+  const all: ExpressHandler[] = [];
   // What they answer is held against the route's output when it is answered; no type can say it before.
-  Reflect.apply(api.route, api, [policy, inTurn(handlers)]);
+  Reflect.apply(api.route, api, [policy, inTurn(all)]);
+  return (...handlers: readonly ExpressHandler[]) => {
+    all.push(...handlers);
+  };
 }
 
 /** The handlers as one function of what the gates proved. */

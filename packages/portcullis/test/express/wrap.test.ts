@@ -24,7 +24,8 @@ async function answerOf(test: TestApi, line = "GET /v1/wrapped", request: Parame
 
 /** As a program without types would. */
 function wrapUntyped(test: TestApi, policy: Readonly<Record<string, unknown>>, handler: Any): void {
-  Reflect.apply(wrap, undefined, [test.api, policy, handler]);
+  const take: unknown = Reflect.apply(wrap, undefined, [test.api, policy]);
+  if (typeof take === "function") Reflect.apply(take, undefined, [handler]);
 }
 
 type Any = (req: never, res: never, next: (error?: unknown) => void) => unknown;
@@ -47,27 +48,23 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
       owner: (one) => one.ownerId,
       serverSet: ["id", "ownerId"],
     });
-    wrap(
-      test.api,
-      {
-        path: "PATCH /v1/memos/:id",
-        access: anyCaller,
-        input: {
-          params: z.strictObject({ id: z.uuid() }),
-          query: z.strictObject({ times: z.coerce.number().int().min(1).max(9).optional() }),
-          headers: z.strictObject({ "x-kind": z.string().max(9).optional() }),
-          body: z.strictObject({ text: z.string().max(50) }),
-        },
-        objects: { memo: by("id", note) },
-        output: view(z.strictObject({ id: z.uuid(), text: z.string().max(200) }), note),
+    wrap(test.api, {
+      path: "PATCH /v1/memos/:id",
+      access: anyCaller,
+      input: {
+        params: z.strictObject({ id: z.uuid() }),
+        query: z.strictObject({ times: z.coerce.number().int().min(1).max(9).optional() }),
+        headers: z.strictObject({ "x-kind": z.string().max(9).optional() }),
+        body: z.strictObject({ text: z.string().max(50) }),
       },
-      (req, res) => {
-        expectTypeOf(req.params).toEqualTypeOf<{ id: string }>();
-        expectTypeOf(req.body.text).toEqualTypeOf<string>();
-        const text = `${req.user?.id} ${req.caller.subject} ${req.objects.memo.text} ${req.body.text} ${req.get("X-Kind")} ${req.ip}`;
-        res.json({ ...req.objects.memo, text, secret: "never leaves" });
-      },
-    );
+      objects: { memo: by("id", note) },
+      output: view(z.strictObject({ id: z.uuid(), text: z.string().max(200) }), note),
+    })((req, res) => {
+      expectTypeOf(req.params).toEqualTypeOf<{ id: string }>();
+      expectTypeOf(req.body.text).toEqualTypeOf<string>();
+      const text = `${req.user?.id} ${req.caller.subject} ${req.objects.memo.text} ${req.body.text} ${req.get("X-Kind")} ${req.ip}`;
+      res.json({ ...req.objects.memo, text, secret: "never leaves" });
+    });
     const { status, json } = await answerOf(test, `PATCH /v1/memos/${noteIds[0]}?times=2`, {
       as: "alice",
       headers: { "x-kind": "plain" },
@@ -82,7 +79,7 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
       else res.status(200).json({ ok: true });
     };
     const test = testApi();
-    wrap(test.api, { ...open, input: { query: z.strictObject({ stop: z.literal("yes").optional() }) } }, handler);
+    wrap(test.api, { ...open, input: { query: z.strictObject({ stop: z.literal("yes").optional() }) } })(handler);
     expect(await answerOf(test)).toMatchObject({ status: 200, json: { ok: true } });
   });
 
@@ -96,7 +93,7 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
     const last = (req: { project?: string }, res: { locals: Record<string, unknown>; json(value: unknown): void }) => {
       res.json({ ok: req.project === "mine" && res.locals["ok"] === true });
     };
-    wrap(test.api, open, first, last);
+    wrap(test.api, open)(first, last);
     expect(await answerOf(test)).toMatchObject({ status: 200, json: { ok: true } });
   });
 
@@ -333,6 +330,12 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
     await told.promise;
   });
 
+  it("is 500 where nobody gave it a handler", async () => {
+    const test = testApi();
+    wrap(test.api, open);
+    expect(await answerOf(test)).toMatchObject({ status: 500, code: "internal" });
+  });
+
   it("cannot give away somebody else's object", async () => {
     const test = testApi();
     const memo = test.api.resource<{ id: string; ownerId: string }>("memo", {
@@ -340,9 +343,7 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
       owner: (one) => one.ownerId,
       serverSet: ["id", "ownerId"],
     });
-    wrap(
-      test.api,
-      { path: "GET /v1/memo", access: anyCaller, output: view(z.strictObject({ id: z.uuid() }), memo) },
+    wrap(test.api, { path: "GET /v1/memo", access: anyCaller, output: view(z.strictObject({ id: z.uuid() }), memo) })(
       (_req, res) => void res.json({ id: noteIds[1], ownerId: "bob" }),
     );
     const answered = await answerOf(test, "GET /v1/memo", { as: "alice" });
