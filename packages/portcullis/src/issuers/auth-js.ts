@@ -204,7 +204,12 @@ function optionProblems(name: string, secrets: readonly string[], maxAgeSeconds:
   return problems;
 }
 
-const ALGORITHMS = { keyManagementAlgorithms: ["dir"], contentEncryptionAlgorithms: ["A256CBC-HS512"] };
+const ALGORITHMS = {
+  keyManagementAlgorithms: ["dir"],
+  contentEncryptionAlgorithms: ["A256CBC-HS512"],
+  // Nothing compressed is opened (RFC 8725 section 3.6).
+  maxDecompressedLength: 0,
+};
 const PAYLOAD_LIMITS = Object.freeze({ maxDepth: 12, maxKeys: 1_000 });
 const NO_SESSIONS = Object.freeze({
   field: "adapter",

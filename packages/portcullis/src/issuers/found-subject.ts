@@ -7,14 +7,16 @@ import type { Problem } from "../environment.ts";
  */
 export type FoundSubject<Found> = "iss-and-sub" | ((found: Found) => string | undefined);
 
-/** The subject, or undefined where the mapping gives none. */
+/** The subject, or undefined where the user has no id or the mapping gives none. */
 export function subjectOf<Found>(
   subject: FoundSubject<Found> | undefined,
   issuer: string,
   id: string,
   found: Found,
 ): string | undefined {
-  if (subject === undefined || id === "") return id;
+  // A library's word, and its types are not checked when it speaks: without an id all users would be one.
+  if (typeof id !== "string" || id === "") return undefined;
+  if (subject === undefined) return id;
   return subject === "iss-and-sub" ? `${issuer} ${id}` : subject(found);
 }
 

@@ -2,7 +2,7 @@ import { Auth, skipCSRFCheck, type AuthConfig } from "@auth/core";
 import type { Adapter, AdapterSession, AdapterUser, VerificationToken } from "@auth/core/adapters";
 import { encode } from "@auth/core/jwt";
 import Credentials from "@auth/core/providers/credentials";
-import { base64url, CompactEncrypt } from "jose";
+import { base64url, CompactEncrypt, type CompactJWEHeaderParameters } from "jose";
 import { authJs, authJsDatabase, type AuthJsOptions } from "portcullis/issuers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openDoor, type FrontDoor } from "../front-door.ts";
@@ -11,6 +11,8 @@ import { ask, cookies, whoApi } from "./who.ts";
 const name = "__Secure-authjs.session-token";
 const secret = "q3vVbL0l8mJpN1sXc7Tt2yWzR5kEaHdU9oGfI4uQx6M=";
 const older = "Zx8Wc5Qn2Lk7Vb0Pm3Ta6Ry9Ud1Ge4Hj8Fi5Ox2Sq7M=";
+
+const plainHeader = { alg: "dir", enc: "A256CBC-HS512" };
 
 let door: FrontDoor;
 
@@ -119,7 +121,7 @@ describe("issuers: Auth.js", () => {
     });
     const now = Math.floor(Date.now() / 1000);
     const key = await derived();
-    const sealed = (payload: unknown, header = { alg: "dir", enc: "A256CBC-HS512" }): Promise<string> =>
+    const sealed = (payload: unknown, header: CompactJWEHeaderParameters = plainHeader): Promise<string> =>
       new CompactEncrypt(new TextEncoder().encode(JSON.stringify(payload))).setProtectedHeader(header).encrypt(key);
     const whole = { sub: "alice", iat: now, exp: now + 60 };
     expect(await ask(door, cookies({ [name]: await sealed(whole) }))).toMatchObject({ subject: "alice" });
@@ -134,6 +136,9 @@ describe("issuers: Auth.js", () => {
         reason: expect.stringMatching(reason),
       });
     }
+    // Auth.js compresses nothing, and what is compressed can be far more than it seems (RFC 8725 section 3.6).
+    const compressed = await sealed(whole, { alg: "dir", enc: "A256CBC-HS512", zip: "DEF" });
+    expect(await ask(door, cookies({ [name]: compressed }))).toMatchObject({ code: "no-credential" });
     for (const odd of [[whole], "alice", null]) {
       expect(await ask(door, cookies({ [name]: await sealed(odd) }))).toMatchObject({ code: "no-credential" });
     }
@@ -279,6 +284,18 @@ describe("issuers: Auth.js with sessions in a database", () => {
     sessions.clear();
     expect(await ask(door2, cookies(jar))).toMatchObject({ code: "no-credential" });
     await door2.close();
+  });
+
+  it("knows nobody where the adapter's users have no ids, whatever is made of them", async () => {
+    // What an adapter finds whose columns are called otherwise; all its users would be one.
+    const nobody: { id: string; userId: string } = JSON.parse("{}");
+    const session = { userId: nobody.userId, expires: new Date(Date.now() + 60_000) };
+    const unnamed = { getSessionAndUser: () => ({ session, user: { id: nobody.id } }) };
+    for (const mapping of [{}, { subject: "iss-and-sub" }] as const) {
+      const door2 = await openDoor(whoApi([authJsDatabase({ adapter: unnamed, ...mapping })]));
+      expect(await ask(door2, cookies({ [name]: "a-session" }))).toMatchObject({ code: "no-credential" });
+      await door2.close();
+    }
   });
 
   it("stops the start where the adapter keeps no sessions", () => {
