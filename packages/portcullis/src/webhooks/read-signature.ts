@@ -56,9 +56,10 @@ export function isDeliveryId(text: string, without = ""): boolean {
   return true;
 }
 
-/** The text at `name` of a record, where it is an id; for ids that stand in the body. */
+/** What stands at `name` of a record, where it is an id, a text or a whole number; for ids that stand in the body. */
 export function idAt(body: unknown, name: string): string | undefined {
   if (typeof body !== "object" || body === null || !Object.hasOwn(body, name)) return undefined;
   const value: unknown = Reflect.get(body, name);
+  if (Number.isSafeInteger(value)) return String(value);
   return typeof value === "string" && isDeliveryId(value) ? value : undefined;
 }

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { memoryClaimStore, nothing, slack, stripe, webhook, webhookEvent } from "portcullis";
+import { hmac, memoryClaimStore, nothing, slack, stripe, webhook, webhookEvent } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { type FrontDoor, sharedDoor, testApi } from "../front-door.ts";
@@ -221,6 +221,36 @@ describe("webhook-receive: claim, process, done", () => {
       const books = () => door.ask("POST /v1/hooks/books", delivery(event("evt_1")));
       expect([(await books()).status, (await books()).status]).toEqual([204, 200]);
       expect([test.given.length, ran]).toEqual([1, 1]);
+    });
+  });
+
+  it("runs an event once whose id is a number, although every try is signed anew", async () => {
+    const test = testApi();
+    const ran: string[] = [];
+    const scheme = hmac({
+      name: "shop",
+      secrets: [secret],
+      signature: { header: "x-signature", encoding: "hex" },
+      timestamp: { header: "x-time" },
+      signed: "{timestamp}.{body}",
+      id: { field: "id" },
+    });
+    const input = { body: webhookEvent(z.object({ id: z.int() })) };
+    test.api.route(
+      { path: "POST /v1/hooks/shop", access: webhook(scheme), input, output: nothing },
+      ({ delivery: { id } }) => void ran.push(id),
+    );
+    const body = '{"id":4711}';
+    const now = Math.floor(Date.now() / 1000);
+    await withDoor(test, async (door) => {
+      const statuses: number[] = [];
+      for (const time of [now - 2, now - 1, now]) {
+        const signature = createHmac("sha256", secret).update(`${time}.${body}`).digest("hex");
+        const headers = { "content-type": "application/json", "x-time": `${time}`, "x-signature": signature };
+        statuses.push((await door.ask("POST /v1/hooks/shop", { body, headers })).status);
+      }
+      expect(statuses).toEqual([204, 200, 200]);
+      expect(ran).toEqual(["4711"]);
     });
   });
 
