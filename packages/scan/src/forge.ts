@@ -60,15 +60,20 @@ async function keyOf(key: string, algorithm: string): Promise<Parameters<Compact
   return new TextEncoder().encode(key);
 }
 
-/** A key pair of our own, for tokens that bring their key along. */
-export async function strangerKey(): Promise<{ signer: Signer; jwk: JWK }> {
-  const pair = await generateKeyPair("ES256", { extractable: true });
+/**
+ * A key pair of our own, for tokens that bring their key along.
+ *
+ * @param algorithm  what its tokens are signed with: `RS256`, `PS384`, `ES256`, `EdDSA` and the like; default ES256
+ */
+export async function strangerKey(algorithm = "ES256"): Promise<{ signer: Signer; jwk: JWK }> {
+  const known = /^(?:RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/.test(algorithm) ? algorithm : "ES256";
+  const pair = await generateKeyPair(known, { extractable: true });
   return {
     jwk: await exportJWK(pair.publicKey),
     signer: {
       sign: (header, claims) =>
         new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
-          .setProtectedHeader({ ...header, alg: "ES256" })
+          .setProtectedHeader({ ...header, alg: known })
           .sign(pair.privateKey),
     },
   };
