@@ -32,10 +32,13 @@ export function handedOn(
       told = true;
       try {
         x.status = passed.wouldRefuse?.status ?? status;
+        x.refusal = passed.wouldRefuse;
         settle(x, []);
       } catch (error) {
         auditor.failed(x, error, "limits of a request that went on");
       }
+      // What was answered is what is recorded; what would have been is an event of its own.
+      x.refusal = undefined;
       x.status = status;
       auditor.finished(x, aborted);
     },

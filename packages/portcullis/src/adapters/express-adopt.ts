@@ -105,7 +105,7 @@ function closeBehind({ layer, method }: TableRoute): void {
   layer.handle = (...args) => {
     const [req, , next] = args;
     if (!isRequest(req) || typeof next !== "function") return undefined;
-    return method === asGet(req.method ?? "") ? Reflect.apply(next, undefined, []) : original(...args);
+    return asGet(method) === asGet(req.method ?? "") ? Reflect.apply(next, undefined, []) : original(...args);
   };
 }
 

@@ -6,7 +6,8 @@ import { StartRefused } from "../listen.ts";
 import type { Shadow } from "../passing.ts";
 import { createExpressGate, unknownToExpress } from "./express-gate.ts";
 import { inFrontOfGates } from "./express-known.ts";
-import { type ExpressMiddleware, layerOf, stackOf } from "./express-shape.ts";
+import { type ExpressLayer, type ExpressMiddleware, layerOf, matchLayer, stackOf } from "./express-shape.ts";
+import { mountText } from "./express-table.ts";
 import { noteNearDates, temporaryProblems } from "./express-until.ts";
 
 /** How an API stands in an Express application. */
@@ -108,11 +109,19 @@ function problemsInFront(app: unknown, at: string, named: readonly NamedMiddlewa
       found.push({ where, field: path, problem: "is a route of Express in front of the gates", fix });
       continue;
     }
+    if (at !== "/" && !isOnTheWay(layer, at)) continue;
     const known = inFrontOfGates(layer);
     if (known === undefined || (!known.isForbidden && named.some(({ name }) => name === layer.name))) continue;
     found.push({ where, field: layer.name, problem: known.problem, fix: known.fix });
   }
   return found;
+}
+
+/** Whether a mounted function is asked for any request below a path; where nobody can tell, it is. */
+function isOnTheWay(layer: ExpressLayer, at: string): boolean {
+  if (matchLayer(layer, at) !== undefined) return true;
+  const own = mountText([layer]);
+  return own.startsWith(`${at}/`) || own.includes("…") || own.includes("{");
 }
 
 function optionProblems(options: ToExpressOptions): readonly Problem[] {

@@ -7,8 +7,7 @@ export type Fact =
   | "missing host"
   | "parse errors"
   | "expectations"
-  | "upgrades"
-  | "pipelined requests";
+  | "upgrades";
 
 /** One request of the suite. */
 export interface Sent {

@@ -232,6 +232,10 @@ describe.each(versions)("$version: what stands in front of toExpress(api)", ({ m
     expect(mounted((app) => app.get("/v1/old", unknown), {}, "/v1")).toEqual([
       "/v1/old: is a route of Express in front of the gates",
     ]);
+    expect(mounted((app) => app.use("/v2", toExpress(testApi().api)), {}, "/v1")).toEqual([]);
+    const found = ["guess: guess sees every request before the gates and may answer it"];
+    expect(mounted((app) => app.use("/v1/debug", unknown), {}, "/v1")).toEqual(found);
+    expect(mounted((app) => app.use(["/v1", "/v3"], unknown), {}, "/v1")).toEqual(found);
   });
 });
 
