@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import {
   type Account,
   type Progress,
@@ -8,15 +8,46 @@ import {
   type ScanOptions,
   scan,
 } from "@portcullis/scan";
-import { jsonReport, progressLine, tableReport } from "@portcullis/scan/reporters";
+import { type GoneFinding, jsonReport, progressLine, tableReport } from "@portcullis/scan/reporters";
 import { Command } from "commander";
+import { parseInterval, repeatedly, type Round } from "./outputs/every.ts";
+import type { TestFacts } from "./outputs/export-tests.ts";
+import { createNotifier } from "./outputs/notify.ts";
+import { type OutputFlags, type Outputs, prepareOutputs } from "./outputs/outputs.ts";
 
 /** `portcullis scan`: exit 0 held, 1 broken, 2 inconclusive, 3 scan error. */
 export function scanCommand(): Command {
-  const collect = (value: string, list: readonly string[] = []) => [...list, value];
-  return new Command("scan")
+  const command = new Command("scan")
     .description("attack every protection of an API on this machine and say of each: held, broken or inconclusive")
-    .argument("<url>", "address of the API, such as https://localhost:8443")
+    .argument("<url>", "address of the API, such as https://localhost:8443");
+  return withTarget(command)
+    .option("--json [file]", "write the whole result as JSON: to the file, or to standard output in place of the table")
+    .option(
+      "--report <format=file>",
+      "write a report: html, sarif, junit, markdown, badge, json or text (repeat)",
+      collect,
+    )
+    .option("--jsonl <file>", "write every verdict as a line of JSON while the scan runs")
+    .option("--baseline <file>", "findings somebody answers for, each with owner, reason and expiry")
+    .option("--update-baseline", "write what is found into the baseline, and take out what is closed")
+    .option("--owner <who>", "owner of new entries; an entry without one counts for nothing")
+    .option("--reason <reason>", "of new entries: false-positive, accepted, mitigated or not-applicable")
+    .option("--expires <day>", "last day new entries count, YYYY-MM-DD")
+    .option("--diff <file>", "say what is new and what is fixed since the scan in this JSON report")
+    .option("--fail-on <severity>", "least severity that exits 1: critical, high, medium, low or never")
+    .option("--export-tests <folder>", "write a test per finding that fails until it is fixed")
+    .option("--every <interval>", "scan again and again: 30m, 24h, 7d")
+    .option("--notify <url>", "with --every: tell this address what changed, signed with PORTCULLIS_NOTIFY_SECRET")
+    .option("--quiet", "no progress")
+    .addHelpText("after", more)
+    .action(runScan);
+}
+
+const collect = (value: string, list: readonly string[] = []) => [...list, value];
+
+/** The options that say what to attack and as whom; every command that scans has them. */
+export function withTarget(command: Command): Command {
+  return command
     .option("--manifest <file>", 'what "portcullis manifest" wrote; verdicts are exact')
     .option("--openapi <file>", "OpenAPI 3.x document (JSON or YAML), where there is no manifest")
     .option(
@@ -33,12 +64,8 @@ export function scanCommand(): Command {
     .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
     .option("--skip <id>", "leave this protection out", collect)
-    .option("--json [file]", "write the whole result as JSON: to the file, or to standard output in place of the table")
     .option("--patience <minutes>", "how long the scan may take to stay below the API's own limits; default: 30")
-    .option("--seed <number>", "repeat the values of an earlier scan")
-    .option("--quiet", "no progress")
-    .addHelpText("after", more)
-    .action(runScan);
+    .option("--seed <number>", "repeat the values of an earlier scan");
 }
 
 const more = `
@@ -62,9 +89,11 @@ changes only what it created and deletes it at the end. Colours and the moving
 progress line appear on a terminal only; NO_COLOR turns colours off.
 
 Exit status: 0 held, 1 broken, 2 something is inconclusive, 3 the scan could
-not be done.`;
+not be done. --fail-on leaves findings below a severity out of it, --baseline
+those somebody answers for.`;
 
-interface Flags {
+/** The options that say what to attack and as whom. */
+export interface TargetFlags {
   readonly manifest?: string;
   readonly openapi?: string;
   readonly as?: readonly string[];
@@ -74,32 +103,88 @@ interface Flags {
   readonly ca?: string;
   readonly only?: readonly string[];
   readonly skip?: readonly string[];
-  readonly json?: string | true;
   readonly seed?: string;
   readonly patience?: string;
+}
+
+interface Flags extends TargetFlags, OutputFlags {
+  readonly every?: string;
+  readonly notify?: string;
   readonly quiet?: true;
 }
 
 async function runScan(url: string, flags: Flags): Promise<void> {
-  const progress = flags.quiet === true ? undefined : createProgress(process.stderr);
   try {
-    const options = await optionsOf(url, flags);
-    const result = await scan({ ...options, ...(progress === undefined ? {} : { onProgress: progress.show }) });
-    progress?.clear();
-    if (flags.json !== undefined && flags.json !== true) await writeFile(flags.json, jsonReport(result));
-    process.exitCode = result.exitCode;
-    process.stdout.write(flags.json === true ? jsonReport(result) : tableReport(result, terminal()));
+    if (flags.every === undefined) {
+      if (flags.notify !== undefined) throw new ScanError("--notify goes with --every");
+      const round = await scanOnce(url, flags);
+      process.exitCode = round.exitCode;
+      return;
+    }
+    const notifier =
+      flags.notify === undefined
+        ? undefined
+        : await createNotifier(flags.notify, process.env["PORTCULLIS_NOTIFY_SECRET"]);
+    const stop = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+    process.exitCode = await repeatedly({
+      everyMs: parseInterval(flags.every),
+      signal: stop.signal,
+      notifier,
+      scan: (before) => scanOnce(url, flags, before),
+      say: (line) => process.stderr.write(`portcullis scan: ${line}\n`),
+    });
   } catch (error) {
-    progress?.clear();
-    // Whatever went wrong, it is no statement about the API: never exit 1 for it.
-    const message = error instanceof Error ? error.message : String(error);
-    const fault = error instanceof ScanError ? "" : "a fault of the prover itself: ";
-    process.stderr.write(`portcullis scan: ${fault}${message}\n`);
-    process.exitCode = 3;
+    process.exitCode = said(error).exitCode;
   }
 }
 
-async function optionsOf(url: string, flags: Flags): Promise<ScanOptions> {
+/** One scan and everything made of it; never rejects: a scan that could not be done is a round that says so. */
+async function scanOnce(url: string, flags: Flags, before?: readonly GoneFinding[]): Promise<Round> {
+  const progress = flags.quiet === true ? undefined : createProgress(process.stderr);
+  let outputs: Outputs | undefined;
+  try {
+    const options = await optionsOf(url, flags);
+    outputs = await prepareOutputs(url, flags, factsOf(options), before);
+    const result = await scan({
+      ...options,
+      ...(progress === undefined ? {} : { onProgress: progress.show }),
+      ...(outputs.onVerdict === undefined ? {} : { onVerdict: outputs.onVerdict }),
+    });
+    progress?.clear();
+    const { report, exitCode } = await outputs.finish(result);
+    process.stdout.write(flags.json === true ? jsonReport(report) : tableReport(report, terminal()));
+    return { report, exitCode };
+  } catch (error) {
+    progress?.clear();
+    outputs?.abandon();
+    return said(error);
+  }
+}
+
+/** Whatever went wrong, it is no statement about the API: never exit 1 for it. */
+function said(error: unknown): { readonly exitCode: 3; readonly failure: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  const failure = `${error instanceof ScanError ? "" : "a fault of the prover itself: "}${message}`;
+  process.stderr.write(`portcullis scan: ${failure}\n`);
+  return { exitCode: 3, failure };
+}
+
+function factsOf({ manifest, openapi, identities }: ScanOptions): TestFacts {
+  const description = manifest ?? openapi;
+  return {
+    description: typeof description === "string" ? description : undefined,
+    kind: manifest === undefined ? "openapi" : "manifest",
+    identities: identities.map(({ name, roles }) => ({ name, roles })),
+  };
+}
+
+/**
+ * What to attack and as whom, as the options say it.
+ *
+ * @throws ScanError when an option is written wrongly or a file cannot be read
+ */
+export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOptions> {
   const roles = new Map((flags.roles ?? []).map(parseRoles));
   const identities = (flags.as ?? [])
     .map((text) => parseIdentity(text))

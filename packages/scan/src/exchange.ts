@@ -34,8 +34,8 @@ export function exchangeOf(trial: Trial, redactor: Redactor): Exchange {
   const { outgoing, answer } = trial;
   const clean = (text: string) => redactor.apply(text);
   const headers = (list: readonly Header[]): readonly Header[] =>
-    list.map(([name, value]) => [name, redactor.applyTo(name.toLowerCase(), cut(value, 400))]);
-  const body = outgoing.body === undefined ? undefined : clean(cut(bodyText(outgoing.body)));
+    list.map(([name, value]) => [name, cut(redactor.applyTo(name.toLowerCase(), value), 400)]);
+  const body = outgoing.body === undefined ? undefined : shown(bodyText(outgoing.body), clean);
   return {
     leg: trial.leg,
     as: outgoing.label,
@@ -54,14 +54,23 @@ export function exchangeOf(trial: Trial, redactor: Redactor): Exchange {
         : {
             status: answer.status,
             headers: headers(answer.headers),
-            body: clean(cut(answer.text)),
+            body: shown(answer.text, clean),
             ms: Math.round(answer.ms),
           },
   };
 }
 
 function bodyText(body: string | Uint8Array): string {
-  return typeof body === "string" ? body : Buffer.from(body.subarray(0, 2000)).toString("latin1");
+  return typeof body === "string" ? body : Buffer.from(body).toString("latin1");
+}
+
+/** Longer than any secret: what is cut off beyond it cannot be the rest of one that begins in what is shown. */
+const secretReach = 16_384;
+
+/** Redacted first and cut then: half a secret is known to nobody and would be shown. */
+function shown(text: string, clean: (text: string) => string, most = 2000): string {
+  const whole = clean(text.slice(0, most + secretReach));
+  return text.length > most || whole.length > most ? `${whole.slice(0, most)}… (${text.length} characters)` : whole;
 }
 
 function cut(text: string, most = 2000): string {

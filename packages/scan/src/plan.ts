@@ -24,6 +24,15 @@ export interface LedgerEntry {
 export interface Selection {
   readonly only?: readonly string[];
   readonly skip?: readonly string[];
+  /** Of those protections only what answers these questions, so that one finding can be looked at again; default all. */
+  readonly checks?: readonly WantedCheck[];
+}
+
+/** One question a scan can be narrowed to, as a verdict names it. */
+export interface WantedCheck {
+  readonly protection: string;
+  readonly check: string;
+  readonly operation?: string;
 }
 
 /** True where the protection was asked for. */
@@ -34,9 +43,27 @@ export function isSelected(id: ProtectionId, selection: Selection): boolean {
 
 /** Everything the scan would do, in the order it is done; probes of limits come last because they use them up. */
 export function plan(context: ProbeContext, selection: Selection): readonly PlannedCheck[] {
-  return probes
+  const all = probes
     .filter((probe) => isSelected(probe.id, selection))
     .flatMap((probe) => probe.plan(context).map((check) => ({ probe, check })));
+  const { checks } = selection;
+  if (checks === undefined) return all;
+  const wanted = new Set(checks.flatMap((check) => answering(check, all)));
+  return all.filter((entry) => wanted.has(entry));
+}
+
+/**
+ * The planned checks that answer a question. One run may answer several under names of their own; then it is every run of
+ * the protection at that operation.
+ */
+function answering(
+  { protection, check, operation }: WantedCheck,
+  all: readonly PlannedCheck[],
+): readonly PlannedCheck[] {
+  const own = all.filter(({ probe }) => probe.id === protection);
+  const here = own.filter((entry) => entry.check.operation?.id === operation);
+  const exact = here.filter((entry) => entry.check.check === check);
+  return exact.length > 0 ? exact : here.length > 0 ? here : own;
 }
 
 /**

@@ -37,6 +37,7 @@ const settledMs = 5000;
  * was created, and last the checks that use limits up.
  *
  * @param pacer  asked how long it waits, for the progress
+ * @param onVerdict  given every verdict as it falls; one whose identity turns out to be dead is taken back at the end
  * @throws ScanError when the target is gone
  */
 export async function runChecks(
@@ -44,6 +45,7 @@ export async function runChecks(
   planned: readonly PlannedCheck[],
   pacer: Pacer,
   onProgress: ((progress: Progress) => void) | undefined,
+  onVerdict: ((verdict: Verdict) => void) | undefined,
 ): Promise<{ verdicts: readonly Verdict[]; leftovers: readonly string[] }> {
   const results = new Map<PlannedCheck, readonly Verdict[]>();
   const started = performance.now();
@@ -67,6 +69,7 @@ export async function runChecks(
   const run = async (entry: PlannedCheck) => {
     const verdicts = await verdictsOf(context, entry);
     results.set(entry, verdicts);
+    for (const verdict of verdicts) onVerdict?.(verdict);
     last = entry;
     tell();
   };

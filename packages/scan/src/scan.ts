@@ -68,6 +68,11 @@ export interface ScanOptions extends Selection {
   readonly patienceMs?: number;
   /** Called after every check. */
   readonly onProgress?: (progress: Progress) => void;
+  /**
+   * Called with every verdict as it falls, secrets redacted, so that a scan that is cut off has said what it knew. The
+   * result may take some back: those whose identity turned out to be dead.
+   */
+  readonly onVerdict?: (verdict: Verdict) => void;
 }
 
 /** What a scan found. It holds no secret. */
@@ -131,7 +136,7 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   try {
     const context = await prepare(options, target, fetcher, seed, patienceMs);
     const planned = plan(context, options);
-    const { verdicts, leftovers } = await runChecks(context, planned, pacer, options.onProgress);
+    const { verdicts, leftovers } = await runChecks(context, planned, pacer, options.onProgress, options.onVerdict);
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
     return {

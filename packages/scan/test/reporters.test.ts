@@ -1,24 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonReport, progressLine, tableReport } from "../src/reporters.ts";
-import type { ScanResult } from "../src/scan.ts";
+import { jsonReport, progressLine, type Report, reportOf, tableReport } from "../src/reporters.ts";
 import { scanThings, startThings } from "./things.ts";
 
-let clean: ScanResult;
-let open: ScanResult;
+let clean: Report;
+let open: Report;
 
 beforeAll(async () => {
   const good = await startThings();
-  clean = await scanThings(good.url, ["authentication", "object-access"]);
+  clean = reportOf(await scanThings(good.url, ["authentication", "object-access"]));
   await good.close();
   const bad = await startThings({
     stranger: ({ path }) => (path === "/me" ? [200, { id: "somebody" }] : [401, { title: "No" }]),
   });
-  open = await scanThings(bad.url, ["authentication"]);
+  open = reportOf(await scanThings(bad.url, ["authentication"]));
   await bad.close();
 });
 
 afterAll(() => {
-  expect(clean.exitCode).toBe(0);
+  expect(clean.result.exitCode).toBe(0);
 });
 
 describe("the table", () => {
@@ -59,10 +58,11 @@ describe("the JSON report", () => {
   });
 
   it("has one cell of the ledger for every operation and protection", () => {
-    const cells = new Set(open.ledger.map(({ operation, protection }) => `${operation} ${protection}`));
-    expect(cells.size).toBe(open.ledger.length);
-    expect(open.ledger.length).toBe(open.target.operations * open.protections.length);
-    expect(open.ledger.every(({ why }) => why !== "")).toBe(true);
+    const { ledger, target, protections } = open.result;
+    const cells = new Set(ledger.map(({ operation, protection }) => `${operation} ${protection}`));
+    expect(cells.size).toBe(ledger.length);
+    expect(ledger.length).toBe(target.operations * protections.length);
+    expect(ledger.every(({ why }) => why !== "")).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { identityOf } from "../src/scan.ts";
-import { jsonReport, tableReport } from "../src/reporters.ts";
+import { jsonReport, reportOf, tableReport } from "../src/reporters.ts";
 import { scanThings, startThings } from "./things.ts";
 
 const part = (json: unknown): string => Buffer.from(JSON.stringify(json)).toString("base64url");
@@ -29,7 +29,7 @@ describe("a verdict without a test signing key", () => {
       why: expect.stringMatching(/^\d+ checks hold; not tried: single claims .*--jwt-key/),
       untried: [expect.stringContaining("--jwt-key")],
     });
-    expect(jsonReport(result)).toContain('"untried": true');
-    expect(tableReport(result)).toMatch(/What was not tried\n {4}- jwt: Single claims \(exp/);
+    expect(jsonReport(reportOf(result))).toContain('"untried": true');
+    expect(tableReport(reportOf(result))).toMatch(/What was not tried\n {4}- jwt: Single claims \(exp/);
   });
 });

@@ -1,6 +1,19 @@
-import type { ScanResult } from "../scan.ts";
+import type { Report } from "../report.ts";
 
-/** The whole result as one JSON document, with evidence and ledger; secrets are redacted already. */
-export function jsonReport(result: ScanResult): string {
-  return `${JSON.stringify({ format: 1, ...result }, null, 2)}\n`;
+/**
+ * The whole report as one JSON document: the result with its evidence and ledger, findings by fingerprint (their exchanges
+ * stand in the verdicts), scores, and what changed where an earlier scan was given. Secrets are redacted already.
+ */
+export function jsonReport(report: Report): string {
+  const findings = report.findings.map(({ evidence: _evidence, ...finding }) => finding);
+  const { result, scores, difference, unused } = report;
+  const document = {
+    format: 1,
+    ...result,
+    findings,
+    scores,
+    ...(difference === undefined ? {} : { difference }),
+    unused,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -1,7 +1,10 @@
 import { createColors } from "picocolors";
 import { checklist, type Priority } from "portcullis/checklist";
 import type { Exchange } from "../exchange.ts";
-import type { ProtectionResult, ScanResult, Verdict, VerdictKind } from "../scan.ts";
+import { groupedFindings } from "../finding.ts";
+import { fixOf } from "../fixes.ts";
+import { openFindings, type Report } from "../report.ts";
+import type { ProtectionResult, ScanResult, VerdictKind } from "../scan.ts";
 import { leftOut } from "../verdict.ts";
 import { counted, fitted, wrapped } from "./text.ts";
 
@@ -17,11 +20,16 @@ export interface TableOptions {
  * The result for people: protections grouped by priority with one line each, then what was found with its proof, then
  * what is inconclusive, what was not tried and what was left behind.
  */
-export function tableReport(result: ScanResult, options: TableOptions = {}): string {
+export function tableReport(report: Report, options: TableOptions = {}): string {
+  const { result } = report;
   const width = Math.min(160, Math.max(60, options.width ?? 80));
   const paint = createColors(options.color ?? false);
   const lines = [...heading(result, width, paint), ...groups(result, width, paint)];
-  lines.push(...findings(result, width, paint), ...openQuestions(result, width, paint));
+  lines.push(
+    ...findings(report, width, paint),
+    ...standing(report, width, paint),
+    ...openQuestions(result, width, paint),
+  );
   lines.push(...untried(result, width, paint), ...notes(result, width, paint));
   lines.push("", ...totals(result, paint), "");
   return lines.join("\n");
@@ -83,27 +91,25 @@ function groups(result: ScanResult, width: number, paint: Paint): readonly strin
   return lines;
 }
 
-/** Findings of one protection that say the same thing, at however many operations. */
-interface Finding {
+/** What is said of one protection, at however many operations. */
+interface Reason {
   readonly why: string;
   readonly operations: readonly string[];
-  readonly first: Verdict;
 }
 
-function foundBy(result: ScanResult, entry: ProtectionResult, kind: VerdictKind): readonly Finding[] {
-  const found = new Map<string, { operations: string[]; first: Verdict }>();
+function foundBy(result: ScanResult, entry: ProtectionResult, kind: VerdictKind): readonly Reason[] {
+  const found = new Map<string, { operations: string[] }>();
   for (const verdict of result.verdicts) {
     if (verdict.protection !== entry.protection || verdict.verdict !== kind) continue;
     // The same finding at many operations is one line, wherever its sentence names the operation.
     const why = verdict.operation === undefined ? verdict.why : verdict.why.replaceAll(verdict.operation, "it");
-    const known = found.get(why) ?? { operations: [], first: verdict };
+    const known = found.get(why) ?? { operations: [] };
     if (verdict.operation !== undefined) known.operations.push(verdict.operation);
     found.set(why, known);
   }
-  return [...found].map(([why, { operations, first }]) => ({
+  return [...found].map(([why, { operations }]) => ({
     why: capital(why),
     operations: [...new Set(operations)],
-    first,
   }));
 }
 
@@ -113,25 +119,62 @@ function capital(text: string): string {
 
 const mostFindings = 3;
 
-function findings(result: ScanResult, width: number, paint: Paint): readonly string[] {
-  const bad = inOrder(result).filter((entry) => entry.verdict === "broken");
-  if (bad.length === 0) return [];
+/** What nobody answers for, by protection, the worst first; with the fix once per protection. */
+function findings(report: Report, width: number, paint: Paint): readonly string[] {
+  const bad = Map.groupBy(openFindings(report), (finding) => finding.protection);
+  if (bad.size === 0) return [];
   const lines = ["", paint.bold("What is broken")];
-  for (const entry of bad) {
-    lines.push("", painted("broken", `✗ ${entry.protection}`, paint));
-    const list = foundBy(result, entry, "broken");
-    for (const finding of list.slice(0, mostFindings)) {
-      lines.push(...bullet(finding.why, width));
-      const where = finding.operations.slice(0, 3).join(", ");
-      const more = finding.operations.length > 3 ? ` and ${finding.operations.length - 3} more` : "";
+  for (const [id, own] of bad) {
+    const groups = groupedFindings(own);
+    lines.push("", painted("broken", `✗ ${id}`, paint));
+    for (const { why, operations, first } of groups.slice(0, mostFindings)) {
+      const isNew = first.since === "new" ? ", new" : "";
+      lines.push(...bullet(`${why} (${first.severity}${isNew})`, width));
+      const where = operations.slice(0, 3).join(", ");
+      const more = operations.length > 3 ? ` and ${operations.length - 3} more` : "";
       if (where !== "") lines.push(paint.dim(fitted(`      at ${where}${more}`, width)));
-      const proof = proofOf(finding.first.evidence);
+      const proof = proofOf(first.evidence);
       if (proof !== undefined) lines.push(paint.dim(fitted(`      ${proof}`, width)));
+      if (first.lapsed !== undefined) lines.push(...bullet(`it counts: ${first.lapsed}`, width));
     }
-    if (list.length > mostFindings)
-      lines.push(paint.dim(`    and ${list.length - mostFindings} more in the JSON report`));
+    if (groups.length > mostFindings)
+      lines.push(paint.dim(`    and ${groups.length - mostFindings} more in the HTML and JSON reports`));
+    const fix = fixOf(id);
+    if (fix !== undefined) {
+      const [head = "", ...rest] = wrapped(`fix: ${fix.summary}`, width - 6);
+      lines.push(`    ${paint.green("+")} ${head}`, ...rest.map((line) => `      ${line}`));
+    }
   }
   return lines;
+}
+
+/** What somebody answers for, and what changed since an earlier scan. */
+function standing(report: Report, width: number, paint: Paint): readonly string[] {
+  const lines: string[] = [];
+  const accepted = report.findings.filter((finding) => finding.accepted !== undefined);
+  if (accepted.length > 0) {
+    lines.push("", paint.bold("What somebody answers for"));
+    const by = Map.groupBy(
+      accepted,
+      ({ accepted: entry }) => `${entry?.reason}, ${entry?.owner} until ${entry?.expires}`,
+    );
+    for (const [said, own] of by) {
+      const ids = [...new Set(own.map((finding) => finding.protection))].join(", ");
+      lines.push(...bullet(`${counted(own.length, "finding")} (${said}): ${ids}`, width));
+    }
+  }
+  const { difference, unused } = report;
+  if (unused.length > 0)
+    lines.push("", ...wrapped(`${counted(unused.length, "entry", "entries")} of the baseline not seen.`, width));
+  if (difference === undefined) return lines;
+  lines.push("", paint.bold("Since the earlier scan"));
+  lines.push(`    ${difference.new} new, ${difference.fixed.length} fixed, ${difference.unchanged} unchanged`);
+  for (const gone of difference.fixed.slice(0, 10))
+    lines.push(...bullet(`fixed: ${gone.protection}: ${gone.why}`, width));
+  for (const gone of difference.undecided.slice(0, 10))
+    lines.push(...bullet(`neither seen nor proved closed: ${gone.protection}: ${gone.why}`, width));
+  const more = Math.max(0, difference.fixed.length - 10) + Math.max(0, difference.undecided.length - 10);
+  return more === 0 ? lines : [...lines, `    and ${more} more in the JSON report`];
 }
 
 function bullet(text: string, width: number): readonly string[] {

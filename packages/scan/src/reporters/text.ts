@@ -1,6 +1,21 @@
-/** The text in at most `width` columns, with an ellipsis where it had to be cut. */
+/**
+ * The text with everything that a terminal, an editor or a reader could be fooled by made visible: control characters,
+ * line breaks, directions of writing, zero-width characters, halves of a pair. Whatever comes from the target goes through
+ * it.
+ *
+ * @param keep  characters that stay as they are, such as "\n"
+ */
+export function visible(text: string, keep = ""): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (unit) => {
+    if (keep.includes(unit)) return unit;
+    if (unit === "\n" || unit === "\t" || unit === "\r") return { "\n": "\\n", "\t": "\\t", "\r": "\\r" }[unit];
+    return `\\u{${(unit.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}
+
+/** The text, made {@link visible}, in at most `width` columns, with an ellipsis where it had to be cut. */
 export function fitted(text: string, width: number): string {
-  const units = Array.from(text);
+  const units = Array.from(visible(text));
   return units.length <= width
     ? text
     : `${units
@@ -9,12 +24,17 @@ export function fitted(text: string, width: number): string {
         .trimEnd()}…`;
 }
 
-/** The text in lines of at most `width` columns, broken at spaces, and inside a word only where it is longer than a line. */
+/**
+ * The text, made {@link visible}, in lines of at most `width` columns, broken at spaces, and inside a word only where it is
+ * longer than a line.
+ */
 export function wrapped(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
   const most = Math.max(1, width);
-  const words = text.split(" ").flatMap((word) => (word.length > most ? pieces(word, most) : [word]));
+  const words = visible(text)
+    .split(" ")
+    .flatMap((word) => (word.length > most ? pieces(word, most) : [word]));
   for (const word of words) {
     const longer = line === "" ? word : `${line} ${word}`;
     if (longer.length > width && line !== "") {

@@ -1,0 +1,97 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { ScanError } from "@portcullis/scan";
+import { openFindings, type Report, type ReportedFinding } from "@portcullis/scan/reporters";
+import { saved } from "./reports.ts";
+
+/** What a test needs to scan again, beside the finding. */
+export interface TestFacts {
+  /** The file that describes the API; it is copied beside the tests. */
+  readonly description: string | undefined;
+  readonly kind: "manifest" | "openapi";
+  readonly identities: readonly { readonly name: string; readonly roles: readonly string[] }[];
+}
+
+/**
+ * Writes a file for `node --test` per open finding, which fails until its hole is closed, and what they share. Each looks
+ * at its finding again with the prover itself, so that it sets up what it attacks, and deletes it again; a test whose check
+ * could not decide fails too. Credentials come from the environment, as `PORTCULLIS_AS_ALICE`.
+ *
+ * @throws ScanError when the folder cannot be written
+ */
+export async function exportTests(folder: string, report: Report, facts: TestFacts): Promise<void> {
+  if (facts.description === undefined) throw new ScanError("--export-tests needs a description of the API in a file");
+  const description = `description${extname(facts.description) || ".json"}`;
+  try {
+    await mkdir(folder, { recursive: true });
+    await copyFile(facts.description, join(folder, description));
+  } catch (cause) {
+    throw new ScanError(`cannot write the tests to ${folder}`, { cause });
+  }
+  await saved(join(folder, "portcullis.mjs"), helper(report, facts, description));
+  for (const finding of openFindings(report)) await saved(join(folder, fileOf(finding)), testOf(finding));
+}
+
+function fileOf({ protection, check, fingerprint }: ReportedFinding): string {
+  const name = check.replaceAll(/[^A-Za-z0-9]+/g, "-").slice(0, 60);
+  return `${protection}-${name}-${fingerprint.slice(0, 8)}.test.mjs`;
+}
+
+function testOf(finding: ReportedFinding): string {
+  const { fingerprint, protection, check, operation = "", severity, why } = finding;
+  const wanted = JSON.stringify({ fingerprint, protection, check, operation }, null, 2);
+  return `// Written by portcullis scan --export-tests; it fails until the hole is closed. How to close it: portcullis mcp, or ${finding.page}.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { look } from "./portcullis.mjs";
+
+test(${JSON.stringify(`${protection} (${severity}): ${why}`)}, async () => {
+  const seen = await look(${wanted});
+  assert.ok(seen.isClosed, seen.why);
+});
+`;
+}
+
+function helper(report: Report, facts: TestFacts, description: string): string {
+  return `// Written by portcullis scan --export-tests: what the tests beside it share.
+//   PORTCULLIS_URL        where the API listens; default: where it was scanned
+//   PORTCULLIS_AS_<NAME>  the credential of an identity, such as "Bearer …"
+//   PORTCULLIS_CA         file with a certificate authority to trust
+//   PORTCULLIS_JWT_KEY    test signing key, for findings about single claims
+//   PORTCULLIS_ACCOUNT    email:password, for findings about sign-in
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { identityOf, scan } from "@portcullis/scan";
+import { isClosedBy } from "@portcullis/scan/reporters";
+
+const { env } = process;
+const identities = ${JSON.stringify(facts.identities, null, 2)};
+
+/** Looks at one finding again: closed only where its check holds; what could not be decided is not closed. */
+export async function look(finding) {
+  const { operation } = finding;
+  const [user, ...password] = (env.PORTCULLIS_ACCOUNT ?? "").split(":");
+  const result = await scan({
+    url: env.PORTCULLIS_URL ?? ${JSON.stringify(report.result.target.url)},
+    ${facts.kind}: join(import.meta.dirname, ${JSON.stringify(description)}),
+    identities: identities.map(({ name, roles }) => identityOf(name, credentialOf(name), roles)),
+    only: [finding.protection],
+    checks: [{ ...finding, operation: operation === "" ? undefined : operation }],
+    patienceMs: Number(env.PORTCULLIS_PATIENCE_MS ?? 60_000),
+    seed: ${report.result.seed},
+    ...(user === "" ? {} : { accounts: [{ user, password: password.join(":") }] }),
+    ...(env.PORTCULLIS_JWT_KEY === undefined ? {} : { jwtKey: env.PORTCULLIS_JWT_KEY }),
+    ...(env.PORTCULLIS_CA === undefined ? {} : { ca: readFileSync(env.PORTCULLIS_CA, "utf8") }),
+  });
+  const own = result.protections.find(({ protection }) => protection === finding.protection);
+  return { isClosed: isClosedBy(result, finding), why: \`\${own?.verdict}: \${own?.why}\` };
+}
+
+function credentialOf(name) {
+  const variable = \`PORTCULLIS_AS_\${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}\`;
+  const credential = env[variable];
+  if (credential === undefined) throw new Error(\`set \${variable} to the credential of \${name}, such as "Bearer …"\`);
+  return credential;
+}
+`;
+}
