@@ -24,7 +24,9 @@ const server = createServer({ cert, key, minVersion: "TLSv1.3" }, (from, to) => 
 });
 
 server.listen(port, "127.0.0.1", () => {
-  console.log(`https://localhost:${port} (trust ${caPath}, or click through the warning)`);
+  const address = server.address();
+  const bound = typeof address === "object" ? (address?.port ?? port) : port;
+  console.log(`https://localhost:${bound} (trust ${caPath}, or click through the warning)`);
 });
 
 function fieldsOf(raw: readonly string[]): [name: string, value: string][] {

@@ -1,4 +1,9 @@
+import type { Metadata } from "next";
 import type { ReactNode } from "react";
+// oxlint-disable-next-line import/no-unassigned-import -- how Next.js takes styles
+import "./style.css";
+
+export const metadata: Metadata = { title: "Projects", description: "An example behind Portcullis" };
 
 export default function Layout({ children }: { readonly children: ReactNode }) {
   return (

@@ -1,3 +1,5 @@
+import { App } from "./app.tsx";
+
 export default function Page() {
-  return <h1>Projects</h1>;
+  return <App />;
 }
