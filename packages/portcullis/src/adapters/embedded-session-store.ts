@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { readSession, writeSession } from "../lib/read-session.ts";
-import type { SessionStore } from "../lib/session-store.ts";
+import { mostOfSubject, type SessionStore } from "../lib/session-store.ts";
 import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
 
 /** Where an embedded session store keeps its file. */
@@ -36,10 +36,11 @@ export function embeddedSessionStore({ folder }: EmbeddedSessionStoreOptions): E
 
   return {
     insert(record) {
-      const { database, forget, insert } = file();
+      const { database, forget, insert, endOldest } = file();
       const { idHash, subject, startedAt, lastSeenAt, endsAt, idleMs } = record;
       inTransaction(database, () => {
         forget.run(startedAt, startedAt);
+        endOldest.run(subject, mostOfSubject - 1);
         insert.run(idHash, subject, writeSession(record), lastSeenAt, endsAt, idleMs);
       });
     },
@@ -84,6 +85,7 @@ interface Opened {
   readonly end: StatementSync;
   readonly endAll: StatementSync;
   readonly forget: StatementSync;
+  readonly endOldest: StatementSync;
 }
 
 function open(folder: string): Opened {
@@ -107,6 +109,8 @@ function open(folder: string): Opened {
     touch: database.prepare("UPDATE session SET last_seen_at = ? WHERE id_hash = ? AND last_seen_at < ?"),
     end: database.prepare("DELETE FROM session WHERE id_hash = ?"),
     endAll: database.prepare("DELETE FROM session WHERE subject = ? AND id_hash <> ?"),
+    endOldest: database.prepare(`DELETE FROM session WHERE id_hash IN
+      (SELECT id_hash FROM session WHERE subject = ? ORDER BY ends_at DESC LIMIT -1 OFFSET ?)`),
     forget: database.prepare("DELETE FROM session WHERE ends_at <= ? OR last_seen_at + idle_ms <= ?"),
   };
 }

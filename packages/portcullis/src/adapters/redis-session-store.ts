@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { readSession, writeSession } from "../lib/read-session.ts";
-import type { SessionRecord, SessionStore } from "../lib/session-store.ts";
+import { mostOfSubject, type SessionRecord, type SessionStore } from "../lib/session-store.ts";
 import { redisScript } from "./redis-script.ts";
 import { type DurableRedisStoreOptions, openRedisStore } from "./redis-store.ts";
 
@@ -32,7 +32,12 @@ export function redisSessionStore(options: DurableRedisStoreOptions): SessionSto
       const { idHash, startedAt, lastSeenAt, endsAt, idleMs } = record;
       const parameters = [writeSession(record), lastSeenAt, idleMs, endsAt - startedAt, idHash];
       await store.demandDurable();
-      if ((await store.ask(insertScript, keys, parameters)) !== 1) throw new Error("a session with this id exists");
+      const held = Number(await store.ask(insertScript, keys, parameters));
+      if (held === 0) throw new Error("a session with this id exists");
+      if (!(held > mostOfSubject)) return;
+      const oldest = await store.ask(oldestScript, [subjectKey(record.subject)], [mostOfSubject]);
+      const idHashes = Array.isArray(oldest) ? oldest.map(String) : [];
+      await store.ask(endScript, [subjectKey(record.subject), ...idHashes.map(sessionKey)], idHashes);
     },
     find,
     async touch(idHash, at) {
@@ -77,8 +82,11 @@ redis.call("ZADD", KEYS[2], endsAt, ARGV[5])
 if redis.call("PTTL", KEYS[2]) < lifetime + 60000 then
   redis.call("PEXPIRE", KEYS[2], string.format("%.0f", lifetime + 60000))
 end
-return 1
+return redis.call("ZCARD", KEYS[2])
 `);
+
+/** Those that end first, beyond as many as may stay. */
+const oldestScript = redisScript(`return redis.call("ZRANGE", KEYS[1], 0, -1 - ARGV[1])`);
 
 const findScript = redisScript(`return redis.call("HMGET", KEYS[1], "record", "lastSeenAt")`);
 

@@ -1,5 +1,5 @@
 import { OptionsError } from "./options-error.ts";
-import { holds, type SessionRecord, type SessionStore } from "./session-store.ts";
+import { holds, mostOfSubject, type SessionRecord, type SessionStore } from "./session-store.ts";
 
 /** How much a {@link memorySessionStore} may hold. */
 export interface MemorySessionStoreOptions {
@@ -26,9 +26,16 @@ export function memorySessionStore({
     if (sessions.size >= maxSessions) throw new Error(`all ${maxSessions} sessions are in use`);
   }
 
+  /** A Map keeps its entries in the order in which they came. */
+  function endOldest(subject: string): void {
+    const own = [...sessions].filter(([, one]) => one.subject === subject);
+    for (const [idHash] of own.slice(0, Math.max(0, own.length - mostOfSubject + 1))) sessions.delete(idHash);
+  }
+
   return {
     insert(record) {
       if (sessions.has(record.idHash)) throw new Error("a session with this id exists");
+      endOldest(record.subject);
       makeRoom();
       sessions.set(record.idHash, copyOf(record));
     },

@@ -26,7 +26,12 @@ export interface SessionRecord {
  * One contract suite runs on every implementation: `test/sessions/session-store-contract.ts`.
  */
 export interface SessionStore {
-  /** Keeps a new session. @throws where the id is taken, or there is no room */
+  /**
+   * Keeps a new session, and ends the subject's oldest beyond {@link mostOfSubject}: who signs in again and again would
+   * fill the store, and nobody else could.
+   *
+   * @throws where the id is taken, or there is no room
+   */
   insert(record: SessionRecord): MaybePromise<void>;
   /** The session as it is now; undefined where there is none. One whose time is up may or may not be there any more. */
   find(idHash: string): MaybePromise<SessionRecord | undefined>;
@@ -42,6 +47,9 @@ export interface SessionStore {
    */
   endAll(subject: string, except?: string): MaybePromise<number>;
 }
+
+/** Sessions one subject may have at a time: more than anybody has browsers. */
+export const mostOfSubject = 100;
 
 /** Whether a session still holds, by its absolute and its idle end. */
 export function holds({ endsAt, lastSeenAt, idleMs }: SessionRecord, at: number): boolean {

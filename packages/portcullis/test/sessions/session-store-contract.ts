@@ -25,6 +25,20 @@ export function sessionStoreContract(name: string, open: () => SessionStore | Pr
       }
     });
 
+    it("keeps a subject's latest hundred, so that nobody fills it alone, and leaves others alone", async () => {
+      const store = await open();
+      const first = record({ idHash: "other", subject: "bob" });
+      await store.insert(first);
+      const { startedAt, endsAt } = first;
+      for (let n = 0; n < 103; n++) {
+        const times = { startedAt: startedAt + n, lastSeenAt: startedAt + n, endsAt: endsAt + 2 * n };
+        await store.insert(record({ idHash: `own-${n}`, subject: "alice", ...times }));
+      }
+      for (const gone of ["own-0", "own-1", "own-2"]) expect(await store.find(gone)).toBeUndefined();
+      for (const kept of ["own-3", "own-102", "other"]) expect(await store.find(kept)).toBeDefined();
+      expect(await store.endAll("alice")).toBe(100);
+    });
+
     it("refuses an id twice and keeps the first session", async () => {
       const store = await open();
       await store.insert(record({ idHash: "same", subject: "alice" }));
