@@ -176,7 +176,7 @@ export const coverageItems: readonly CoverageItem[] = [
   built("0.61", "CORS, headers and debug endpoints on the whole application", "three probes over every class of route"),
   planned("0.62", "scores, dismissals, diffs, badges, reports", "the prover's own reports"),
 
-  partly("1.1", "Next.js routes with `auth()`", "`authJs()` opens Auth.js' own cookie; the Next.js adapter is planned"),
+  built("1.1", "Next.js routes with `auth()`", "`toNext(api)`, and `authJs()` opens Auth.js' own cookie"),
   built("1.2", "Express middleware, 401 for a bad token", "`toExpress(api)` on Express 4 and 5; `bad-token`"),
   otherwise(
     "1.3",

@@ -24,6 +24,7 @@ const ours = [
   "docs/coverage.md",
   "docs/express.md",
   "docs/fetch.md",
+  "docs/next.md",
   "docs/issuers.md",
   ...pages,
 ];
@@ -157,6 +158,7 @@ describe("names in the documents", () => {
     ...exportedNames(root, "packages/portcullis/src/adapters/node.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/express.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/redis.ts"),
+    ...exportedNames(root, "packages/portcullis/src/adapters/next.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/postgres.ts"),
     ...exportedNames(root, "packages/portcullis/src/issuers/issuers.ts"),
   ]);

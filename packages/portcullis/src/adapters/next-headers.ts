@@ -1,5 +1,8 @@
 import { defaults } from "../defaults.ts";
+import { isBlank } from "../lib/blank.ts";
 import { hardening } from "../lib/hardening.ts";
+import { OptionsError } from "../lib/options-error.ts";
+import { runtime } from "#runtime";
 
 /** One rule of `headers()` in a `next.config`. */
 export interface HeaderRule {
@@ -17,6 +20,8 @@ export interface PortcullisHeadersOptions {
    * such as one with a nonce from `proxy.ts`.
    */
   readonly pagePolicy?: string | null;
+  /** Why the pages' usual policy lets eval run: `next dev`, where React asks for it. Refused in production. */
+  readonly dangerouslyAllowEval?: string;
 }
 
 /**
@@ -40,13 +45,18 @@ export const usualPagePolicy =
  * of the handler's, so that nothing is doubled. That is why nothing stands here that differs from answer to answer.
  * HSTS is sent where a proxy says https, and never for loopback names.
  *
+ * @throws OptionsError where `dangerouslyAllowEval` has no reason, or NODE_ENV is production
  * @see OWASP ASVS 5.0 section 3.4
  */
 export function portcullisHeaders({
   api = "/api",
   pagePolicy = usualPagePolicy,
+  dangerouslyAllowEval,
 }: PortcullisHeadersOptions = {}): HeaderRule[] {
-  const policy = pagePolicy === null ? [] : [{ key: "content-security-policy", value: pagePolicy }];
+  if (dangerouslyAllowEval !== undefined) demandDevelopment(dangerouslyAllowEval);
+  const evals = dangerouslyAllowEval === undefined ? "" : " 'unsafe-eval'";
+  const value = pagePolicy?.replace("script-src 'self'", `script-src 'self'${evals}`);
+  const policy = value === undefined ? [] : [{ key: "content-security-policy", value }];
   return [
     { source: "/:path*", headers: [...ofPages.map((one) => ({ ...one })), ...policy] },
     // The last rule that matches wins, header by header.
@@ -58,6 +68,13 @@ export function portcullisHeaders({
       headers: [{ key: "strict-transport-security", value: defaults.hsts }],
     },
   ];
+}
+
+function demandDevelopment(reason: string): void {
+  if (isBlank(reason)) throw new OptionsError("portcullisHeaders: dangerouslyAllowEval has no reason.", "Say why.");
+  if (runtime.variable("NODE_ENV") !== "production") return;
+  const fix = 'Say it for next dev alone: process.env.NODE_ENV === "production" ? {} : { dangerouslyAllowEval: "…" }.';
+  throw new OptionsError("portcullisHeaders: what is injected into a page could call eval in production.", fix);
 }
 
 const ofPages = [

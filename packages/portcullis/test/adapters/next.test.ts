@@ -151,6 +151,17 @@ describe("portcullisHeaders", () => {
     expect(sent("/api/x", elsewhere)["content-security-policy"]).toBe("default-src 'none'; frame-ancestors 'none'");
   });
 
+  it("lets pages call eval for a reason, and never in production", () => {
+    const development = portcullisHeaders({ dangerouslyAllowEval: "next dev" });
+    expect(sent("/", development)["content-security-policy"]).toContain(
+      "script-src 'self' 'unsafe-eval' 'unsafe-inline'",
+    );
+    expect(sent("/api/x", development)["content-security-policy"]).not.toContain("unsafe");
+    expect(() => portcullisHeaders({ dangerouslyAllowEval: " " })).toThrow(OptionsError);
+    vi.stubEnv("NODE_ENV", "production");
+    expect(() => portcullisHeaders({ dangerouslyAllowEval: "next dev" })).toThrow(OptionsError);
+  });
+
   it("sends HSTS over https and never for loopback names", () => {
     const [rule] = portcullisHeaders().filter(({ has }) => has !== undefined);
     expect(rule?.has).toEqual([{ type: "header", key: "x-forwarded-proto", value: "https" }]);
