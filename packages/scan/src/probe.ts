@@ -31,6 +31,8 @@ export interface Attack {
   /** Stable kebab-case name, such as `alg-none`. */
   readonly check: string;
   readonly operation?: Operation;
+  /** When it runs, where that is not when the others of its probe do; see {@link Probe.phase}. */
+  readonly phase?: "crowding" | "limits";
   /** Several outcomes, where one run answers several questions; each has its own check name then. */
   run(): Promise<Outcome | readonly NamedOutcome[]>;
 }

@@ -81,7 +81,7 @@ export async function runChecks(
   }
 
   async function runPhases() {
-    const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => entry.probe.phase === name);
+    const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => phaseOf(entry) === name);
     const inOrder = () => planned.flatMap((entry) => results.get(entry) ?? []);
     const queue = phase(undefined);
     await Promise.all(
@@ -96,6 +96,11 @@ export async function runChecks(
     const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
     return { verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))], leftovers };
   }
+}
+
+/** When a check runs: its own word counts before that of its probe. */
+function phaseOf({ probe, check }: PlannedCheck): PlannedCheck["probe"]["phase"] {
+  return ("run" in check ? check.phase : undefined) ?? probe.phase;
 }
 
 async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck): Promise<readonly Verdict[]> {

@@ -22,12 +22,16 @@ export interface Account {
 export interface Sessions {
   /** Operations that take a user name and a password. */
   readonly signIns: readonly Operation[];
+  /** Operations that make an account of a user name and a password. */
+  readonly signUps: readonly Operation[];
+  /** Operations that send something to an account, such as a password reset: they take its name and no password. */
+  readonly resets: readonly Operation[];
   /** The one that starts a cookie session. */
   readonly start: Operation | undefined;
   /** The one that ends it. */
   readonly end: Operation | undefined;
   readonly accounts: readonly Account[];
-  /** A sign-in request with any name and password, from the API's own page unless other headers are given. */
+  /** A request to any of them with any name and password, from the API's own page unless other headers are given. */
   attempt(operation: Operation, user: string, password: string, headers?: Outgoing["headers"]): Outgoing;
   /**
    * A caller proved by cookie: given with --as, or signed in once with the first account and then remembered.
@@ -59,7 +63,18 @@ export function createSessions(options: {
 }): Sessions {
   const { target, accounts, redactor, random } = options;
   const live = target.operations.filter((operation) => !isGone(operation, options.now));
-  const signIns = live.filter((operation) => operation.method === "POST" && credentialFields(operation) !== undefined);
+  const posts = live.filter(({ method }) => method === "POST");
+  const takesPassword = posts.filter((operation) => credentialFields(operation)?.password !== undefined);
+  const makes = takesPassword.filter((operation) => makesAccount(operation));
+  const signUps = makes.filter((operation) => isPublic(operation));
+  const signIns = takesPassword.filter((operation) => !makes.includes(operation));
+  const resets = posts.filter(
+    (operation) =>
+      isPublic(operation) &&
+      /forgot|forgotten|reset|recover|magic|passwordless|resend/i.test(operation.path) &&
+      credentialFields(operation) !== undefined &&
+      !takesPassword.includes(operation),
+  );
   const ends = (operation: Operation) =>
     live.some((other) => other.method === "DELETE" && other.path === operation.path);
   const starts = live.filter((operation) => operation.startsSession);
@@ -76,14 +91,17 @@ export function createSessions(options: {
 
   const sessions: Sessions = {
     signIns,
+    signUps,
+    resets,
     start,
     end,
     accounts,
     attempt(operation, user, password, headers = sameOrigin(options.url)) {
       const fields = credentialFields(operation);
       if (fields === undefined || operation.body === undefined)
-        throw new Unreachable(`${operation.id} takes no password`);
-      const known = (name: string) => (name === fields.user ? user : name === fields.password ? password : undefined);
+        throw new Unreachable(`${operation.id} takes no user name`);
+      const known = (name: string) =>
+        name === fields.user ? user : fields.passwords.includes(name) ? password : undefined;
       const body = validValue(operation.body.schema, { random, known, requiredOnly: true });
       return requestFor(operation, { body, label: "nobody", headers });
     },
@@ -143,12 +161,31 @@ function readCookie(line: string): Cookie {
   return { name: pair.slice(0, cut), value: pair.slice(cut + 1), attributes };
 }
 
-/** The members of an operation's body that are a user name and a password. */
-function credentialFields(operation: Operation): { user: string; password: string } | undefined {
+/** The members of an operation's body that are a user name and, where it takes one, a password and its repetition. */
+function credentialFields(
+  operation: Operation,
+): { user: string; password: string | undefined; passwords: readonly string[] } | undefined {
   const names = [...propertiesOf(operation.body?.schema ?? {}).keys()];
   const password = names.find((name) => /^pass(?:word|phrase|wd)?$/i.test(name));
-  const user = names.find((name) => /^(?:e-?mail|user(?:name)?|login|account)$/i.test(name));
-  return password === undefined || user === undefined ? undefined : { user, password };
+  const again = names.filter((name) =>
+    /^(?:confirm|repeat)?_?pass(?:word|phrase|wd)?_?(?:confirm\w*|repeat|again|2)?$/i.test(name),
+  );
+  const user =
+    names.find((name) => /^(?:e-?mail|user_?(?:name)?|login|account)$/i.test(name)) ??
+    names.find((name) => /^(?:e-?mail_?address|user_?id|identifier|handle|phone)$/i.test(name));
+  return user === undefined ? undefined : { user, password, passwords: again };
+}
+
+/** True where the path says that it makes an account rather than opens one. */
+function makesAccount({ path, startsSession }: Operation): boolean {
+  const last = path.split("/").findLast((part) => part !== "" && !part.startsWith("{")) ?? "";
+  if (/^(?:sign-?_?up|register|registrations?|join|create-?_?(?:account|user))$/i.test(last)) return true;
+  return !startsSession && /^(?:users?|accounts?|members?|customers?)$/i.test(last);
+}
+
+/** True where nothing says that a caller is needed. */
+function isPublic({ access }: Operation): boolean {
+  return access.kind === "public" || access.kind === "unknown";
 }
 
 /** A token in the answer to a sign-in: a long string in a member called token, accessToken or the like. */

@@ -1,0 +1,232 @@
+import { isSuccess, mediaTypeOf } from "./answer.ts";
+import type { ProbeContext } from "./context.ts";
+import type { Trial } from "./exchange.ts";
+import { walk } from "./json.ts";
+import { outcome } from "./objects.ts";
+import { isLimited } from "./oracle.ts";
+import { type Attack, broken, held, inconclusive, limitedWhy, notApplicable, type Outcome } from "./probe.ts";
+import type { Account } from "./sign-in.ts";
+import { tokenIn } from "./sign-in.ts";
+import { type Operation, tightLimit } from "./target.ts";
+import { compareTimes } from "./timing.ts";
+
+/** A route that is told a user name, and what asking it about somebody looks like. */
+interface Route {
+  readonly operation: Operation;
+  readonly what: "sign-in" | "sign-up" | "reset";
+  /** A request that names this user, and must not tell whether there is one. */
+  ask(user: string): ReturnType<ProbeContext["sessions"]["attempt"]>;
+}
+
+/** Pairs of requests that compare words, statuses and headers. */
+const pairs = 2;
+
+/** Requests about the known user in one measurement of times; twice as many go to users nobody knows. */
+const samples = 8;
+
+/**
+ * Whether sign-in, sign-up and password reset tell who has an account: by what they answer, and by how long it takes.
+ *
+ * @param account  somebody who has one
+ * @returns the checks; those of times run last, alone, since they use the limits of sign-in up
+ * @see OWASP ASVS 5.0 6.3.8
+ */
+export function enumerationChecks(context: ProbeContext, account: Account): readonly Attack[] {
+  return routesOf(context).flatMap((route): Attack[] => {
+    const words: Attack = {
+      check: "one-answer",
+      operation: route.operation,
+      run: () => compareWords(context, route, account),
+    };
+    const times: Attack = {
+      check: "one-time",
+      operation: route.operation,
+      phase: "limits",
+      run: () => compareDurations(context, route, account),
+    };
+    // A sign-up that succeeds leaves an account behind: it is tried as often as the words take, and no more.
+    return route.what === "sign-up" ? [words] : [words, times];
+  });
+}
+
+function routesOf(context: ProbeContext): readonly Route[] {
+  const { sessions } = context;
+  const wrong = () => `Pc-${context.random.text(16)}-7`;
+  const asked = (what: Route["what"]) => (operation: Operation) => ({
+    operation,
+    what,
+    ask: (user: string) => sessions.attempt(operation, user, wrong()),
+  });
+  return [
+    ...sessions.signIns.map(asked("sign-in")),
+    ...sessions.signUps.map(asked("sign-up")),
+    ...sessions.resets.map(asked("reset")),
+  ];
+}
+
+/** A name of the same shape as the known one, so that only its existence differs. */
+function strangerLike(context: ProbeContext, { user }: Account): string {
+  const at = user.indexOf("@");
+  const local = at < 0 ? user.length : at;
+  return `pc${context.random.text(Math.max(6, local - 2))}${at < 0 ? "" : user.slice(at)}`;
+}
+
+async function compareWords(context: ProbeContext, route: Route, account: Account): Promise<Outcome> {
+  const { operation, what } = route;
+  const honest = what === "sign-in" ? await signsIn(context, operation, account) : undefined;
+  if (honest !== undefined && !isSuccess(honest.answer))
+    return inconclusive(`the account given ${outcome(honest.answer)}`, [honest]);
+  const asked: { user: string; known: boolean; trial: Trial }[] = [];
+  for (let pair = 0; pair < pairs; pair += 1) {
+    for (const known of [false, true]) {
+      const user = known ? account.user : strangerLike(context, account);
+      const trial = await context.send(known ? "attack" : "negative", route.ask(user));
+      asked.push({ user, known, trial });
+      if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [trial]);
+    }
+  }
+  const trials = asked.map(({ trial }) => trial);
+  const [stranger, owner] = trials;
+  if (stranger === undefined || owner === undefined) return inconclusive("nothing was sent");
+  if (what === "sign-in" && isSuccess(owner.answer) && tokenIn(owner.answer.json) !== undefined)
+    return broken("a wrong password signs in", trials);
+  if (what === "sign-up" && isSuccess(stranger.answer) && !isSuccess(owner.answer) && !isLater(stranger))
+    return notApplicable(
+      "It makes the account at once, so that a name that is taken has to be refused; only a message to its owner could hide that.",
+    );
+  if (what !== "sign-in" && !isSuccess(stranger.answer) && !isSuccess(owner.answer))
+    return inconclusive(`the request ${outcome(stranger.answer)}, whoever it is about`, trials);
+  const facts = (known: boolean) =>
+    asked.filter((one) => one.known === known).map(({ trial, user }) => factsOf(trial, user));
+  const difference = differenceOf(facts(true), facts(false));
+  if (difference !== undefined) {
+    return broken(`${words[what].tells} (${difference} differs)`, trials);
+  }
+  return held(words[what].alike, trials);
+}
+
+const words = {
+  "sign-in": {
+    tells: "sign-in tells an unknown user from a wrong password",
+    alike: "an unknown user and a wrong password are answered alike",
+    slow: "sign-in takes another time for a user that exists",
+  },
+  "sign-up": {
+    tells: "sign-up tells who has an account already",
+    alike: "a new name and one that is taken are answered alike",
+    slow: "sign-up takes another time for a user that exists",
+  },
+  reset: {
+    tells: "a password reset tells who has an account",
+    alike: "a reset is answered alike, whoever it is for",
+    slow: "a password reset takes another time for a user that exists",
+  },
+} as const;
+
+/** True where a success only promises something, so that it could be said to everybody: 202, or no record and no token. */
+function isLater({ answer }: Trial): boolean {
+  if (answer.status === 202 || answer.status === 204) return true;
+  return answer.status === 200 && tokenIn(answer.json) === undefined && !/"_?id"\s*:/.test(answer.text);
+}
+
+async function signsIn(context: ProbeContext, operation: Operation, account: Account): Promise<Trial> {
+  return await context.send("positive", context.sessions.attempt(operation, account.user, account.password));
+}
+
+/** Headers that say what time it is, how much of a limit is left or how long it took. */
+const moving =
+  /^(?:date|age|etag|expires|content-length|x-response-time|server-timing|x-runtime|retry-after)$|ratelimit/;
+
+/** Everything an answer says, by where it says it; the user's name is taken out. */
+function factsOf({ answer }: Trial, user: string): ReadonlyMap<string, string> {
+  const facts = new Map<string, string>([
+    ["status", String(answer.status)],
+    ["media type", mediaTypeOf(answer)],
+  ]);
+  const plain = (text: string) => text.replaceAll(user, "#").replaceAll(encodeURIComponent(user), "#");
+  for (const [name, value] of answer.headers) {
+    if (moving.test(name)) continue;
+    const said = name === "set-cookie" ? (value.split("=")[0] ?? "") : value;
+    facts.set(`header ${name}`, `${facts.get(`header ${name}`) ?? ""}${plain(said)};`);
+  }
+  if (answer.json === undefined) facts.set("text", plain(answer.text));
+  walk(answer.json, (path, _name, value) => {
+    const said = typeof value === "object" && value !== null ? "…" : plain(JSON.stringify(value) ?? "");
+    facts.set(`member ${path}`, `${facts.get(`member ${path}`) ?? ""}${said};`);
+  });
+  return facts;
+}
+
+/** What every answer about the known user says in one way and every answer about a stranger in another. */
+function differenceOf(
+  known: readonly ReadonlyMap<string, string>[],
+  strangers: readonly ReadonlyMap<string, string>[],
+): string | undefined {
+  const places = new Set([...known, ...strangers].flatMap((facts) => [...facts.keys()]));
+  return [...places].find((place) => {
+    const ours = new Set(known.map((facts) => facts.get(place)));
+    const theirs = new Set(strangers.map((facts) => facts.get(place)));
+    return ours.size === 1 && theirs.size === 1 && [...ours][0] !== [...theirs][0];
+  });
+}
+
+/** Two measurements, the second only where the first shows something: unknown, known and unknown again, by turns. */
+async function compareDurations(context: ProbeContext, route: Route, account: Account): Promise<Outcome> {
+  const tight = tightLimit(route.operation, samples * 5, context.patienceMs);
+  if (tight !== undefined) return notApplicable(tight);
+  const first = await measure(context, route, account);
+  if (first.stopped !== undefined) return first.stopped;
+  const one = compareTimes(first.known, first.strangers);
+  if (one.kind === "noise") return inconclusive("this machine is too busy to compare times", first.trials);
+  if (one.kind === "same") return held("a user that exists takes no other time than one that does not", first.trials);
+  const second = await measure(context, route, account);
+  if (second.stopped !== undefined) return second.stopped;
+  const two = compareTimes(second.known, second.strangers);
+  const trials = [...first.trials, ...second.trials];
+  if (two.kind !== "different") return inconclusive("the times differed once and not again", trials);
+  const gap = Math.round(Math.min(one.gapMs, two.gapMs));
+  return broken(`${words[route.what].slow} (${gap} ms, ${samples * 3} requests, twice)`, trials);
+}
+
+interface Measured {
+  readonly known: readonly number[];
+  readonly strangers: readonly [readonly number[], readonly number[]];
+  /** One request of each kind, as evidence. */
+  readonly trials: readonly Trial[];
+  /** Why it could not be finished. */
+  readonly stopped?: Outcome;
+}
+
+async function measure(context: ProbeContext, route: Route, account: Account): Promise<Measured> {
+  const known: number[] = [];
+  const strangers: [number[], number[]] = [[], []];
+  let trials: readonly Trial[] = [];
+  let refusal: number | undefined;
+  for (let round = 0; round < samples; round += 1) {
+    const before = await context.send("negative", { ...route.ask(strangerLike(context, account)), burst: true });
+    const owner = await context.send("attack", { ...route.ask(account.user), burst: true });
+    const after = await context.send("negative", { ...route.ask(strangerLike(context, account)), burst: true });
+    const got = [before, owner, after];
+    const limited = got.find(({ answer }) => isLimited(answer) || answer.status === 423);
+    refusal ??= owner.answer.status;
+    if (limited !== undefined || owner.answer.status !== refusal || got.some(({ answer }) => answer.status === 0)) {
+      const stopped = notApplicable(
+        "Its limits end the measurement, and anybody else's, before times could be told apart.",
+      );
+      return { known, strangers, trials: got, stopped };
+    }
+    // The first round opens connections and warms caches up.
+    if (round > 0) {
+      strangers[0].push(before.answer.ms);
+      known.push(owner.answer.ms);
+      strangers[1].push(after.answer.ms);
+    }
+    trials = got;
+    // A success in between keeps the account from being locked by what is measured.
+    if (route.what === "sign-in" && round % 2 === 1) {
+      const honest = context.sessions.attempt(route.operation, account.user, account.password);
+      await context.send("positive", { ...honest, burst: true });
+    }
+  }
+  return { known, strangers, trials };
+}
