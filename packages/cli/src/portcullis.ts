@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { checkCommand } from "./check.ts";
 import { manifestCommand } from "./manifest.ts";
 import { nextFactsCommand } from "./next-facts.ts";
+import { mcpCommand } from "./mcp.ts";
 import { scanCommand } from "./scan.ts";
 
 // Whoever reads may have seen enough (`| head`): that is an end, and no fault.
@@ -23,6 +24,7 @@ const program = new Command("portcullis")
 program.addCommand(scanCommand().copyInheritedSettings(program));
 program.addCommand(checkCommand().copyInheritedSettings(program));
 program.addCommand(manifestCommand().copyInheritedSettings(program));
+program.addCommand(mcpCommand().copyInheritedSettings(program));
 program.addCommand(nextFactsCommand().copyInheritedSettings(program), { hidden: true });
 
 await program.parseAsync();

@@ -28,7 +28,7 @@ export interface GoneFinding {
 export interface Difference {
   readonly new: number;
   readonly unchanged: number;
-  /** Their checks hold now, or their operation is gone. */
+  /** Their checks hold now. */
   readonly fixed: readonly GoneFinding[];
   /** Not shown and not proved closed either: their checks did not run or could not decide. */
   readonly undecided: readonly GoneFinding[];
@@ -96,8 +96,9 @@ export function exitCodeOf(report: Report, failOn: Priority | "never" = "low"): 
 }
 
 /**
- * True where this scan proves that a finding is gone: its very check holds, or what it was tried on is not offered any
- * more. A check that was left out or could not decide proves nothing.
+ * True where this scan proves that a finding is gone: its very check holds, or everything of its protection that was tried
+ * on its operation does. A check that was left out or could not decide proves nothing, nor does an operation that the
+ * description does not name any more.
  */
 export function isClosedBy(
   result: ScanResult,
@@ -117,8 +118,9 @@ export function isClosedBy(
   );
   if (here.some(({ verdict }) => verdict === "broken" || verdict === "inconclusive")) return false;
   if (here.some(({ verdict }) => verdict === "held")) return true;
+  // What is not described any more was not looked at; it may still be served.
   const isOffered = result.ledger.some((cell) => cell.operation === finding.operation);
-  return (!isOffered && whole !== undefined && whole.verdict !== "inconclusive") || whole?.verdict === "held";
+  return isOffered && whole?.verdict === "held";
 }
 
 function differenceOf(

@@ -4,8 +4,10 @@ import type { Fix } from "./fix.ts";
 export const sessions: Fix = {
   summary:
     "Set the cookie with the __Host- prefix, HttpOnly, Secure and SameSite=Strict; make a new session id at sign-in and delete it at sign-out; answer an unknown user and a wrong password alike.",
-  portcullis: `const kept = storedSessions({ store: memorySessionStore() });
-const browsers = session({ cookie: "__Host-session", resolve: kept.resolve });
+  portcullis: `const browsers = session({
+  cookies: ["__Host-session"],
+  resolve: (cookies) => sessions.find(cookies["__Host-session"] ?? ""),
+});
 const guarded = createApi({
   name: "projects",
   hosts: ["api.example.com"],

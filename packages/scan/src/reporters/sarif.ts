@@ -1,4 +1,5 @@
 import { type Priority, protection } from "portcullis/checklist";
+import type { Location, Log, Notification, ReportingDescriptor, Result } from "sarif";
 import type { Exchange } from "../exchange.ts";
 import { fixOf, fixTargets } from "../fixes.ts";
 import type { GoneFinding, Report, ReportedFinding } from "../report.ts";
@@ -56,8 +57,10 @@ export function sarifReport(report: Report, options: SarifOptions = {}): string 
         ],
       },
     ],
-  };
-  return `${JSON.stringify(log, null, 2)}\n`;
+  } satisfies Log;
+  // Names of checks and commands come from a description, which is the target's too.
+  const seen = (_name: string, value: unknown) => (typeof value === "string" ? clean(value) : value);
+  return `${JSON.stringify(log, seen, 2)}\n`;
 }
 
 const levels: Readonly<Record<Priority, "error" | "warning" | "note">> = {
@@ -70,7 +73,7 @@ const levels: Readonly<Record<Priority, "error" | "warning" | "note">> = {
 /** On the scale of CVSS, as code scanning reads `security-severity`. */
 const scale: Readonly<Record<Priority, string>> = { critical: "9.5", high: "8.0", medium: "5.5", low: "2.5" };
 
-function ruleOf(id: ReportedFinding["protection"], findings: readonly ReportedFinding[]) {
+function ruleOf(id: ReportedFinding["protection"], findings: readonly ReportedFinding[]): ReportingDescriptor {
   const row = protection(id);
   const cwe = [...new Set(findings.filter((finding) => finding.protection === id).flatMap((finding) => finding.cwe))];
   const fix = fixOf(id);
@@ -97,7 +100,7 @@ function ruleOf(id: ReportedFinding["protection"], findings: readonly ReportedFi
   };
 }
 
-function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string) {
+function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string): Result {
   const attack = finding.evidence.findLast(({ leg }) => leg === "attack") ?? finding.evidence.at(-1);
   const { accepted, lapsed, since } = finding;
   return {
@@ -134,7 +137,7 @@ function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string)
   };
 }
 
-function absentOf(gone: GoneFinding, artifact: string) {
+function absentOf(gone: GoneFinding, artifact: string): Result {
   return {
     ruleId: gone.protection,
     kind: "fail",
@@ -146,7 +149,7 @@ function absentOf(gone: GoneFinding, artifact: string) {
   };
 }
 
-function locationOf(artifact: string, operation: string | undefined) {
+function locationOf(artifact: string, operation: string | undefined): Location {
   return {
     physicalLocation: {
       artifactLocation: { uri: encodeURI(artifact.toWellFormed().replaceAll("\\", "/")) },
@@ -159,7 +162,7 @@ function locationOf(artifact: string, operation: string | undefined) {
 }
 
 /** The attack and its answer (SARIF 2.1.0 sections 3.46 and 3.47). */
-function messagesOf({ request, answer }: Exchange) {
+function messagesOf({ request, answer }: Exchange): Pick<Result, "webRequest" | "webResponse"> {
   return {
     webRequest: {
       protocol: "HTTP",
@@ -183,7 +186,7 @@ function messagesOf({ request, answer }: Exchange) {
 }
 
 /** Header fields by name; a name that comes twice is joined, as HTTP allows it for evidence. */
-function headersOf(list: Exchange["request"]["headers"]): Readonly<Record<string, string>> {
+function headersOf(list: Exchange["request"]["headers"]): Record<string, string> {
   const fields = new Map<string, string>();
   for (const [name, value] of list) {
     const key = clean(name);
@@ -193,13 +196,14 @@ function headersOf(list: Exchange["request"]["headers"]): Readonly<Record<string
   return Object.fromEntries(fields);
 }
 
-function notificationsOf({ result }: Report) {
+function notificationsOf({ result }: Report): Notification[] {
   const open = result.verdicts.filter(({ verdict }) => verdict === "inconclusive");
   const reasons = [...new Set(open.map(({ protection, why }) => `${protection}: ${why}`))];
+  const say = (level: "warning" | "note", text: string): Notification => ({ level, message: { text: plain(text) } });
   return [
-    ...reasons.map((why) => ({ level: "warning", message: { text: plain(`Inconclusive: ${why}`) } })),
-    ...result.assumptions.map((why) => ({ level: "note", message: { text: plain(`Assumed: ${why}`) } })),
-    ...result.leftovers.map((what) => ({ level: "warning", message: { text: plain(`Left behind: ${what}`) } })),
+    ...reasons.map((why) => say("warning", `Inconclusive: ${why}`)),
+    ...result.assumptions.map((why) => say("note", `Assumed: ${why}`)),
+    ...result.leftovers.map((what) => say("warning", `Left behind: ${what}`)),
   ];
 }
 

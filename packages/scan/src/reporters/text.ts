@@ -15,13 +15,11 @@ export function visible(text: string, keep = ""): string {
 
 /** The text, made {@link visible}, in at most `width` columns, with an ellipsis where it had to be cut. */
 export function fitted(text: string, width: number): string {
-  const units = Array.from(visible(text));
-  return units.length <= width
-    ? text
-    : `${units
-        .slice(0, Math.max(0, width - 1))
-        .join("")
-        .trimEnd()}…`;
+  const shown = visible(text);
+  const units = Array.from(shown);
+  if (units.length <= width) return shown;
+  const start = units.slice(0, Math.max(0, width - 1));
+  return `${start.join("").trimEnd()}…`;
 }
 
 /**
