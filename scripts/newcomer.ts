@@ -84,7 +84,7 @@ async function walk(node: string, typescript: string, tarballs: readonly string[
     ...process.env,
     JWT_SECRET: "a secret of a newcomer, long enough to be one: 0123456789",
     NODE_ENV: "test",
-  };
+  } as const;
   const server = spawn(binary, ["api.ts"], { cwd: here, env, stdio: ["ignore", "pipe", "inherit"] });
   try {
     const line = await firstLine(server.stdout);

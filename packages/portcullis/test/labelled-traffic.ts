@@ -36,7 +36,12 @@ export function labelledTraffic(seed: number, attacks: readonly DetectorId[]): L
   const chance = (share: number): boolean => random() < share;
   const pick = (count: number): number => Math.floor(random() * count);
 
-  function call(atMs: number, change: Partial<CallRecord> = {}, code?: RefusalCode): void {
+  function call(
+    atMs: number,
+    change: Partial<CallRecord> = {},
+    code?: RefusalCode,
+    pattern?: SecurityEvent["pattern"],
+  ): void {
     const who = pick(200);
     const record: CallRecord = {
       kind: "call",
@@ -71,6 +76,7 @@ export function labelledTraffic(seed: number, attacks: readonly DetectorId[]): L
       code,
       ...(account === undefined ? {} : { account }),
       ...(route === undefined ? {} : { route }),
+      ...(pattern === undefined ? {} : { pattern }),
     };
     moments.push({ atMs, entry: event });
   }
@@ -136,6 +142,19 @@ export function labelledTraffic(seed: number, attacks: readonly DetectorId[]): L
     "error-rate"(atMs) {
       for (let n = 0; n < 240; n++) call(atMs + n * 500, { status: 503 });
       return { about: "server errors", provableAtMs: atMs };
+    },
+    "injection-patterns"(atMs) {
+      const address = "203.0.113.80";
+      for (let n = 0; n < 12; n++) {
+        const attempt = { account: undefined, proof: undefined, address, status: 400 };
+        call(atMs + n * 3_000, attempt, "invalid-input", n % 2 === 0 ? "sql" : "markup");
+      }
+      return { about: address, provableAtMs: atMs + 4 * 3_000 };
+    },
+    "export-spike"(atMs) {
+      const account = "account-that-leaves";
+      for (let n = 0; n < 3_500; n++) call(atMs + n * 60, { account, route: routes[1] });
+      return { about: account, provableAtMs: atMs + 2_999 * 60 };
     },
     "slow-route"(atMs) {
       // Beside the few hundred quick calls of the last five minutes it takes this many to be a twentieth.

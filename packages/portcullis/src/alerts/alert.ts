@@ -5,7 +5,9 @@ export type DetectorId =
   | "distributed-limit-hits"
   | "request-spike"
   | "error-rate"
-  | "slow-route";
+  | "slow-route"
+  | "injection-patterns"
+  | "export-spike";
 
 /** Something a person should look at, with what shows it. Never holds a body, a secret or an e-mail address. */
 export interface Alert {

@@ -5,7 +5,9 @@ import { parseRate, type Rate, type RateText } from "../limits/rate.ts";
 import type { Alert, DetectorId } from "./alert.ts";
 import type { Detector } from "./detector.ts";
 import { distributedLimitHits } from "./distributed-limit-hits.ts";
+import { exportSpike } from "./export-spike.ts";
 import { failedSignIns } from "./failed-sign-ins.ts";
+import { injectionPatterns } from "./injection-patterns.ts";
 import { probing } from "./probing.ts";
 import { slowRoute } from "./slow-route.ts";
 import { traffic } from "./traffic.ts";
@@ -23,6 +25,10 @@ export interface AlertsOptions {
   readonly probing?: RateText | Rate;
   /** Different addresses at a limit of one route. Default 20 in a minute. */
   readonly distributedLimitHits?: RateText | Rate;
+  /** Refused requests of one caller that look like injection. Default 5 in 5 minutes. */
+  readonly injectionPatterns?: RateText | Rate;
+  /** Successful reads by one account. Default 3000 in 10 minutes, half of what its limit allows. */
+  readonly reads?: RateText | Rate;
   /** Slow calls of one route. Default 5 in 5 minutes. */
   readonly slowCalls?: RateText | Rate;
   /** From where on a call is slow, in milliseconds. Default 1000. */
@@ -79,6 +85,8 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
     failedSignIns(parseRate(options.failedSignIns ?? "10/5min"), randomBytes),
     probing(parseRate(options.probing ?? "30/5min"), randomBytes),
     distributedLimitHits(parseRate(options.distributedLimitHits ?? "20/min")),
+    injectionPatterns(parseRate(options.injectionPatterns ?? "5/5min"), randomBytes),
+    exportSpike(parseRate(options.reads ?? "3000/10min"), randomBytes),
     slowRoute(parseRate(options.slowCalls ?? "5/5min"), options.slowMs ?? 1_000, randomBytes),
     traffic({
       spikeFactor: options.spikeFactor ?? 5,

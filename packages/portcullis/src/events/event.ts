@@ -1,4 +1,5 @@
 import type { Alert } from "../alerts/alert.ts";
+import type { InjectionPattern } from "./injection-pattern.ts";
 import type { ProtectionId } from "../checklist.ts";
 import type { RefusalCode } from "../refusal.ts";
 
@@ -53,6 +54,8 @@ export interface SecurityEvent {
   readonly error?: string;
   /** How many identical events this one stands for; 1 unless the failure budget of an address was spent. */
   readonly count?: number;
+  /** What refused input looked like, where it looked like injection; the kind alone, never the text. */
+  readonly pattern?: InjectionPattern;
   /** What a detector found; of `alert` alone. */
   readonly alert?: Alert;
 }

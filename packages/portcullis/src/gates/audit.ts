@@ -1,6 +1,8 @@
 import { defaults } from "../defaults.ts";
 import type { Exchange } from "../exchange.ts";
 import type { SecurityEvent } from "../events/event.ts";
+import { injectionPatternIn, type InjectionPattern } from "../events/injection-pattern.ts";
+import type { Refusal } from "../refusal.ts";
 import type { Auditor } from "../gate.ts";
 import type { PassedOn } from "../passing.ts";
 
@@ -75,8 +77,10 @@ export const audit: Auditor = (api) => {
         recorder.record({ ...common, type: "signed-in", protection: "sessions" });
         return;
       }
+      const pattern = patternOf(x, refusal);
       crowd.refused(x.isFlooding, {
         ...common,
+        ...(pattern === undefined ? {} : { pattern }),
         type: "refused",
         protection: refusal.protection,
         code: refusal.code,
@@ -111,6 +115,12 @@ export const audit: Auditor = (api) => {
 
   return { finished, failed };
 };
+
+/** For alerts: what a request refused for what it holds looks like. One of many is enough, so a flood is not read. */
+function patternOf(x: Exchange, { status }: Refusal): InjectionPattern | undefined {
+  if (x.isFlooding || (status !== 400 && status !== 404)) return undefined;
+  return injectionPatternIn(x.arrival.target, x.bodySent);
+}
 
 /** Message and stack of whatever was thrown, causes included; never throws itself. */
 function textOf(error: unknown): string {

@@ -4,16 +4,20 @@ import { alertWebhook, createApi, memorySink, publicAccess, refuse, signIn } fro
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import fc from "fast-check";
+import { injectionPatternIn } from "../../src/events/injection-pattern.ts";
 import { createWatch } from "../../src/alerts/watch.ts";
-import { testApi } from "../front-door.ts";
+import { bearer, testApi } from "../front-door.ts";
 import { type LabelledTraffic, labelledTraffic } from "../labelled-traffic.ts";
 
 const detectors: readonly DetectorId[] = [
   "failed-sign-ins",
   "probing",
   "distributed-limit-hits",
+  "injection-patterns",
   "slow-route",
   "error-rate",
+  "export-spike",
   "request-spike",
 ];
 
@@ -237,6 +241,46 @@ describe("alerts at the end", () => {
     await test.api.stop();
     expect(test.events().filter(({ type }) => type === "alert")).toHaveLength(1);
     expect(delivered).toEqual(["probing"]);
+  });
+});
+
+describe("alerts: input that looks like injection", () => {
+  const attempts = [
+    ["sql", "GET", "/v1/notes/1%27%20OR%20%271%27=%271", undefined],
+    ["sql", "POST", "/v1/notes", { text: "x", id: "1; DROP TABLE notes" }],
+    ["nosql", "POST", "/v1/notes", { text: { $ne: "" } }],
+    ["shell", "POST", "/v1/notes", { text: ["; cat /etc/passwd"] }],
+    ["markup", "POST", "/v1/notes", { text: "x", note: "<script>alert(1)</script>" }],
+    ["lookup", "GET", "/v1/open?q=%24%7Bjndi:ldap://x%7D", undefined],
+    ["path", "GET", "/v1/open?file=../../etc/passwd", undefined],
+    [undefined, "POST", "/v1/notes", { text: "x", id: "somebody's or nobody's" }],
+    [undefined, "GET", "/v1/open?sort=name", undefined],
+  ] as const;
+
+  it.each(attempts)("is named %s and never quoted: %s %s", async (pattern, method, path, body) => {
+    const { api, events } = testApi({ limits: { instances: 1 } });
+    const headers = { ...(await bearer("alice")), "content-type": "application/json" };
+    const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+    const answer = await api.fetch(new Request(`https://localhost${path}`, init), {
+      peer: "203.0.113.5",
+      scheme: "https",
+    });
+    expect([400, 404]).toContain(answer.status);
+    await api.stop();
+    const refused = events().find(({ type }) => type === "refused");
+    expect(refused?.pattern).toBe(pattern);
+    expect(JSON.stringify(refused)).not.toMatch(/DROP|passwd|jndi|alert\(1/);
+  });
+
+  it("is read in time that grows with the text and no faster", () => {
+    const hostile = ["'".repeat(8_000), "<img ".repeat(1_600), "; ".repeat(4_000), "${".repeat(4_000), "../".repeat(1)];
+    fc.assert(
+      fc.property(fc.constantFrom(...hostile), fc.string({ maxLength: 2_000 }), (long, text) => {
+        // What takes exponential time does not come back at all.
+        expect(typeof injectionPatternIn(`/v1/open?q=${text}`, long + text)).toMatch(/^(string|undefined)$/);
+      }),
+      { seed: 3_33, numRuns: 100 },
+    );
   });
 });
 
