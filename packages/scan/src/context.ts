@@ -2,7 +2,7 @@ import { type Answer, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
 import { reachOf } from "./framework.ts";
-import { canAct, type Identity, scopesOf, subjectOf } from "./identities.ts";
+import { canAct, headerWith, type Identity, scopesOf, subjectOf } from "./identities.ts";
 import { textAt } from "./json.ts";
 import { resembles } from "./oracle.ts";
 import type { Objects } from "./objects.ts";
@@ -276,14 +276,8 @@ async function objects(context: ProbeContext, operation: Operation, identity: Id
 
 /** The request with a credential nobody was ever given. */
 export function madeUpCredential(context: ProbeContext, outgoing: Outgoing, identity: Identity): Outgoing {
-  const made = context.random.fork("made up").text(40);
-  const value =
-    identity.cookie !== undefined
-      ? `${identity.cookie}=${made}`
-      : identity.scheme === ""
-        ? made
-        : `${identity.scheme} ${made}`;
-  return withCredential(outgoing, [identity.header[0], value], "nobody, made-up credential");
+  const made = headerWith(identity, context.random.fork("made up").text(40));
+  return withCredential(outgoing, made, "nobody, made-up credential");
 }
 
 /** The account in an identity's own record, as `GET /me` and the like answer it. */

@@ -7,7 +7,7 @@ import type { Header, Identity } from "./identities.ts";
 import { parseJson, textAt } from "./json.ts";
 import type { Pacer, Reservation } from "./pace.ts";
 import { type Conversation, converse, type Wire } from "./raw.ts";
-import { BudgetSpent, ScanError } from "./scan-error.ts";
+import { BudgetSpent, ScanError, TargetGone, Unreachable } from "./scan-error.ts";
 import type { Operation, Policy } from "./target.ts";
 
 /** A request as it will stand on the wire. Nothing is added but Host, Connection and the body's length. */
@@ -44,6 +44,8 @@ export interface FetcherOptions {
   readonly maxAnswerBytes?: number;
   /** Most requests of the whole scan; default 20,000. */
   readonly maxRequests?: number;
+  /** Most requests in any second, bursts among them; default: what the target's own limits allow. */
+  readonly rate?: number;
 }
 
 /** Sends requests to one host and to no other; redirects are answers, never followed. */
@@ -51,10 +53,13 @@ export interface Fetcher {
   readonly url: URL;
   /** Requests sent so far. */
   readonly sent: number;
+  /** What it saw besides answers, one sentence each: that the target went away and came back. */
+  readonly notes: readonly string[];
   /**
    * Sends one request. Waits for the target's limits; a 429 or 503 is tried again at most twice after its Retry-After.
    *
-   * @throws BudgetSpent when a limit leaves no room, ScanError when the target is gone or cannot be trusted
+   * @throws BudgetSpent when a limit leaves no room, Unreachable for an operation that kept giving no whole answer in time,
+   *   TargetGone when nothing listens any more, ScanError when it cannot be trusted
    */
   send(outgoing: Outgoing): Promise<Answer>;
   /**
@@ -63,6 +68,12 @@ export interface Fetcher {
    * @param like  the request they are a variant of, whose limits they count against; default: a stranger's
    */
   raw(wire: Omit<Wire, "url" | "ca">, like?: Outgoing): Promise<Conversation>;
+  /**
+   * Makes sure that the target still listens where its last requests got no answer.
+   *
+   * @throws TargetGone that names the request
+   */
+  assertListening(): Promise<void>;
   close(): void;
 }
 
@@ -85,11 +96,34 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   const maxAnswerBytes = options.maxAnswerBytes ?? 2 * 1024 * 1024;
   const maxRequests = options.maxRequests ?? 20_000;
   let sent = 0;
+  const notes: string[] = [];
+  /** The last requests that got no answer, and whether anything was answered after them. */
+  let unanswered: { outgoing: Outgoing; at: number }[] = [];
+  /** How often in a row an operation gave no whole answer in time. */
+  const stuck = new Map<string, number>();
   declareLimits(pacer, policy);
+  if (options.rate !== undefined) pacer.declare("rate", { limit: options.rate, windowMs: 1000 });
 
   function count(): void {
-    if (sent >= maxRequests) throw new BudgetSpent(`the scan's budget of ${maxRequests} requests is used up`);
+    if (sent >= maxRequests)
+      throw new BudgetSpent(`the scan's budget of ${maxRequests} requests is used up (--budget <requests>)`);
     sent += 1;
+  }
+
+  /** Keeps in mind who waits in vain: an operation that hangs would else cost the scan ten seconds each time. */
+  function remember(outgoing: Outgoing, answer: Answer): void {
+    const key = stuckKey(outgoing);
+    if (answer.ms >= timeoutMs) stuck.set(key, (stuck.get(key) ?? 0) + 1);
+    else if (answer.status !== 0) stuck.delete(key);
+    if (answer.status !== 0) unanswered = [];
+    else unanswered = [...unanswered.slice(-7), { outgoing, at: performance.now() }];
+  }
+
+  function assertUnstuck(outgoing: Outgoing): void {
+    if ((stuck.get(stuckKey(outgoing)) ?? 0) < mostStuck) return;
+    throw new Unreachable(
+      `${outgoing.operation?.id ?? `${outgoing.method} ${outgoing.target}`} gave no whole answer within ${timeoutMs / 1000} s, ${mostStuck} times in a row`,
+    );
   }
 
   async function paced(outgoing: Outgoing): Promise<Answer> {
@@ -116,7 +150,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     try {
       for (const key of [failureKey, ...routes.failures]) reservations.push(await pacer.reserve(key));
       const who = caller === undefined ? ["address"] : ["tenant", `caller ${caller}`];
-      await pacer.take(["all", ...who, ...routes.requests]);
+      await pacer.take(["all", "rate", ...who, ...routes.requests]);
       count();
       const got = await go();
       counted = failed(got);
@@ -127,7 +161,9 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   async function send(outgoing: Outgoing): Promise<Answer> {
+    assertUnstuck(outgoing);
     if (outgoing.burst === true) {
+      await pacer.take(["rate"]);
       count();
       return await once(outgoing);
     }
@@ -145,9 +181,11 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   async function once(outgoing: Outgoing): Promise<Answer> {
     const first = await attempt(outgoing);
     // A kept connection that the server closed at the same moment says nothing about the request.
-    if (first.retry) return (await attempt(outgoing)).answer;
-    if (first.refused) await assertAlive(outgoing);
-    return first.answer;
+    if (first.retry === true) unanswered = [...unanswered.slice(-7), { outgoing, at: performance.now() }];
+    const { answer, refused } = first.retry === true ? await attempt(outgoing) : first;
+    if (refused === true) await assertAlive(outgoing);
+    remember(outgoing, answer);
+    return answer;
   }
 
   function attempt(outgoing: Outgoing): Promise<{ answer: Answer; retry?: boolean; refused?: boolean }> {
@@ -189,7 +227,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
               rawHeaders: response.rawHeaders,
               body: Buffer.concat(chunks),
               ms: ms(),
-              truncated,
+              truncated: truncated || !response.complete,
             }),
           });
         };
@@ -210,16 +248,20 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   async function assertAlive(last: Outgoing): Promise<void> {
+    // Whoever was cut off is likelier to be the reason than who found the door closed.
+    const cutOff = unanswered.filter(({ at }) => performance.now() - at < 5000).map(({ outgoing }) => outgoing);
+    const suspects = [...new Set((cutOff.length > 0 ? cutOff : [last]).map(requestLine))];
+    const others = suspects.length > 1 ? ` (others in flight: ${suspects.slice(1).join(", ")})` : "";
     for (let tries = 0; tries < 8; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 250));
       const again = await attempt({ method: "GET", target: url.pathname, headers: [], label: "alive?" });
-      if (again.refused !== true) return;
+      if (again.refused === true) continue;
+      notes.push(`The target went away for a moment; the last request was ${suspects[0]}${others}.`);
+      unanswered = [];
+      return;
     }
-    throw new ScanError(
-      sent <= 1
-        ? `nothing listens on ${url.origin}`
-        : `the target stopped listening; the last request was ${last.method} ${last.target} as ${last.label}`,
-    );
+    if (sent <= 1) throw new ScanError(`nothing listens on ${url.origin}`);
+    throw new TargetGone(`the target stopped listening; the last request was ${suspects[0]}${others}`);
   }
 
   return {
@@ -227,7 +269,15 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     get sent() {
       return sent;
     },
+    notes,
     send,
+    async assertListening() {
+      const last = unanswered.at(-1);
+      if (last === undefined) return;
+      const again = await attempt({ method: "GET", target: url.pathname, headers: [], label: "alive?" });
+      if (again.refused === true) await assertAlive(last.outgoing);
+      unanswered = [];
+    },
     raw: (wire, like = stranger) =>
       withinLimits(
         like,
@@ -236,6 +286,18 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       ),
     close: () => agent.destroy(),
   };
+}
+
+/** So often in a row, and an operation is not asked again. */
+const mostStuck = 3;
+
+function stuckKey(outgoing: Outgoing): string {
+  return outgoing.operation?.id ?? `${outgoing.method} ${outgoing.target.split("?")[0]}`;
+}
+
+function requestLine(outgoing: Outgoing): string {
+  const { method, target, label } = outgoing;
+  return `${method} ${target.length > 200 ? `${target.slice(0, 200)}…` : target} as ${label}`;
 }
 
 function wireHeaders(url: URL, outgoing: Outgoing): string[] {

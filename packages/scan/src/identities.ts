@@ -43,22 +43,17 @@ export function parseIdentity(text: string, roles: readonly string[] = []): Iden
 /**
  * Makes an identity of a credential as a person writes it.
  *
- * @param credential  `Bearer <token>`, `<Header-Name>: <value>` or `cookie:<name>=<value>`
+ * @param credential  `Bearer <token>`, `<Header-Name>: <value>` (also `Authorization: <token>` without a scheme) or
+ *   `cookie:<name>=<value>`, of several cookies the session's first or recognised by its name
  * @throws ScanError when it is none of these or contains a line break
  */
 export function identityOf(name: string, credential: string, roles: readonly string[] = []): Identity {
   if (/[\r\n\0]/.test(credential)) throw new ScanError(`${name}: a credential is one line`);
-  const cookie = /^cookie:\s*([^=;\s]+)=([^;]+)$/i.exec(credential);
-  if (cookie?.[1] !== undefined && cookie[2] !== undefined) {
-    const value = cookie[2].trim();
-    const header: Header = ["cookie", `${cookie[1]}=${value}`];
-    return { name, kind: "cookie", header, scheme: "", secret: value, cookie: cookie[1], roles };
-  }
+  if (/^cookie:/i.test(credential)) return cookieIdentity(name, credential.slice("cookie:".length), roles);
   const header = /^([A-Za-z][\w-]*):\s*(\S.*)$/.exec(credential);
   if (header?.[1] !== undefined && header[2] !== undefined) {
     const field = header[1].toLowerCase();
-    if (field === "cookie") return identityOf(name, `cookie:${header[2]}`, roles);
-    if (field === "authorization") return identityOf(name, header[2], roles);
+    if (field === "authorization") return authorizationIdentity(name, header[2].trim(), roles);
     return {
       name,
       kind: "header",
@@ -69,14 +64,31 @@ export function identityOf(name: string, credential: string, roles: readonly str
       roles,
     };
   }
-  const scheme = /^([A-Za-z]+) +(\S+)$/.exec(credential);
-  if (scheme?.[1] === undefined || scheme[2] === undefined) {
+  if (!/^[A-Za-z]+ +\S/.test(credential)) {
     throw new ScanError(
       `${name}: write the credential as "Bearer <token>", "<Header-Name>: <value>" or "cookie:<name>=<value>"`,
     );
   }
-  const value: Header = ["authorization", `${scheme[1]} ${scheme[2]}`];
-  return { name, kind: "bearer", header: value, scheme: scheme[1], secret: scheme[2], cookie: undefined, roles };
+  return authorizationIdentity(name, credential, roles);
+}
+
+/** `Bearer <token>`, another scheme, or a value without one. */
+function authorizationIdentity(name: string, value: string, roles: readonly string[]): Identity {
+  const [, scheme = "", secret = value] = /^([A-Za-z][\w-]*) +(\S.*)$/.exec(value) ?? [];
+  const sent = scheme === "" ? secret : `${scheme} ${secret}`;
+  return { name, kind: "bearer", header: ["authorization", sent], scheme, secret, cookie: undefined, roles };
+}
+
+function cookieIdentity(name: string, text: string, roles: readonly string[]): Identity {
+  const pairs = text.split(";").flatMap((part) => {
+    const [, field, value] = /^\s*([^=;\s]+)=(.+?)\s*$/.exec(part) ?? [];
+    return field === undefined || value === undefined ? [] : [[field, value] as const];
+  });
+  const session =
+    pairs.find(([field]) => /sess|sid$|token|auth|jwt|^id$/i.test(field) && !/csrf|xsrf/i.test(field)) ?? pairs[0];
+  if (session === undefined) throw new ScanError(`${name}: a cookie is written cookie:<name>=<value>`);
+  const header: Header = ["cookie", pairs.map(([field, value]) => `${field}=${value}`).join("; ")];
+  return { name, kind: "cookie", header, scheme: "", secret: session[1], cookie: session[0], roles };
 }
 
 /**
@@ -106,12 +118,41 @@ export function canAct(identity: Identity): boolean {
  */
 export function withBrowsers(identities: readonly Identity[], along: readonly Header[]): readonly Identity[] {
   if (identities.some(({ kind }) => kind !== "cookie")) return identities;
-  return identities.map((identity) => ({ ...identity, along }));
+  return identities.map((identity) => accompanied(identity, along));
 }
 
-/** The same place and scheme with another credential in it. */
+/** The same identity, whatever its credential is at the time, with headers that travel with every honest request. */
+export function accompanied(identity: Identity, along: readonly Header[]): Identity {
+  return {
+    name: identity.name,
+    kind: identity.kind,
+    roles: identity.roles,
+    get header() {
+      return identity.header;
+    },
+    get scheme() {
+      return identity.scheme;
+    },
+    get secret() {
+      return identity.secret;
+    },
+    get cookie() {
+      return identity.cookie;
+    },
+    get along() {
+      const own = identity.along ?? [];
+      return [...own.filter(([name]) => !along.some(([other]) => other === name)), ...along];
+    },
+  };
+}
+
+/** The same place and scheme with another credential in it; cookies that go with it stay. */
 export function headerWith(identity: Identity, secret: string): Header {
-  if (identity.cookie !== undefined) return ["cookie", `${identity.cookie}=${secret}`];
+  if (identity.cookie !== undefined) {
+    const pairs = identity.header[1].split("; ");
+    const own = `${identity.cookie}=${identity.secret}`;
+    return ["cookie", pairs.map((pair) => (pair === own ? `${identity.cookie}=${secret}` : pair)).join("; ")];
+  }
   return [identity.header[0], identity.scheme === "" ? secret : `${identity.scheme} ${secret}`];
 }
 

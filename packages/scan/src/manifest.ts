@@ -1,26 +1,34 @@
-import { readFile } from "node:fs/promises";
-import SwaggerParser from "@apidevtools/swagger-parser";
-import { isRecord, type JsonRecord, listAt, numberAt, parseJson, recordAt, textAt, textsAt } from "./json.ts";
+import { type Description, type Fetch, readDocument } from "./documents.ts";
+import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from "./json.ts";
 import { readOperations } from "./operations.ts";
 import { ScanError } from "./scan-error.ts";
+import { readSchemes } from "./schemes.ts";
 import type { CredentialKind, Limit, Policy, ResourcePolicy, Target } from "./target.ts";
 import { readUnguarded, unguardedNotes } from "./unguarded.ts";
 
-/** A description of an API: the path of a JSON or YAML file, or the document itself. */
-export type Description = string | JsonRecord;
+/** How a description is read. */
+export interface Reading {
+  /** How to get what lies at an address; without it only files and documents are read. */
+  readonly fetch?: Fetch;
+  /** Path that all operations of a plain description lie below, in place of what its first server says. */
+  readonly prefix?: string;
+}
 
 /**
- * Reads what the prover attacks by: our manifest (OpenAPI 3.1 with `x-portcullis`) or a plain OpenAPI 3.x document.
- * References inside the document are followed; references to other hosts are not.
+ * Reads what the prover attacks by: our manifest (OpenAPI 3.1 with `x-portcullis`), or a plain OpenAPI 3.x or Swagger 2.0
+ * document. References inside the document and to files beside it are followed; references to other hosts are not.
  *
- * @param description  file path or parsed document
+ * @param description  file path, address on the target, or parsed document
  * @param wants        `manifest` demands `x-portcullis`; `openapi` reads the document without it
- * @throws ScanError when the file cannot be read, is no OpenAPI 3.x, or is a manifest of a format we do not know
+ * @throws ScanError when it cannot be read, is no description, or is a manifest of a format we do not know
  * @see docs/manifest.md
  */
-export async function readTarget(description: Description, wants: Target["source"]): Promise<Target> {
-  const source = typeof description === "string" ? description : "the document";
-  const document = await dereferenced(description, source);
+export async function readTarget(
+  description: Description,
+  wants: "manifest" | "openapi",
+  reading: Reading = {},
+): Promise<Target> {
+  const { document, source, notes } = await readDocument(description, reading.fetch);
   const extension = recordAt(document, "x-portcullis");
   if (wants === "manifest") {
     if (extension === undefined) {
@@ -32,79 +40,54 @@ export async function readTarget(description: Description, wants: Target["source
     if (format !== 1)
       throw new ScanError(`${source} is a manifest of format ${String(format)}; this prover reads format 1`);
   }
-  const own = wants === "manifest" ? extension : undefined;
-  const policy = readPolicy(own);
-  const { operations, assumptions } = readOperations(document, wants);
-  if (operations.length === 0) throw new ScanError(`${source} describes no operation`);
+  const target = targetOf(document, wants, reading.prefix);
+  if (target.operations.length + target.webhooks.length === 0) throw new ScanError(`${source} describes no operation`);
+  return { ...target, assumptions: [...target.assumptions, ...notes] };
+}
+
+/**
+ * What the prover works with, from a document whose references are resolved.
+ *
+ * @param source  where the document comes from; `manifest` also reads its `x-portcullis`
+ * @param prefix  as in {@link Reading}
+ */
+export function targetOf(document: JsonRecord, source: Target["source"], prefix?: string): Target {
+  const own = source === "manifest" ? recordAt(document, "x-portcullis") : undefined;
+  const { operations, assumptions } = readOperations(document, source, prefix);
   const title = textAt(recordAt(document, "info"), "title") ?? "API";
   return {
-    name: textAt(extension, "name") ?? title,
-    source: wants,
+    name: textAt(own, "name") ?? title,
+    source,
     operations: operations.filter(({ access }) => access.kind !== "webhook"),
     webhooks: operations.filter(({ access }) => access.kind === "webhook"),
-    policy,
+    policy: readPolicy(own),
+    schemes: readSchemes(document),
     unguarded: readUnguarded(own),
-    assumptions:
-      wants === "manifest" ? [...unguardedNotes(own), ...assumptions] : [...openapiAssumptions, ...assumptions],
+    untouched: [],
+    assumptions: [...(source === "manifest" ? unguardedNotes(own) : assumed[source]), ...assumptions],
   };
 }
 
-const openapiAssumptions: readonly string[] = [
-  "An OpenAPI document names no owners: an object belongs to the identity that created it, and to nobody else.",
-  "It names no limits: requests are sent at 100 a second at most, and a missing limit is not called broken.",
-  "An operation with `security` needs a caller; one with `security: []` or an empty requirement is public.",
-  "Only an object schema with `additionalProperties: false` is taken as closed; an open one allows every field.",
+const inAnyCase: readonly string[] = [
+  "An object belongs to the identity that created it, and to nobody else: nothing names owners here.",
+  "Requests are sent at 100 a second at most, and a missing limit is not called broken: nothing names limits here.",
 ];
 
-/** An OpenAPI document as the parser types it. */
-type ApiDocument = Awaited<ReturnType<typeof SwaggerParser.dereference>>;
-
-async function dereferenced(description: Description, source: string): Promise<JsonRecord> {
-  // The parser resolves in place, so it gets a copy of its own.
-  const document = typeof description === "string" ? await readDocument(description) : structuredClone(description);
-  if (!isRecord(document)) throw new ScanError(`${source} is not a JSON or YAML object`);
-  if (!isApiDocument(document)) {
-    const found = textAt(document, "swagger");
-    const hint = found === undefined ? "" : ` (it says swagger ${found}; convert it to OpenAPI 3 first)`;
-    throw new ScanError(`${source} is not an OpenAPI 3.x document with info and paths${hint}`);
-  }
-  try {
-    const options = { resolve: { external: false }, dereference: { circular: "ignore" as const } };
-    const resolved: unknown = await SwaggerParser.dereference(document, options);
-    return isRecord(resolved) ? resolved : {};
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new ScanError(`${source} could not be resolved: ${message}`, { cause });
-  }
-}
-
-function isApiDocument(document: unknown): document is ApiDocument {
-  const version = textAt(document, "openapi");
-  return (
-    version?.startsWith("3.") === true &&
-    recordAt(document, "info") !== undefined &&
-    recordAt(document, "paths") !== undefined
-  );
-}
-
-async function readDocument(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new ScanError(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
-  const json = parseJson(text);
-  if (json !== undefined) return json;
-  try {
-    const parsed: unknown = await SwaggerParser.parse(path, { resolve: { external: false } });
-    return parsed;
-  } catch (cause) {
-    throw new ScanError(`${path} is neither JSON nor YAML: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-}
+const assumed: Readonly<Record<Exclude<Target["source"], "manifest">, readonly string[]>> = {
+  openapi: [
+    ...inAnyCase,
+    "An operation with `security` needs a caller; one with `security: []` or an empty requirement is public.",
+    "Only an object schema with `additionalProperties: false` is taken as closed; an open one allows every field.",
+  ],
+  requests: [
+    ...inAnyCase,
+    "Operations, parameters and bodies are inferred from recorded requests: what was not recorded is not attacked.",
+  ],
+  discovered: [
+    ...inAnyCase,
+    "Nothing describes the API: operations are what its own answers link to and allow, and there may be others.",
+  ],
+};
 
 function readPolicy(extension: JsonRecord | undefined): Policy {
   const limits = recordAt(extension, "limits");

@@ -19,15 +19,17 @@ const methods = ["get", "head", "post", "put", "patch", "delete", "options"] as 
  *
  * @param document  all references resolved
  * @param source    `manifest` also reads each operation's `x-portcullis`
+ * @param below     path they all lie below, in place of what the first server says; a manifest's paths are whole
  */
 export function readOperations(
   document: JsonRecord,
   source: Target["source"],
+  below?: string,
 ): { operations: readonly Operation[]; assumptions: readonly string[] } {
   const operations: Operation[] = [];
   const assumptions: string[] = [];
   const paths = recordAt(document, "paths") ?? {};
-  const prefix = source === "openapi" ? serverPath(document) : "";
+  const prefix = source === "manifest" ? "" : (below ?? serverPath(document));
   for (const [path, item] of Object.entries(paths)) {
     if (!isRecord(item) || !path.startsWith("/")) {
       assumptions.push(`"${path}" is no path of the API and was left out.`);
@@ -39,7 +41,7 @@ export function readOperations(
       // A path has one operation per method in OpenAPI; a manifest keeps the further versions of it beside the first.
       const versions = source === "manifest" ? listAt(recordAt(described, "x-portcullis"), "versions") : [];
       for (const one of [described, ...versions.filter(isRecord)]) {
-        const read = readOperation(document, `${prefix}${path}`, method.toUpperCase(), item, one, source);
+        const read = readOperation(document, `${prefix}${inBraces(path)}`, method.toUpperCase(), item, one, source);
         operations.push(one === described ? read : { ...read, id: `${read.id}${selectedBy(read)}` });
       }
     }
@@ -51,9 +53,19 @@ export function readOperations(
   return { operations, assumptions };
 }
 
+/** Some generators write parameters as a router does: `/things/:id`. */
+function inBraces(path: string): string {
+  return path.replace(/\/:([A-Za-z_]\w*)(?=\/|$)/g, "/{$1}");
+}
+
 /** The path part of the first server entry; its host is ignored, the address given to the scan wins. */
 function serverPath(document: JsonRecord): string {
-  const url = textAt(listAt(document, "servers")[0], "url") ?? "";
+  const server = listAt(document, "servers")[0];
+  const variables = recordAt(server, "variables");
+  const url = (textAt(server, "url") ?? "").replace(
+    /\{([^{}]+)\}/g,
+    (whole, name: string) => textAt(recordAt(variables, name), "default") ?? whole,
+  );
   const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "").replace(/\/+$/, "");
   return path.startsWith("/") && !path.includes("{") ? path : "";
 }

@@ -77,6 +77,9 @@ export function ledgerOf(target: Target, verdicts: readonly Verdict[], selection
     for (const operation of [...target.operations, ...target.webhooks]) {
       cells.push({ operation: operation.id, protection: id, ...cellOf(id, operation, own, selection) });
     }
+    for (const { operation, why } of target.untouched) {
+      cells.push({ operation, protection: id, verdict: "not-applicable", why });
+    }
     for (const unguarded of target.unguarded) {
       cells.push({
         operation: unguarded.route,

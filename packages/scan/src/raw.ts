@@ -29,6 +29,9 @@ export interface Conversation {
   readonly failure: string | undefined;
 }
 
+/** An answer is read no further than this, bytes; what was read by then is the answer. */
+const mostBytes = 1024 * 1024;
+
 /** A request as bytes, exactly as given: nothing is added, checked or escaped. Header lines may be anything. */
 export function wireText(line: string, headers: readonly string[], body = ""): string {
   return [line, ...headers, "", body].join("\r\n");
@@ -58,6 +61,10 @@ export function converse(wire: Wire): Promise<Conversation> {
 
     socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
+      if (received.length > mostBytes) {
+        answers = answersIn(received, true, performance.now() - started);
+        return finish("its answer does not end");
+      }
       answers = answersIn(received, closed, performance.now() - started);
       if (answers.length === 0) return;
       proceed();
@@ -150,7 +157,8 @@ function bodyAfter(
     return at < 0 ? undefined : rawHeaders[at + 1];
   };
   if (status < 200 || status === 204 || status === 304) return { bytes: Buffer.alloc(0), end: start };
-  if (header("transfer-encoding")?.toLowerCase() === "chunked") return chunkedBody(bytes, start);
+  if (header("transfer-encoding")?.toLowerCase() === "chunked")
+    return chunkedBody(bytes, start, bytes.length > mostBytes);
   const length = header("content-length");
   if (length !== undefined) {
     const end = start + Number(length);
@@ -160,14 +168,15 @@ function bodyAfter(
   return closed ? { bytes: bytes.subarray(start), end: bytes.length } : undefined;
 }
 
-function chunkedBody(bytes: Buffer, start: number): { bytes: Buffer; end: number } | undefined {
+function chunkedBody(bytes: Buffer, start: number, cut: boolean): { bytes: Buffer; end: number } | undefined {
   const chunks: Buffer[] = [];
+  const incomplete = () => (cut ? { bytes: Buffer.concat(chunks), end: bytes.length } : undefined);
   let at = start;
   for (;;) {
     const line = bytes.indexOf("\r\n", at);
-    if (line < 0) return undefined;
+    if (line < 0) return incomplete();
     const size = Number.parseInt(bytes.toString("latin1", at, line), 16);
-    if (Number.isNaN(size) || line + 2 + size + 2 > bytes.length) return undefined;
+    if (Number.isNaN(size) || line + 2 + size + 2 > bytes.length) return incomplete();
     if (size === 0) return { bytes: Buffer.concat(chunks), end: line + 4 };
     chunks.push(bytes.subarray(line + 2, line + 2 + size));
     at = line + 2 + size + 2;

@@ -11,6 +11,8 @@ import type { Verdict } from "./verdict.ts";
 /**
  * Makes sure that every credential is accepted somewhere, since a scan with a dead one would call everything held, and
  * learns which account it is.
+ *
+ * @returns by name, the account and the request that was accepted
  */
 export async function recogniseIdentities(
   target: Target,
@@ -18,8 +20,9 @@ export async function recogniseIdentities(
   send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>,
   now: number,
   patienceMs: number,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<{ subjects: ReadonlyMap<string, string>; proofs: ReadonlyMap<string, Trial> }> {
   const subjects = new Map<string, string>();
+  const proofs = new Map<string, Trial>();
   const reads = target.operations.filter(
     (operation) =>
       operation.method === "GET" &&
@@ -43,6 +46,7 @@ export async function recogniseIdentities(
         continue;
       }
       accepted = true;
+      proofs.set(identity.name, trial);
       const account = own.includes(operation) ? subjectIn(trial.answer) : undefined;
       if (account !== undefined) subjects.set(identity.name, account);
       break;
@@ -53,7 +57,7 @@ export async function recogniseIdentities(
       );
     }
   }
-  return subjects;
+  return { subjects, proofs };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Outgoing } from "./fetcher.ts";
 import type { Header, Identity } from "./identities.ts";
-import { isRecord } from "./json.ts";
+import { isRecord, parseJson } from "./json.ts";
 import { Unreachable } from "./scan-error.ts";
 import { type Operation, pathParameters } from "./target.ts";
 
@@ -32,7 +32,7 @@ export function requestFor(operation: Operation, filling: Filling): Outgoing {
     path = path.replace(`{${name}}`, encodeURIComponent(value));
   }
   const query = new URLSearchParams(filling.query).toString();
-  const body = bodyText(filling.body);
+  const body = bodyText(filling.body, operation.body?.mediaType);
   const own: Header[] = [...operation.headers];
   if (filling.as !== undefined) own.push(filling.as.header, ...(filling.as.along ?? []));
   if (body !== undefined) own.push(["content-type", operation.body?.mediaType ?? "application/json"]);
@@ -49,17 +49,30 @@ export function requestFor(operation: Operation, filling: Filling): Outgoing {
   };
 }
 
-function bodyText(body: unknown): string | undefined {
+function bodyText(body: unknown, mediaType: string | undefined): string | undefined {
   if (body === undefined || typeof body === "string") return body;
+  if (mediaType === "application/x-www-form-urlencoded" && isRecord(body)) {
+    const fields = Object.entries(body).map(([name, value]): [string, string] => [name, fieldText(value)]);
+    return new URLSearchParams(fields).toString();
+  }
   return JSON.stringify(body);
+}
+
+function fieldText(value: unknown): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
 /** The same request with another credential, or without one. It counts as anonymous. */
 export function withCredential(outgoing: Outgoing, credential: Header | undefined, label: string): Outgoing {
   const { as, ...rest } = outgoing;
-  const replaced = new Set([as?.header[0], credential?.[0]]);
+  const replaced = new Set([as?.header[0], credential?.[0], ...(credential === undefined ? personalHeaders(as) : [])]);
   const headers = outgoing.headers.filter(([name]) => !replaced.has(name));
   return { ...rest, headers: credential === undefined ? headers : [credential, ...headers], label };
+}
+
+/** Names of the headers that are an identity's own besides its credential; what any browser says is nobody's own. */
+export function personalHeaders(identity: Identity | undefined): readonly string[] {
+  return (identity?.along ?? []).flatMap(([name]) => (/^(?:sec-fetch-.*|origin|referer)$/.test(name) ? [] : [name]));
 }
 
 /** The same request with one query parameter more. */
@@ -77,6 +90,6 @@ export function withHeaders(outgoing: Outgoing, headers: readonly Header[], labe
 /** The body a request carries, as an object; undefined where it is none. */
 export function bodyOf(outgoing: Outgoing): Readonly<Record<string, unknown>> | undefined {
   if (typeof outgoing.body !== "string") return undefined;
-  const json: unknown = JSON.parse(outgoing.body);
+  const json = parseJson(outgoing.body);
   return isRecord(json) ? json : undefined;
 }

@@ -5,7 +5,7 @@ import type { Pacer } from "./pace.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { NamedOutcome, Outcome } from "./probe.ts";
 import { withoutTheDead } from "./recognise.ts";
-import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
+import { BudgetSpent, ScanError, TargetGone, Unreachable } from "./scan-error.ts";
 import { fold, type Verdict, type VerdictKind } from "./verdict.ts";
 
 /** How far a scan has come. */
@@ -38,7 +38,8 @@ const settledMs = 5000;
  *
  * @param pacer  asked how long it waits, for the progress
  * @param onVerdict  given every verdict as it falls; one whose identity turns out to be dead is taken back at the end
- * @throws ScanError when the target is gone
+ * @returns the verdicts; where the target stopped listening on the way, `gone` says after which request
+ * @throws ScanError when it cannot be trusted any more
  */
 export async function runChecks(
   context: ProbeContext,
@@ -46,7 +47,7 @@ export async function runChecks(
   pacer: Pacer,
   onProgress: ((progress: Progress) => void) | undefined,
   onVerdict: ((verdict: Verdict) => void) | undefined,
-): Promise<{ verdicts: readonly Verdict[]; leftovers: readonly string[] }> {
+): Promise<{ verdicts: readonly Verdict[]; leftovers: readonly string[]; gone?: string }> {
   const results = new Map<PlannedCheck, readonly Verdict[]>();
   const started = performance.now();
   let last: PlannedCheck | undefined;
@@ -67,11 +68,25 @@ export async function runChecks(
     });
   };
   const run = async (entry: PlannedCheck) => {
-    const verdicts = await verdictsOf(context, entry);
+    const verdicts = await verdictsWhileThere(entry);
     results.set(entry, verdicts);
     for (const verdict of verdicts) onVerdict?.(verdict);
     last = entry;
     tell();
+  };
+  let gone: TargetGone | undefined;
+  /** A target that is gone answers nothing more: what was found stays, and the rest says why it is not decided. */
+  const verdictsWhileThere = async (entry: PlannedCheck): Promise<readonly Verdict[]> => {
+    try {
+      if (gone !== undefined && !("notApplicable" in entry.check)) throw gone;
+      const verdicts = await verdictsOf(context, entry);
+      await context.fetcher.assertListening();
+      return verdicts;
+    } catch (error) {
+      if (!(error instanceof TargetGone)) throw error;
+      gone ??= error;
+      return [{ ...baseOf(entry), verdict: "inconclusive", why: sentence(gone.message), evidence: [] }];
+    }
   };
   const ticking = setInterval(tell, tickMs);
   try {
@@ -90,11 +105,28 @@ export async function runChecks(
       }),
     );
     await Promise.all(phase("crowding").map(run));
-    const living = await withoutTheDead(context, inOrder());
-    const leftovers = await context.objects.cleanUp();
+    const living = await unlessGone(() => withoutTheDead(context, inOrder()), inOrder());
+    const leftovers = await unlessGone(
+      () => context.objects.cleanUp(),
+      ["nothing could be deleted: the target is gone"],
+    );
     for (const entry of phase("limits")) await run(entry);
     const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
-    return { verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))], leftovers };
+    return {
+      verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))],
+      leftovers,
+      ...(gone === undefined ? {} : { gone: sentence(gone.message) }),
+    };
+  }
+
+  async function unlessGone<Got>(go: () => Promise<Got>, otherwise: Got): Promise<Got> {
+    try {
+      return gone === undefined ? await go() : otherwise;
+    } catch (error) {
+      if (!(error instanceof TargetGone)) throw error;
+      gone ??= error;
+      return otherwise;
+    }
   }
 }
 
@@ -103,12 +135,17 @@ function phaseOf({ probe, check }: PlannedCheck): PlannedCheck["probe"]["phase"]
   return ("run" in check ? check.phase : undefined) ?? probe.phase;
 }
 
-async function verdictsOf(context: ProbeContext, { probe, check }: PlannedCheck): Promise<readonly Verdict[]> {
-  const base = {
+function baseOf({ probe, check }: PlannedCheck): Pick<Verdict, "protection" | "check" | "operation"> {
+  return {
     protection: probe.id,
     check: check.check,
     ...(check.operation === undefined ? {} : { operation: check.operation.id }),
   };
+}
+
+async function verdictsOf(context: ProbeContext, entry: PlannedCheck): Promise<readonly Verdict[]> {
+  const { check } = entry;
+  const base = baseOf(entry);
   if ("notApplicable" in check) {
     const { notApplicable: why, untried } = check;
     return [

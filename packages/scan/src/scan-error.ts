@@ -6,6 +6,9 @@ export class ScanError extends Error {
   override readonly name = "ScanError";
 }
 
+/** The target was there and is not any more; the message names the request after which it stopped listening. */
+export class TargetGone extends ScanError {}
+
 /**
  * A request was not sent because sending it would exhaust a limit of the target for longer than the scan waits. A probe
  * that meets it could not decide.

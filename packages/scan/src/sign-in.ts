@@ -2,7 +2,7 @@ import { sameOrigin } from "./browser.ts";
 import { type Answer, headersOf, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
-import { type Identity, identityOf } from "./identities.ts";
+import { accompanied, type Identity, identityOf } from "./identities.ts";
 import { walk } from "./json.ts";
 import type { Random } from "./random.ts";
 import type { Redactor } from "./redact.ts";
@@ -63,18 +63,9 @@ export function createSessions(options: {
 }): Sessions {
   const { target, accounts, redactor, random } = options;
   const live = target.operations.filter((operation) => !isGone(operation, options.now));
-  const posts = live.filter(({ method }) => method === "POST");
-  const takesPassword = posts.filter((operation) => credentialFields(operation)?.password !== undefined);
-  const makes = takesPassword.filter((operation) => makesAccount(operation));
-  const signUps = makes.filter((operation) => isPublic(operation));
-  const signIns = takesPassword.filter((operation) => !makes.includes(operation));
-  const resets = posts.filter(
-    (operation) =>
-      isPublic(operation) &&
-      /forgot|forgotten|reset|recover|magic|passwordless|resend/i.test(operation.path) &&
-      credentialFields(operation) !== undefined &&
-      !takesPassword.includes(operation),
-  );
+  const signIns = live.filter(isSignIn);
+  const signUps = live.filter((operation) => isSignUp(operation) && isPublic(operation));
+  const resets = live.filter((operation) => isReset(operation) && isPublic(operation));
   const ends = (operation: Operation) =>
     live.some((other) => other.method === "DELETE" && other.path === operation.path);
   const starts = live.filter((operation) => operation.startsSession);
@@ -97,7 +88,7 @@ export function createSessions(options: {
     end,
     accounts,
     attempt(operation, user, password, headers = sameOrigin(options.url)) {
-      const fields = credentialFields(operation);
+      const fields = accountFields(operation);
       if (fields === undefined || operation.body === undefined)
         throw new Unreachable(`${operation.id} takes no user name`);
       const known = (name: string) =>
@@ -110,7 +101,7 @@ export function createSessions(options: {
       remembered ??=
         given === undefined
           ? sessions.another().then((made) => made.identity)
-          : Promise.resolve({ ...given, along: sameOrigin(options.url) });
+          : Promise.resolve(accompanied(given, sameOrigin(options.url)));
       return remembered;
     },
     async another(headers) {
@@ -161,8 +152,39 @@ function readCookie(line: string): Cookie {
   return { name: pair.slice(0, cut), value: pair.slice(cut + 1), attributes };
 }
 
+/** True for an operation that takes a name and a password; a registration does too, and guessing there would make accounts. */
+export function isSignIn(operation: Operation): boolean {
+  return operation.method === "POST" && credentialFields(operation) !== undefined && !isRegistration(operation);
+}
+
+/** True for an operation whose path says that it makes an account rather than opens one. */
+export function isRegistration({ path, startsSession }: Operation): boolean {
+  const words = path.replace(/([a-z\d])([A-Z])/g, "$1-$2");
+  if (/(?:^|[/_.-])(?:register|registrations?|sign[-_]?up|join|create[-_]?(?:user|account))(?:$|[/_.-])/i.test(words))
+    return true;
+  return !startsSession && /\/(?:users?|accounts?|members?|customers?)\/?$/i.test(path);
+}
+
+/** True for an operation that makes an account of a name and a password. */
+function isSignUp(operation: Operation): boolean {
+  return operation.method === "POST" && credentialFields(operation) !== undefined && isRegistration(operation);
+}
+
+/** True for an operation that sends something to an account, by its path: it takes a name and no password. */
+function isReset(operation: Operation): boolean {
+  if (operation.method !== "POST" || !/forgot|reset|recover|magic|passwordless|resend/i.test(operation.path))
+    return false;
+  return accountFields(operation) !== undefined && credentialFields(operation) === undefined;
+}
+
+/** The members of an operation's body that are a user name and a password; undefined where it takes none. */
+export function credentialFields(operation: Operation): { user: string; password: string } | undefined {
+  const fields = accountFields(operation);
+  return fields?.password === undefined ? undefined : { user: fields.user, password: fields.password };
+}
+
 /** The members of an operation's body that are a user name and, where it takes one, a password and its repetition. */
-function credentialFields(
+function accountFields(
   operation: Operation,
 ): { user: string; password: string | undefined; passwords: readonly string[] } | undefined {
   const names = [...propertiesOf(operation.body?.schema ?? {}).keys()];
@@ -174,13 +196,6 @@ function credentialFields(
     names.find((name) => /^(?:e-?mail|user_?(?:name)?|login|account)$/i.test(name)) ??
     names.find((name) => /^(?:e-?mail_?address|user_?id|identifier|handle|phone)$/i.test(name));
   return user === undefined ? undefined : { user, password, passwords: again };
-}
-
-/** True where the path says that it makes an account rather than opens one. */
-function makesAccount({ path, startsSession }: Operation): boolean {
-  const last = path.split("/").findLast((part) => part !== "" && !part.startsWith("{")) ?? "";
-  if (/^(?:sign-?_?up|register|registrations?|join|create-?_?(?:account|user))$/i.test(last)) return true;
-  return !startsSession && /^(?:users?|accounts?|members?|customers?)$/i.test(last);
 }
 
 /** True where nothing says that a caller is needed. */

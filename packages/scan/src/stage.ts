@@ -8,7 +8,7 @@ import { isRecord } from "./json.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Thing } from "./objects.ts";
 import { contentOf, volatilePaths } from "./oracle.ts";
-import { requestFor } from "./requests.ts";
+import { personalHeaders, requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
 import { propertiesOf } from "./schema.ts";
 import { type Operation, pathParameters } from "./target.ts";
@@ -245,9 +245,12 @@ function bodyFor(context: ProbeContext, operation: Operation, owner: Identity, m
 
 function asSomebody(honest: Outgoing, owner: Identity, as: Identity | undefined, label?: string): Outgoing {
   const { as: _owner, ...rest } = honest;
-  const headers = honest.headers.filter(([name]) => name !== owner.header[0]);
+  const own = [owner.header[0], ...personalHeaders(owner)];
+  const headers = honest.headers.filter(([name]) => !own.includes(name));
   if (as === undefined) return { ...rest, headers, label: label ?? "nobody" };
-  return { ...rest, as, headers: [as.header, ...headers], label: label ?? as.name };
+  const theirs = personalHeaders(as);
+  const along = (as.along ?? []).filter(([name]) => theirs.includes(name));
+  return { ...rest, as, headers: [as.header, ...along, ...headers], label: label ?? as.name };
 }
 
 function carriesMark(operation: Operation, mark: string): boolean {

@@ -1,5 +1,6 @@
 import type { Header } from "./identities.ts";
 import type { JsonRecord } from "./json.ts";
+import type { Scheme } from "./schemes.ts";
 import type { Unguarded } from "./unguarded.ts";
 
 /**
@@ -8,14 +9,21 @@ import type { Unguarded } from "./unguarded.ts";
  */
 export interface Target {
   readonly name: string;
-  /** `manifest`: the oracle is exact. `openapi`: what the description leaves open is assumed, and said. */
-  readonly source: "manifest" | "openapi";
+  /**
+   * `manifest`: the oracle is exact. `openapi`, `requests` (inferred from recorded ones) and `discovered` (nothing
+   * describes it): what is left open is assumed, and said.
+   */
+  readonly source: "manifest" | "openapi" | "requests" | "discovered";
   readonly operations: readonly Operation[];
   /** Operations whose caller is a sender that signs; apart, because nobody the scan can be may call them. */
   readonly webhooks: readonly Operation[];
   /** Routes that pass the API by for now; they stand in the ledger, and nothing is proved of them. */
   readonly unguarded: readonly Unguarded[];
+  /** Operations the scan leaves alone, and why; they stand in the ledger, and nothing is proved of them. */
+  readonly untouched: readonly { readonly operation: string; readonly why: string }[];
   readonly policy: Policy;
+  /** How credentials travel, where the description says it. */
+  readonly schemes: readonly Scheme[];
   /** What had to be assumed because the description does not say it; shown in the report. */
   readonly assumptions: readonly string[];
 }

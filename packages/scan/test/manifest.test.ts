@@ -82,8 +82,8 @@ components:
 
   it.each([
     ["no-such-file.json", "openapi", /cannot read no-such-file.json/],
-    [{ swagger: "2.0", info: {}, paths: {} }, "openapi", /swagger 2.0; convert it/],
-    [{ openapi: "3.1.0" }, "openapi", /not an OpenAPI 3.x document with info and paths/],
+    [{ swagger: "1.2", info: {}, paths: {} }, "openapi", /nor Swagger 2.0 \(it says 1.2\)/],
+    [{ openapi: "3.1.0" }, "openapi", /not an OpenAPI 3.x document with info and paths.* has no info and no paths/],
     [{ ...minimal, paths: {} }, "openapi", /describes no operation/],
     [minimal, "manifest", /has no x-portcullis/],
     [{ ...minimal, "x-portcullis": { format: 2 } }, "manifest", /manifest of format 2; this prover reads format 1/],

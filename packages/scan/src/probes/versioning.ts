@@ -107,7 +107,7 @@ function methodAnswer(context: ProbeContext, trial: Trial, declared: readonly st
   if (answer.status >= 500 && answer.status !== 501)
     return broken(`${what} is an internal error (${answer.status})`, [trial]);
   if (answer.status !== 405) {
-    if (context.target.source === "openapi") return held(`${what} is refused (${outcome(answer)})`, [trial]);
+    if (context.target.source !== "manifest") return held(`${what} is refused (${outcome(answer)})`, [trial]);
     return broken(`${what} is not told 405 but ${answer.status}`, [trial]);
   }
   const allow = headerOf(answer, "allow");

@@ -1,0 +1,55 @@
+import type { Sources } from "./describe.ts";
+import type { Identity } from "./identities.ts";
+import type { Selection } from "./plan.ts";
+import type { Progress } from "./run.ts";
+import type { WebhookSecret } from "./sign-delivery.ts";
+import type { Account } from "./sign-in.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** What to scan and as whom. */
+export interface ScanOptions extends Selection, Sources {
+  /**
+   * Address of the target: `https://localhost:8443`. Only this machine is scanned, and hosts in `consent`; nothing else is
+   * contacted. A path in it is where the operations of a plain description lie.
+   */
+  readonly url: string;
+  /** Hosts besides this machine that their owner lets be attacked: `staging.example.com`. */
+  readonly consent?: readonly string[];
+  /** Who the scan can be. At least two callers without roles are needed to prove object-access. */
+  readonly identities: readonly Identity[];
+  /** File of users that sign in by themselves, in the format of the Web Fuzzing Commons. */
+  readonly auth?: string;
+  /** Roles by name, for users of `auth`. */
+  readonly roles?: ReadonlyMap<string, readonly string[]>;
+  /**
+   * Register throwaway users where the description has an operation for it and fewer than two callers were given;
+   * default true.
+   */
+  readonly register?: boolean;
+  /** Accounts for sign-in probes; their passwords are tried wrongly, twice each. */
+  readonly accounts?: readonly Account[];
+  /** A test signing key (secret, PEM or JWK) for attacks on single claims; default: those are not tried. */
+  readonly jwtKey?: string;
+  /** Secrets of webhooks, so that stale and changed deliveries can be tried; their handlers run for what is honest. */
+  readonly webhooks?: readonly WebhookSecret[];
+  /** PEM certificates to trust besides the system's. */
+  readonly ca?: string;
+  /** Repeats the same values; default: a new one. */
+  readonly seed?: number;
+  /**
+   * How long the scan may take to stay below the target's own limits, milliseconds; default 10,000, which is enough where
+   * limits count in seconds. A single wait of 15 s is always allowed, and no wait outlasts a token that expires.
+   */
+  readonly patienceMs?: number;
+  /** Most requests in any second, bursts of the limiter probes among them; default: what the target's limits allow. */
+  readonly rate?: number;
+  /** Most requests of the whole scan; default 20,000. What is left then is inconclusive. */
+  readonly budget?: number;
+  /** Called after every check. */
+  readonly onProgress?: (progress: Progress) => void;
+  /**
+   * Called with every verdict as it falls, secrets redacted, so that a scan that is cut off has said what it knew. The
+   * result may take some back: those whose identity turned out to be dead.
+   */
+  readonly onVerdict?: (verdict: Verdict) => void;
+}

@@ -1,0 +1,162 @@
+import { readAuthFile } from "./auth-file.ts";
+import { sameOrigin } from "./browser.ts";
+import { type Callers, createCallers } from "./callers.ts";
+import { createContext, isPrivileged, type ProbeContext } from "./context.ts";
+import { createCreations } from "./creations.ts";
+import type { Leg, Trial } from "./exchange.ts";
+import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
+import { hostOf } from "./address.ts";
+import { type Identity, subjectOf, withBrowsers } from "./identities.ts";
+import { kindsOf } from "./kinds.ts";
+import { createObjects } from "./objects.ts";
+import { observeAccess } from "./observe.ts";
+import type { ScanOptions } from "./options.ts";
+import { createPacer } from "./pace.ts";
+import { preflight } from "./preflight.ts";
+import { seeded } from "./random.ts";
+import { recogniseIdentities } from "./recognise.ts";
+import { createRedactor } from "./redact.ts";
+import { register, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
+import { ScanError, Unreachable } from "./scan-error.ts";
+import { createSessions, isSignIn } from "./sign-in.ts";
+import type { Target } from "./target.ts";
+
+/** What a scan knows before it sends anything. */
+export interface Preparation {
+  readonly options: ScanOptions;
+  readonly described: Target;
+  readonly fetcher: Fetcher;
+  readonly seed: number;
+  readonly patienceMs: number;
+  /** True for a host that may be contacted. */
+  readonly mayContact: (host: string) => boolean;
+}
+
+/**
+ * Makes sure that the target is there, signs everybody in, learns who is who and what needs a caller.
+ *
+ * @returns everything probes work with; its target says more than the description did
+ * @throws ScanError when nothing listens, somebody cannot sign in, or a credential is refused everywhere
+ */
+export async function prepare(preparation: Preparation): Promise<ProbeContext> {
+  const { options, described, fetcher, seed, patienceMs } = preparation;
+  const random = seeded(seed);
+  const redactor = createRedactor();
+  const received = (secret: string, name: string) => redactor.add(secret, name);
+  for (const identity of options.identities) received(identity.secret, identity.name);
+  if (options.jwtKey !== undefined) received(options.jwtKey, "jwt-key");
+  for (const { secret, endpoint } of options.webhooks ?? []) received(secret, `secret of ${endpoint}`);
+  const prefix = `pc-${random.text(6)}`;
+  const creations = createCreations(prefix, isSignIn);
+  const now = Date.now();
+  const callers = createCallers({
+    target: described,
+    fetcher,
+    elsewhere: (url) => elsewhere(url, preparation),
+    given: options.identities,
+    received,
+    now,
+  });
+  const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => {
+    const trial: Trial = { leg, ...(await callers.send(outgoing, (one) => fetcher.send(one))) };
+    creations.watch(trial);
+    return trial;
+  };
+  await preflight(fetcher, described, options.identities, now);
+  const using = { target: described, url: fetcher.url, random: random.fork("accounts"), prefix, send, received, now };
+  const joined = await joinEverybody(preparation, callers, using);
+  const identities = withBrowsers(callers.identities, sameOrigin(fetcher.url));
+  const { subjects, proofs } = await recogniseIdentities(described, identities, send, now, patienceMs);
+  for (const [name, { outgoing, answer }] of proofs) callers.recognised(name, outgoing, answer);
+  const observed = await observeAccess(described, identities, send, random.fork("strangers"));
+  const target = { ...observed, assumptions: [...observed.assumptions, ...joined] };
+  const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
+  return createContext({
+    target,
+    fetcher,
+    redactor,
+    identities,
+    random,
+    jwtKey: options.jwtKey,
+    webhookSecrets: options.webhooks ?? [],
+    ca: options.ca,
+    now: Date.now,
+    patienceMs,
+    send,
+    subjects,
+    sessions: createSessions({
+      url: fetcher.url,
+      target,
+      identities,
+      accounts: options.accounts ?? [],
+      redactor,
+      random: random.fork("sign-in"),
+      now,
+      send,
+    }),
+    objects: createObjects({
+      kinds: kindsOf(target, now),
+      send,
+      random: random.fork("objects"),
+      prefix,
+      creations,
+      identities,
+      person(owner) {
+        const others = identities.filter((identity) => identity.name !== owner.name);
+        return others.map(subject).find((account) => account !== undefined && account !== subject(owner));
+      },
+    }),
+  });
+}
+
+/**
+ * Who is in the authentication file; where nobody was given, the accounts; and where that makes fewer than two callers
+ * without roles, users registered for the scan.
+ *
+ * @returns what to say about it, one sentence each
+ */
+async function joinEverybody(
+  { options, described }: Preparation,
+  callers: Callers,
+  using: Registering,
+): Promise<readonly string[]> {
+  const recipes = options.auth === undefined ? [] : await readAuthFile(options.auth);
+  for (const recipe of recipes) {
+    await callers.join({ ...recipe, roles: options.roles?.get(recipe.name) ?? recipe.roles });
+  }
+  const signIn = signInOf(described, using.now);
+  if (callers.identities.length === 0 && signIn !== undefined) {
+    for (const [index, account] of (options.accounts ?? []).entries()) {
+      await callers.join(signInRecipe(`account${index + 1}`, signIn, account, using));
+    }
+  }
+  const signUp = options.register === false ? undefined : signUpOf(described, using.now);
+  const plain = () => callers.identities.filter((identity) => !isPrivileged(identity, described)).length;
+  if (signUp === undefined) return [];
+  const made: string[] = [];
+  for (let number = 1; number <= 2 && plain() < 2; number += 1) {
+    const name = `user${number}`;
+    try {
+      await callers.join(await register(signUp, name, using));
+      made.push(name);
+    } catch (error) {
+      if (!(error instanceof Unreachable || error instanceof ScanError)) throw error;
+      return [`No user could be registered: ${error.message}.`];
+    }
+  }
+  return made.length === 0 ? [] : [`Too few callers were given, so ${made.join(" and ")} registered by ${signUp.id}.`];
+}
+
+function elsewhere(url: URL, { options, mayContact, described }: Preparation): Fetcher {
+  if (!mayContact(hostOf(url))) {
+    throw new ScanError(
+      `${url.href} is on another host, which the scan does not contact (--consent ${url.hostname} lets it sign in there)`,
+    );
+  }
+  return createFetcher({
+    url,
+    policy: { ...described.policy, limits: {} },
+    pacer: createPacer(() => 15_000),
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  });
+}
