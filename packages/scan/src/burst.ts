@@ -59,7 +59,7 @@ async function burstOnce(
 }
 
 /** A request and the times between which the target must have decided about it. */
-interface Timed {
+export interface Timed {
   readonly trial: Trial;
   readonly from: number;
   readonly to: number;
@@ -69,7 +69,7 @@ interface Timed {
  * Most requests that were both sent and answered inside one window: whenever the target decided, it was inside. A slow
  * line can only make this smaller, never larger than what the target really let through.
  */
-function busiest(requests: readonly Timed[], windowMs: number): number {
+export function busiest(requests: readonly Timed[], windowMs: number): number {
   return Math.max(
     0,
     ...requests.map(({ from }) => requests.filter((other) => other.from >= from && other.to <= from + windowMs).length),

@@ -1,9 +1,11 @@
 import { headerOf, isSuccess } from "../answer.ts";
 import { burst, type Burst } from "../burst.ts";
 import { isPrivileged, madeUpCredential, type ProbeContext, takes } from "../context.ts";
-import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import { canAct, type Header, type Identity } from "../identities.ts";
+import { signInBurst } from "../guessing.ts";
+import { canAct, type Identity } from "../identities.ts";
+import { bypasses } from "../limit-bypass.ts";
+import { burstSize, described, mostRequests, parallelRace, windowEdge } from "../limit-shape.ts";
 import { outcome } from "../objects.ts";
 import {
   broken,
@@ -15,7 +17,7 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { requestFor, withCredential, withHeaders } from "../requests.ts";
+import { requestFor, withCredential } from "../requests.ts";
 import { isGone, isSafe, type Limit, type Operation, pathParameters } from "../target.ts";
 
 /**
@@ -24,14 +26,12 @@ import { isGone, isSafe, type Limit, type Operation, pathParameters } from "../t
  */
 export const rateLimit: Probe = { id: "rate-limit", phase: "limits", plan: planRateLimit };
 
-/** Larger bursts are not sent. */
-const mostRequests = 1500;
-
 function planRateLimit(context: ProbeContext): readonly Check[] {
   const { target } = context;
   const now = context.now();
   const checks: Check[] = [];
   const proved = new Map<string, Operation>();
+  let edge: { readonly operation: Operation; readonly limit: Limit } | undefined;
   for (const operation of target.operations) {
     if (operation.limits.length === 0 || isGone(operation, now)) continue;
     const limit = operation.limits.find((entry) => entry.by === "caller" && entry.counts === "requests");
@@ -48,7 +48,13 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
     } else if (limit !== undefined) {
       proved.set(kind, operation);
       checks.push({ check: "route", operation, run: () => callerBurst(context, [operation], limit, "route") });
+      if (edge === undefined || limit.windowMs < edge.limit.windowMs) edge = { operation, limit };
     }
+  }
+  if (edge !== undefined) {
+    // All limits are counted by one limiter: its windows are looked at once, where that takes least time.
+    const { operation, limit } = edge;
+    checks.push({ check: "route-window", operation, run: () => edgeOf(context, operation, limit) });
   }
   const { caller, address, failures } = target.policy.limits;
   const cheap = target.operations.filter((operation) => isCheap(context, operation));
@@ -60,6 +66,14 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
   if (lowest !== undefined) checks.push({ check: "strangers", run: () => strangerBurst(context, lowest) });
   if (checks.some((check) => !("notApplicable" in check))) return checks;
   return [...checks, ...guessed(context, cheap[0])];
+}
+
+/** Whether somebody else is limited along; undefined where nobody else can be asked. */
+async function countedBy(context: ProbeContext, operation: Operation, first: Identity): Promise<string | undefined> {
+  const other = callersOf(context, operation).find(({ name }) => name !== first.name);
+  if (other === undefined) return undefined;
+  const trial = await context.send("negative", { ...requestFor(operation, { as: other }), burst: true });
+  return trial.answer.status === 429 ? "address or for all together" : "caller";
 }
 
 /** Without declared limits: guessing passwords must slow down; other routes are not called broken. */
@@ -110,10 +124,6 @@ async function callerLimit(
   return await callerBurst(context, roomy.slice(0, needed), limit, "caller");
 }
 
-function burstSize(limit: Limit): number {
-  return Math.ceil(limit.limit * 1.2) + 1;
-}
-
 async function callerBurst(
   context: ProbeContext,
   operations: readonly Operation[],
@@ -148,6 +158,12 @@ async function callerBurst(
   return found;
 }
 
+async function edgeOf(context: ProbeContext, operation: Operation, limit: Limit): Promise<Outcome> {
+  const [alice] = callersOf(context, operation);
+  if (alice === undefined) return inconclusive("no identity may call it");
+  return await windowEdge(context, requestFor(operation, { as: alice }), limit);
+}
+
 function callersOf(context: ProbeContext, operation: Operation): readonly Identity[] {
   return context.identities.filter(
     (identity) =>
@@ -171,67 +187,6 @@ function judgeBurst(sent: Burst, limit: Limit, what: string): Outcome {
       evidence,
     );
   return inconclusive(`the burst was answered with neither success nor 429 (${what})`, sent.trials.slice(-2));
-}
-
-/** Headers a client can invent; none may open a closed limiter. */
-const spoofs: readonly ((address: string) => readonly Header[])[] = [
-  (address) => [["x-forwarded-for", address]],
-  (address) => [["x-forwarded-for", `${address}, 127.0.0.1`]],
-  (address) => [["forwarded", `for=${address}`]],
-  (address) => [["x-real-ip", address]],
-  (address) => [["true-client-ip", address]],
-  (address) => [["cf-connecting-ip", address]],
-  (address) => [["x-client-ip", address]],
-  (address) => [["x-cluster-client-ip", address]],
-  (address) => [["user-agent", `pc/${address}`]],
-];
-
-/**
- * While limited: the plain request stays refused, and each invented header must not change that. Let through is what is
- * answered like the requests before the limit; a header may also be refused for itself.
- *
- * @param before  the burst that reached the limit
- */
-async function bypasses(
-  context: ProbeContext,
-  honest: Outgoing,
-  name: string,
-  before: Burst,
-): Promise<readonly NamedOutcome[]> {
-  const open = new Set(
-    before.trials.filter((trial) => !before.refused.includes(trial)).map((trial) => trial.answer.status),
-  );
-  const control = await context.send("negative", { ...honest, burst: true });
-  if (control.answer.status !== 429)
-    return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be tried.") }];
-  const trials: Trial[] = [control];
-  for (const spoof of spoofs) {
-    const got: Trial[] = [];
-    for (let round = 0; round < 2; round += 1) {
-      const address = `203.0.113.${context.random.int(1, 254)}`;
-      const trial = await context.send("attack", {
-        ...withHeaders(honest, spoof(address), `${honest.label}, ${spoof(address)[0]?.[0] ?? ""}`),
-        burst: true,
-      });
-      const { status } = trial.answer;
-      // 421: the header costs the request its way to the limiter, which lifts nothing.
-      if (open.size > 0 ? !open.has(status) : status === 429 || status === 421) break;
-      got.push(trial);
-    }
-    if (got.length < 2) continue;
-    const still = await context.send("negative", { ...honest, burst: true });
-    // Refused without the header and let through with it, twice: the header lifts the limit.
-    if (still.answer.status === 429) {
-      return [
-        {
-          check: `${name}-bypass`,
-          ...broken(`the limit is lifted by a header the client invents (${spoof("")[0]?.[0] ?? ""})`, [still, ...got]),
-        },
-      ];
-    }
-    return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be told from it.") }];
-  }
-  return [{ check: `${name}-bypass`, ...held("no invented header lifts the limit", trials) }];
 }
 
 /** Retry-After says when the same request succeeds, not earlier and not much later. */
@@ -295,50 +250,6 @@ async function strangerBurst(context: ProbeContext, limit: Limit): Promise<reado
   return found;
 }
 
-/** Wrong passwords for an account that does not exist, so that nobody is locked out. */
-async function signInBurst(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const lowest = [...operation.limits].sort((left, right) => left.limit - right.limit)[0];
-  // Forty wrong passwords without any answer to them are too many under every policy.
-  const limit = lowest ?? { limit: 33, windowMs: 60_000 };
-  const count = burstSize(limit);
-  if (count > mostRequests)
-    return [
-      {
-        check: "sign-in",
-        ...notApplicable(`A limit of ${limit.limit} takes more requests to reach than a scan sends.`),
-      },
-    ];
-  const account = `pc-${context.random.text(10)}@example.com`;
-  const attempt = (index: number) => context.sessions.attempt(operation, account, `pc-wrong-${index}`);
-  const sent = await burst(context, attempt, count, limit);
-  if (sent.refused.length > 0) {
-    return [
-      {
-        check: "sign-in",
-        ...held(
-          `guessing a password is cut off after ${sent.trials.length - sent.refused.length} tries`,
-          sent.refused.slice(0, 1),
-        ),
-      },
-      ...(await bypasses(context, attempt(count), "sign-in", sent)),
-    ];
-  }
-  const changed = new Set(sent.trials.map((trial) => trial.answer.status)).size > 1;
-  if (changed)
-    return [
-      {
-        check: "sign-in",
-        ...held("guessing a password changes the answer after some tries (lock-out)", sent.trials.slice(-1)),
-      },
-    ];
-  return [
-    {
-      check: "sign-in",
-      ...broken(`${count} wrong passwords in a row are answered without any limit`, sent.trials.slice(-1)),
-    },
-  ];
-}
-
 async function assumedBurst(
   context: ProbeContext,
   operation: Operation,
@@ -348,11 +259,15 @@ async function assumedBurst(
   if (alice === undefined) return [{ check: "caller", ...inconclusive("no identity may call it") }];
   const honest = requestFor(operation, { as: alice });
   const sent = await burst(context, () => honest, limit.limit, limit);
-  if (sent.refused.length > 0)
+  if (sent.refused.length > 0) {
+    const key = await countedBy(context, operation, alice);
+    const why = `there is a limit: ${described(sent)}${key === undefined ? "" : `, counted by ${key}`}`;
     return [
-      { check: "caller", ...held("there is a limit", sent.refused.slice(0, 1)) },
+      { check: "caller", ...held(why, sent.refused.slice(0, 1)) },
       ...(await bypasses(context, honest, "caller", sent)),
+      { check: "caller-parallel", ...(await parallelRace(context, () => honest, sent)) },
     ];
+  }
   return [
     {
       check: "caller",

@@ -1,0 +1,138 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { isRecord, parseJson, textAt } from "../src/json.ts";
+import { identityOf, scan } from "../src/scan.ts";
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+describe("rate-limit", { timeout: 60_000 }, () => {
+  it("finds nothing in a limiter that counts whatever comes, and says what it saw of it", async () => {
+    const found = await scanLimits({});
+    expect(found.broken).toEqual([]);
+    expect(found.why("caller")).toMatch(/after 12 requests.*Retry-After 1.*counted by address/);
+    expect(found.held).toEqual(expect.arrayContaining(["sign-in", "sign-in-bypass", "caller", "caller-parallel"]));
+  });
+
+  it("finds a sign-in without any limit", async () => {
+    expect((await scanLimits({ signIn: false })).broken).toEqual(["sign-in"]);
+  });
+
+  it.each(["x-forwarded-for", "x-real-ip", "x-originating-ip", "fastly-client-ip"])(
+    "finds a limiter that believes %s",
+    async (header) => {
+      const found = await scanLimits({ key: (request) => String(request.headers[header] ?? "socket") });
+      expect(found.broken).toEqual(["sign-in-bypass", "caller-bypass"]);
+    },
+  );
+
+  it("finds a limiter that counts every spelling of a path apart", async () => {
+    const found = await scanLimits({ key: (request) => request.url ?? "" });
+    expect(found.broken).toEqual(["sign-in-bypass", "caller-bypass"]);
+    expect(found.why("caller-bypass")).toContain("another spelling");
+  });
+
+  it("finds a limiter that lets everybody through who comes at the same time", async () => {
+    const found = await scanLimits({ slowCount: true });
+    expect(found.broken).toEqual(["sign-in", "caller-parallel"]);
+  });
+
+  it("finds a count of wrong passwords that a sign-in of one's own sets back", async () => {
+    expect((await scanLimits({ successResets: true })).broken).toEqual(["sign-in-reset"]);
+  });
+});
+
+interface Behaviour {
+  readonly signIn?: false;
+  readonly key?: (request: IncomingMessage) => string;
+  readonly slowCount?: true;
+  readonly successResets?: true;
+}
+
+async function scanLimits(behaviour: Behaviour) {
+  const url = await serve(behaviour);
+  const { verdicts } = await scan({
+    url,
+    openapi: description,
+    only: ["rate-limit"],
+    identities: [identityOf("alice", "Bearer token-of-alice"), identityOf("bob", "Bearer token-of-bob")],
+    accounts: [{ user: "alice@example.com", password: "correct horse" }],
+    seed: 1,
+  });
+  const named = (kind: string) => verdicts.filter(({ verdict }) => verdict === kind).map(({ check }) => check);
+  return {
+    broken: named("broken"),
+    held: named("held"),
+    why: (name: string) => verdicts.find(({ check }) => check === name)?.why,
+  };
+}
+
+const body = {
+  content: {
+    "application/json": {
+      schema: {
+        type: "object",
+        required: ["email", "password"],
+        properties: { email: { type: "string", format: "email" }, password: { type: "string" } },
+      },
+    },
+  },
+};
+const responses = { 200: { description: "Fine" } };
+const description = {
+  openapi: "3.1.0",
+  info: { title: "limits", version: "1" },
+  security: [{ bearer: [] }],
+  components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
+  paths: { "/me": { get: { responses } }, "/login": { post: { security: [], requestBody: body, responses } } },
+};
+
+/** Twelve a second for reads and eight for sign-ins, counted in a window that begins with the first request. */
+async function serve({ signIn, key = () => "all", slowCount, successResets }: Behaviour): Promise<string> {
+  const windows = new Map<string, { count: number; until: number }>();
+
+  async function refusedFor(name: string, limit: number): Promise<number> {
+    const found = windows.get(name);
+    const window = found === undefined || found.until <= Date.now() ? { count: 0, until: Date.now() + 1000 } : found;
+    windows.set(name, window);
+    const { count } = window;
+    if (slowCount === true) await new Promise((resolve) => setTimeout(resolve, 30));
+    window.count = (slowCount === true ? count : window.count) + 1;
+    return window.count > limit ? Math.ceil((window.until - Date.now()) / 1000) : 0;
+  }
+
+  const listening = createServer(
+    (request, response) =>
+      void answer(request).then(([status, json, headers]) => {
+        response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(json));
+      }),
+  );
+  async function answer(request: IncomingMessage): Promise<[number, unknown, Record<string, string>?]> {
+    let text = "";
+    for await (const chunk of request) text += String(chunk);
+    const path = decodeURIComponent((request.url ?? "/").split("?")[0] ?? "")
+      .toLowerCase()
+      .replace(/(.)\/+$/, "$1");
+    const guesses = path === "/login";
+    if (path !== "/me" && !guesses) return [404, { error: "Not found" }];
+    const name = `${path} ${key(request)}`;
+    const wait = guesses && signIn === false ? 0 : await refusedFor(name, guesses ? 8 : 12);
+    if (wait > 0) return [429, { error: "Slow down" }, { "retry-after": String(wait) }];
+    if (!guesses) {
+      const known = /^Bearer token-of-(?:alice|bob)$/.test(request.headers.authorization ?? "");
+      return known ? [200, { id: "you" }] : [401, { error: "Who is it?" }];
+    }
+    const json = parseJson(text);
+    const right = isRecord(json) && textAt(json, "password") === "correct horse";
+    if (right && successResets === true) windows.delete(name);
+    return right ? [200, { ok: true }] : [401, { error: "Wrong name or password" }];
+  }
+  server = listening;
+  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+  const address = listening.address();
+  if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
+  return `http://127.0.0.1:${address.port}`;
+}
