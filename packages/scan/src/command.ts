@@ -74,7 +74,8 @@ function curlLine(
 ): string {
   const words = ["curl", "-i"];
   if (origin.startsWith("https:")) words.push('${CA:+--cacert "$CA"}');
-  const isOdd = !/^\/[\w\-./~%:@!$&'()*+,;=?]*$/.test(request.target) || /\/\.|\/\//.test(request.target);
+  const path = request.target.replaceAll(/<[^<>]*>/g, "");
+  const isOdd = !/^\/[\w\-./~%:@!$&'()*+,;=?]*$/.test(path) || /\/\.|\/\//.test(path);
   if (isOdd) words.push("--path-as-is", "--globoff");
   if (request.method === "HEAD") words.push("--head");
   else if (request.method !== "GET" || request.body !== undefined) words.push("-X", shellWord([request.method]));

@@ -223,7 +223,7 @@ describe("whatever the target says", () => {
     const words = fc.sample(hostile, { seed, numRuns: 400 }).map((text) => text.replaceAll("\0", ""));
     const written = words.map((word) => shellWord([word]));
     for (const word of written) expect(word.replaceAll("\n", "")).not.toMatch(invisible);
-    const out = execFileSync("bash", ["-c", `printf '%s\\0' ${written.join(" ")}`], { maxBuffer: 1e7 });
+    const out = execFileSync("bash", ["--norc", "-c", `printf '%s\\0' ${written.join(" ")}`], { maxBuffer: 1e7 });
     const read = out.toString("utf8").split("\0").slice(0, -1);
     expect(read).toEqual(words.map((word) => word.toWellFormed()));
   });
@@ -233,7 +233,9 @@ describe("whatever the target says", () => {
       fc.property(fc.array(hostile, { minLength: 1, maxLength: 3 }), (parts) => {
         const clean = parts.map((part) => part.replaceAll("\0", ""));
         const word = shellWord(clean.flatMap((part) => [part, { variable: "ALICE" }]));
-        const out = execFileSync("bash", ["-c", `printf %s ${word}`], { env: { ALICE: "$(x) `y` 'z' \"q\"" } });
+        const out = execFileSync("bash", ["--norc", "-c", `printf %s ${word}`], {
+          env: { ALICE: "$(x) `y` 'z' \"q\"" },
+        });
         expect(out.toString("utf8")).toBe(clean.map((part) => `${part.toWellFormed()}$(x) \`y\` 'z' "q"`).join(""));
       }),
       { seed, numRuns: 40 },
