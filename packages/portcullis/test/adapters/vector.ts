@@ -2,6 +2,8 @@
 export type Fact =
   | "raw target"
   | "duplicate headers"
+  /** The headers as they were sent, and none that a framework has added. */
+  | "own headers"
   | "any method"
   | "body of a GET"
   | "missing host"
