@@ -1,7 +1,7 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { identityOf, scan, type ScanOptions } from "@portcullis/scan";
-import { type Subject, subjects, twins } from "./mutants.ts";
 import { accountOf, webhookPath } from "./product/people.ts";
-import { start } from "./start.ts";
 import type { Running } from "./variants/running.ts";
 
 /** What a scan of one API came to. */
@@ -16,11 +16,13 @@ export interface Attempt {
   readonly failed?: string;
 }
 
-/** Starts the API, scans it as a team would, and says what came of it. */
-export async function attempt({ variant, name }: Pick<Subject, "variant" | "name">): Promise<Attempt> {
-  const api = await start(variant, name);
+/** Starts the API of that id, scans it as a team would, and says what came of it. */
+export async function attempt(id: string): Promise<Attempt> {
+  const target = new Worker(new URL("./target.ts", import.meta.url), { workerData: id });
+  const [facts]: Facts[] = await once(target, "message");
+  if (facts === undefined) throw new Error("the API said nothing of itself");
   try {
-    const result = await scan(optionsFor(api));
+    const result = await scan(optionsFor(facts));
     const why = (kind: "broken" | "inconclusive") =>
       Object.fromEntries(
         result.protections.filter((one) => one.verdict === kind).map((one) => [one.protection, one.why]),
@@ -28,12 +30,14 @@ export async function attempt({ variant, name }: Pick<Subject, "variant" | "name
     const { requests, durationMs } = result;
     return { broken: why("broken"), inconclusive: why("inconclusive"), requests, durationMs };
   } finally {
-    await api.close();
+    target.postMessage("close", []);
   }
 }
 
+type Facts = Omit<Running, "close">;
+
 /** What a team would pass to the scan of its own API. */
-export function optionsFor({ url, ca, manifest, openapi, tokens, key, jwtKey, webhookSecret }: Running): ScanOptions {
+export function optionsFor({ url, ca, manifest, openapi, tokens, key, jwtKey, webhookSecret }: Facts): ScanOptions {
   return {
     url,
     ca,
@@ -54,9 +58,10 @@ export function optionsFor({ url, ca, manifest, openapi, tokens, key, jwtKey, we
 
 // As a process of its own: the name of the API on the command line, one line of JSON on standard output.
 if (process.argv[1] === import.meta.filename) {
-  const subject = [...twins, ...subjects].find(({ id }) => id === process.argv[2]);
-  if (subject === undefined) throw new Error(`no API is called "${process.argv[2]}"`);
   const nothing = { broken: {}, inconclusive: {}, requests: 0, durationMs: 0 };
-  const result = await attempt(subject).catch((error: unknown) => ({ ...nothing, failed: String(error) }));
+  const result = await attempt(process.argv[2] ?? "").catch((error: unknown) => ({
+    ...nothing,
+    failed: String(error),
+  }));
   process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }

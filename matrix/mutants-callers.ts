@@ -2,7 +2,10 @@ import { type Mutant, mutant } from "./mutant.ts";
 
 /** Mistakes about who calls and what they may do. One line each: what is broken, where, and how it came about. */
 export const callerMutants = {
-  "route-without-auth": mutant("authentication", "PEFH", "a new route was registered without the auth middleware"),
+  "route-without-auth": mutant("authentication", "PEFH", "a new route was registered without the auth middleware", {
+    "function-access": "over the library, a public route asks for no scope either",
+    "rate-limit": "over the library, a route that proves nobody counts by address",
+  }),
   "write-without-auth": mutant("authentication", "EH", "auth was put on the reads and forgotten on one POST"),
   "any-scheme": mutant("authentication", "EF", "authorization.split(' ')[1]: Basic and any other scheme pass"),
   "bare-token": mutant("authentication", "FH", "authorization.replace('Bearer ', ''): a token without a scheme passes"),

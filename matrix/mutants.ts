@@ -35,6 +35,13 @@ export const subjects: readonly Subject[] = variants.flatMap((variant) =>
   }),
 );
 
+/** The API of that id. @throws Error where there is none */
+export function findSubject(id: string): Subject {
+  const subject = [...twins, ...subjects].find((one) => one.id === id);
+  if (subject === undefined) throw new Error(`no API is called "${id}"`);
+  return subject;
+}
+
 /** The switch of one API. */
 export function switchTo(on: MutantName | undefined): Switch {
   return (name) => name === on;
