@@ -1,5 +1,4 @@
 import { type Priority, protection } from "portcullis/checklist";
-import type { Location, Log, Notification, ReportingDescriptor, Result } from "sarif";
 import type { Exchange } from "../exchange.ts";
 import { fixOf, fixTargets } from "../fixes.ts";
 import type { GoneFinding, Report, ReportedFinding } from "../report.ts";
@@ -24,13 +23,20 @@ export interface SarifOptions {
  * @see SARIF 2.1.0 sections 3.27.16 (fingerprints), 3.27.23 (suppressions), 3.27.24 (baselineState)
  */
 export function sarifReport(report: Report, options: SarifOptions = {}): string {
+  // Names of checks and commands come from a description, which is the target's too.
+  const seen = (_name: string, value: unknown) => (typeof value === "string" ? clean(value) : value);
+  return `${JSON.stringify(sarifLog(report, options), seen, 2)}\n`;
+}
+
+/** The log before it is written; its shape is held against the types of the schema by a test. */
+export function sarifLog(report: Report, options: SarifOptions = {}) {
   const { result, findings, difference } = report;
   const ids = [...new Set([...findings, ...(difference?.fixed ?? [])].map((finding) => finding.protection))];
   const rules = result.protections.map((entry) => entry.protection).filter((id) => ids.includes(id));
   const artifact = options.artifact ?? "openapi.json";
-  const log = {
+  return {
     $schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-    version: "2.1.0",
+    version: "2.1.0" as const,
     runs: [
       {
         tool: {
@@ -41,7 +47,7 @@ export function sarifReport(report: Report, options: SarifOptions = {}): string 
           },
         },
         automationDetails: { id: "portcullis-scan/" },
-        columnKind: "unicodeCodePoints",
+        columnKind: "unicodeCodePoints" as const,
         invocations: [
           {
             executionSuccessful: true,
@@ -57,10 +63,7 @@ export function sarifReport(report: Report, options: SarifOptions = {}): string 
         ],
       },
     ],
-  } satisfies Log;
-  // Names of checks and commands come from a description, which is the target's too.
-  const seen = (_name: string, value: unknown) => (typeof value === "string" ? clean(value) : value);
-  return `${JSON.stringify(log, seen, 2)}\n`;
+  };
 }
 
 const levels: Readonly<Record<Priority, "error" | "warning" | "note">> = {
@@ -73,7 +76,7 @@ const levels: Readonly<Record<Priority, "error" | "warning" | "note">> = {
 /** On the scale of CVSS, as code scanning reads `security-severity`. */
 const scale: Readonly<Record<Priority, string>> = { critical: "9.5", high: "8.0", medium: "5.5", low: "2.5" };
 
-function ruleOf(id: ReportedFinding["protection"], findings: readonly ReportedFinding[]): ReportingDescriptor {
+function ruleOf(id: ReportedFinding["protection"], findings: readonly ReportedFinding[]) {
   const row = protection(id);
   const cwe = [...new Set(findings.filter((finding) => finding.protection === id).flatMap((finding) => finding.cwe))];
   const fix = fixOf(id);
@@ -100,13 +103,13 @@ function ruleOf(id: ReportedFinding["protection"], findings: readonly ReportedFi
   };
 }
 
-function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string): Result {
+function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string) {
   const attack = finding.evidence.findLast(({ leg }) => leg === "attack") ?? finding.evidence.at(-1);
   const { accepted, lapsed, since } = finding;
   return {
     ruleId: finding.protection,
     ruleIndex,
-    kind: "fail",
+    kind: "fail" as const,
     level: levels[finding.severity],
     message: {
       text: plain([finding.why, finding.proof, ...(lapsed === undefined ? [] : [`It counts: ${lapsed}.`])].join(" ")),
@@ -119,8 +122,8 @@ function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string)
         ? []
         : [
             {
-              kind: "external",
-              status: "accepted",
+              kind: "external" as const,
+              status: "accepted" as const,
               justification: plain(
                 `${accepted.reason}: ${accepted.owner} answers for it until ${accepted.expires}${accepted.note === "" ? "" : `. ${accepted.note}`}`,
               ),
@@ -137,19 +140,19 @@ function resultOf(finding: ReportedFinding, ruleIndex: number, artifact: string)
   };
 }
 
-function absentOf(gone: GoneFinding, artifact: string): Result {
+function absentOf(gone: GoneFinding, artifact: string) {
   return {
     ruleId: gone.protection,
-    kind: "fail",
-    level: "none",
+    kind: "fail" as const,
+    level: "none" as const,
     message: { text: plain(gone.why) },
     locations: [locationOf(artifact, gone.operation === "" ? undefined : gone.operation)],
     partialFingerprints: { "portcullis/v1": gone.fingerprint },
-    baselineState: "absent",
+    baselineState: "absent" as const,
   };
 }
 
-function locationOf(artifact: string, operation: string | undefined): Location {
+function locationOf(artifact: string, operation: string | undefined) {
   return {
     physicalLocation: {
       artifactLocation: { uri: encodeURI(artifact.toWellFormed().replaceAll("\\", "/")) },
@@ -162,7 +165,7 @@ function locationOf(artifact: string, operation: string | undefined): Location {
 }
 
 /** The attack and its answer (SARIF 2.1.0 sections 3.46 and 3.47). */
-function messagesOf({ request, answer }: Exchange): Pick<Result, "webRequest" | "webResponse"> {
+function messagesOf({ request, answer }: Exchange) {
   return {
     webRequest: {
       protocol: "HTTP",
@@ -196,10 +199,10 @@ function headersOf(list: Exchange["request"]["headers"]): Record<string, string>
   return Object.fromEntries(fields);
 }
 
-function notificationsOf({ result }: Report): Notification[] {
+function notificationsOf({ result }: Report) {
   const open = result.verdicts.filter(({ verdict }) => verdict === "inconclusive");
   const reasons = [...new Set(open.map(({ protection, why }) => `${protection}: ${why}`))];
-  const say = (level: "warning" | "note", text: string): Notification => ({ level, message: { text: plain(text) } });
+  const say = (level: "warning" | "note", text: string) => ({ level, message: { text: plain(text) } });
   return [
     ...reasons.map((why) => say("warning", `Inconclusive: ${why}`)),
     ...result.assumptions.map((why) => say("note", `Assumed: ${why}`)),
