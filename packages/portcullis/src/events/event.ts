@@ -1,5 +1,5 @@
 import type { Alert } from "../alerts/alert.ts";
-import type { InjectionPattern } from "./injection-pattern.ts";
+import type { InjectionPattern } from "../lib/injection-pattern.ts";
 import type { ProtectionId } from "../checklist.ts";
 import type { RefusalCode } from "../refusal.ts";
 

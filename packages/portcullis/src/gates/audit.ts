@@ -1,7 +1,7 @@
 import { defaults } from "../defaults.ts";
 import type { Exchange } from "../exchange.ts";
 import type { SecurityEvent } from "../events/event.ts";
-import { injectionPatternIn, type InjectionPattern } from "../events/injection-pattern.ts";
+import { injectionPatternIn, type InjectionPattern } from "../lib/injection-pattern.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Auditor } from "../gate.ts";
 import type { PassedOn } from "../passing.ts";

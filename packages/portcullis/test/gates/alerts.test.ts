@@ -5,7 +5,7 @@ import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import fc from "fast-check";
-import { injectionPatternIn } from "../../src/events/injection-pattern.ts";
+import { injectionPatternIn } from "../../src/lib/injection-pattern.ts";
 import { createWatch } from "../../src/alerts/watch.ts";
 import { bearer, testApi } from "../front-door.ts";
 import { type LabelledTraffic, labelledTraffic } from "../labelled-traffic.ts";
