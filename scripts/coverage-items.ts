@@ -264,7 +264,11 @@ export const coverageItems: readonly CoverageItem[] = [
   built("3.30", "alert on spikes", "`spikeFactor` times the usual minute"),
   built("3.31", "alert on error rates", "`serverErrorShare` and `clientErrorShare`, by the minute"),
   built("3.32", "alert on slow routes", "`slowCalls` of a route over `slowMs`, default one second"),
-  built("3.33", "alert on injection patterns", "`injectionPatterns`: refused input that looks like it; an alert and no filter"),
+  built(
+    "3.33",
+    "alert on injection patterns",
+    "`injectionPatterns`: refused input that looks like it; an alert and no filter",
+  ),
   built("3.34", "error reporter", "`audit.onError` is where Sentry goes"),
   built("3.35", "a list to tick", "this page; `./start` prints it with what was proved"),
   planned("3.36", "audit report", "today: the evidence as JSON, and the coverage ledger of a scan"),

@@ -5,14 +5,7 @@ import { unknownKeys } from "../lib/unknown-keys.ts";
 import { parseRate } from "../limits/rate.ts";
 import type { ApiConfig } from "../policy.ts";
 
-const rates = [
-  "failedSignIns",
-  "probing",
-  "distributedLimitHits",
-  "injectionPatterns",
-  "reads",
-  "slowCalls",
-] as const;
+const rates = ["failedSignIns", "probing", "distributedLimitHits", "injectionPatterns", "reads", "slowCalls"] as const;
 const numbers = {
   slowMs: [1, 3_600_000],
   spikeFactor: [1, 1_000],
