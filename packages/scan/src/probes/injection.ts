@@ -1,7 +1,9 @@
 import { type Answer, isSuccess } from "../answer.ts";
-import type { ProbeContext } from "../context.ts";
+import { type ProbeContext, requiredQuery } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
+import { operatorTaken, pauseTaken, quoteBreaks, signalsOf } from "../injected.ts";
+import type { JsonRecord } from "../json.ts";
 import type { Kind } from "../kinds.ts";
 import { outcome } from "../objects.ts";
 import { contentOf, isLimited, judge, volatilePaths } from "../oracle.ts";
@@ -11,16 +13,18 @@ import {
   held,
   inconclusive,
   limitedWhy,
+  type NamedOutcome,
   notApplicable,
   type Outcome,
   type Probe,
   untried,
 } from "../probe.ts";
-import { requestFor } from "../requests.ts";
-import { simplified, typeOf } from "../schema.ts";
+import { bodyOf, requestFor } from "../requests.ts";
+import { propertiesOf, simplified, typeOf } from "../schema.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
 /**
+ * Values that are executed: conditions, quotes and pauses in SQL, operators in NoSQL, markup where a browser renders it.
  * SQL by boolean pairs: a true condition must answer like the plain value, a false one like nothing, with two different
  * pairs of random numbers, while the same text without a condition must not answer like the plain value. A search that
  * merely ignores the quote fails the last test and is not reported.
@@ -56,12 +60,35 @@ function planInjection(context: ProbeContext): readonly Check[] {
           operation,
           run: () => inQuery(context, operation, parameter.name),
         });
+        checks.push({
+          check: `signals-${parameter.name}`,
+          operation,
+          run: () => querySignals(context, operation, parameter.name),
+        });
+        if (pathParameters(operation.path).length > 0) continue;
+        checks.push({
+          check: `pause-${parameter.name}`,
+          operation,
+          phase: "limits",
+          run: () => pauseIn(context, operation, parameter.name),
+        });
       }
       if (context.objects.kinds.some((kind) => kind.read === operation)) {
         checks.push({ check: "sql-path", operation, run: () => inPath(context, operation) });
+        checks.push({ check: "signals-path", operation, run: () => pathSignals(context, operation) });
+        if (pathParameters(operation.path).length === 1)
+          checks.push({
+            check: "pause-path",
+            operation,
+            phase: "limits",
+            run: () => pauseIn(context, operation, "path"),
+          });
       }
     } else if (context.sessions.signIns.includes(operation)) {
       checks.push({ check: "sql-sign-in", operation, run: () => inSignIn(context, operation) });
+      checks.push({ check: "operator-sign-in", operation, run: () => operatorSignIn(context, operation) });
+    } else if (context.objects.kinds.some((kind) => kind.create === operation && kind.parent === undefined)) {
+      checks.push({ check: "signals-body", operation, run: () => bodySignals(context, operation) });
     }
   }
   return checks.length > 0 ? checks : [{ check: "sql", notApplicable: "No read takes a text." }];
@@ -84,6 +111,140 @@ async function inQuery(context: ProbeContext, operation: Operation, name: string
     if (found.verdict !== "not-applicable") return found;
   }
   return found;
+}
+
+/** Quotes, pauses, operators and markup in a query parameter. */
+async function querySignals(
+  context: ProbeContext,
+  operation: Operation,
+  name: string,
+): Promise<readonly NamedOutcome[]> {
+  const owner = context.worker(operation) ?? context.identities[0];
+  if (owner === undefined)
+    return [{ check: `quote-${name}`, ...notApplicable("No identity was given that could ask.") }];
+  const as = operation.access.kind === "public" ? undefined : owner;
+  const { params } = await context.objects.fill(operation, owner);
+  const required = requiredQuery(operation, context.random);
+  const ask = (query: Readonly<Record<string, string>>): Outgoing => ({
+    ...requestFor(operation, { as, params, query: { ...required, ...query } }),
+    label: owner.name,
+  });
+  const plain = await context.send("positive", ask({ [name]: `pc${context.random.text(6)}` }));
+  const refuses = [400, 422].includes(plain.answer.status);
+  const found = await signalsOf(context, name, (text) => ask({ [name]: text }));
+  const kind = searchedKinds(context, operation)[0];
+  if (kind === undefined || refuses) return found;
+  const thing = await context.objects.shared(kind, owner);
+  const { [name]: _replaced, ...others } = required;
+  const operator = await operatorTaken(
+    context,
+    (text) => ask({ [name]: text }),
+    (sign, value) => ({
+      ...requestFor(operation, { as, params, query: { ...others, [`${name}[${sign}]`]: value } }),
+      label: owner.name,
+    }),
+    thing.canary,
+    (answer) => contentOf(answer, new Set()),
+  );
+  return [...found, { check: `operator-${name}`, ...operator }];
+}
+
+/** Quotes and pauses in the place of an object's id. */
+async function pathSignals(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const owner = context.worker(operation) ?? context.identities[0];
+  if (owner === undefined) return [{ check: "quote-path", ...notApplicable("There is no object to read.") }];
+  const { params } = await context.objects.fill(operation, owner);
+  const parameter = pathParameters(operation.path).at(-1) ?? "";
+  const ask = (text: string) => requestFor(operation, { as: owner, params: { ...params, [parameter]: text } });
+  return await signalsOf(context, "path", ask);
+}
+
+/**
+ * A pause in the place of a query's value or an id. Where the path names other objects it is not tried: it runs after
+ * everything was deleted, alone, since a target that one request holds up is slow for all of them.
+ */
+async function pauseIn(context: ProbeContext, operation: Operation, place: string): Promise<Outcome> {
+  const owner = context.worker(operation) ?? context.identities[0];
+  if (owner === undefined) return notApplicable("No identity was given that could ask.");
+  const as = operation.access.kind === "public" ? undefined : owner;
+  const required = requiredQuery(operation, context.random);
+  const [parameter = ""] = pathParameters(operation.path);
+  const ask = (text: string): Outgoing => ({
+    ...requestFor(
+      operation,
+      place === "path" ? { as, params: { [parameter]: text } } : { as, query: { ...required, [place]: text } },
+    ),
+    label: owner.name,
+  });
+  const plain = await context.send("positive", ask(`pc${context.random.text(6)}`));
+  if ([400, 422].includes(plain.answer.status)) return held("only values of a fixed form are taken", [plain]);
+  return await pauseTaken(context, ask);
+}
+
+/** Most members of a body that are tried, each with objects of its own. */
+const mostMembers = 4;
+
+/** Quotes in the text members of something that is created; what is created is deleted at the end. */
+async function bodySignals(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const owner = context.worker(operation) ?? context.identities[0];
+  const kind = context.objects.kinds.find((entry) => entry.create === operation);
+  if (owner === undefined || kind === undefined)
+    return [{ check: "quote-body", ...notApplicable("Nobody was given who could create it.") }];
+  const found: NamedOutcome[] = [];
+  const texts = [...propertiesOf(operation.body?.schema ?? {})].filter(([, schema]) => isFreeText(schema));
+  for (const [name] of texts.slice(0, mostMembers)) {
+    const ask = (text: string): Outgoing => {
+      const honest = context.objects.creation(kind, owner, undefined, context.objects.canary());
+      return { ...honest, body: JSON.stringify({ ...bodyOf(honest), [name]: `${context.objects.canary()}${text}` }) };
+    };
+    const send = async (leg: Trial["leg"], outgoing: Outgoing) => {
+      const trial = await context.send(leg, outgoing);
+      context.objects.adopt(kind, owner, trial, {}, "");
+      return trial;
+    };
+    found.push({ check: `quote-body-${name}`, ...(await quoteBreaks({ ...context, send }, ask)) });
+  }
+  return found.length > 0 ? found : [{ check: "quote-body", ...notApplicable("It takes no free text.") }];
+}
+
+function isFreeText(schema: JsonRecord): boolean {
+  const plain = simplified(schema);
+  return (
+    typeOf(plain) === "string" && ["enum", "const", "format", "pattern"].every((word) => plain[word] === undefined)
+  );
+}
+
+/** An operator in the place of the password signs in as anybody. */
+async function operatorSignIn(context: ProbeContext, operation: Operation): Promise<Outcome> {
+  const account = context.sessions.accounts[0];
+  if (account === undefined) return untried(`operators at ${operation.id} (--account email:password)`);
+  const honest = context.sessions.attempt(operation, account.user, account.password);
+  const positive = await context.send("positive", honest);
+  if (!isSuccess(positive.answer)) return inconclusive(`the account given ${outcome(positive.answer)}`, [positive]);
+  const wrong = context.random.text(16);
+  const negative = await context.send("negative", context.sessions.attempt(operation, account.user, wrong));
+  const body = bodyOf(honest) ?? {};
+  const password = Object.keys(body).find((name) => body[name] === account.password);
+  if (password === undefined) return notApplicable("Its password is no member of a body.");
+  const signsIn = async (operator: string, value: string) => {
+    const trial = await context.send("attack", {
+      ...honest,
+      body: JSON.stringify({ ...body, [password]: { [operator]: value } }),
+    });
+    return {
+      trial,
+      granted: judge(trial.answer, { positive: positive.answer, negatives: [negative.answer] }) === "granted",
+    };
+  };
+  const first = await signsIn("$ne", wrong);
+  if (isLimited(first.trial.answer)) return inconclusive(limitedWhy(first.trial.answer), [first.trial]);
+  if (!first.granted)
+    return held("an operator in the place of the password is refused", [positive, negative, first.trial]);
+  const equal = await signsIn("$eq", wrong);
+  const again = await signsIn("$ne", wrong);
+  const trials = [positive, negative, first.trial, equal.trial, again.trial];
+  if (equal.granted || !again.granted) return inconclusive("an operator signed in, and its opposite did too", trials);
+  return broken("an operator in the place of the password signs in (NoSQL: $ne)", trials);
 }
 
 /** The kind an operation is said to show; where nothing says it, whichever of them a search finds. */
