@@ -171,10 +171,18 @@ export const coverageItems: readonly CoverageItem[] = [
   built("0.56", "log tools can read and alert", "NDJSON on standard output, or `sinkTo`"),
   built("0.57", "alerts on patterns of abuse", "`alerts`: on unless it says `none`; an event each, and `deliver`"),
   built("0.58", "automated in CI", "`portcullis scan` exits 0 held, 1 broken, 2 undecided, 3 error"),
-  planned("0.59", "regressions caught: scheduled scans, change alerts", "today: run the scan in a scheduled job"),
+  built(
+    "0.59",
+    "regressions caught: scheduled scans, change alerts",
+    "`--every 24h --notify`, `--diff`, and `--export-tests`, which keeps closed what was closed",
+  ),
   built("0.60", "priorities, and ticks before launch", "`priority` of each row, below; `./start` prints the ticks"),
   built("0.61", "CORS, headers and debug endpoints on the whole application", "three probes over every class of route"),
-  planned("0.62", "scores, dismissals, diffs, badges, reports", "the prover's own reports"),
+  built(
+    "0.62",
+    "scores, dismissals, diffs, badges, reports",
+    "`--report`; a baseline whose entries need an owner, a reason and a last day",
+  ),
 
   built("1.1", "Next.js routes with `auth()`", "`toNext(api)`, and `authJs()` opens Auth.js' own cookie"),
   built("1.2", "Express middleware, 401 for a bad token", "`toExpress(api)` on Express 4 and 5; `bad-token`"),
@@ -271,7 +279,7 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   built("3.34", "error reporter", "`audit.onError` is where Sentry goes"),
   built("3.35", "a list to tick", "this page; `./start` prints it with what was proved"),
-  planned("3.36", "audit report", "today: the evidence as JSON, and the coverage ledger of a scan"),
+  built("3.36", "audit report", "`--report html`: scores, ledger, findings with exchanges, what was not proved and why"),
   partly("3.37", "audit of the source", "`portcullis check <folder>`: lint rules, not yet one for every protection"),
 
   planned("4.1", "OAuth 2.0 with PKCE", "the authorization server"),

@@ -250,7 +250,7 @@ describe("code in the documents", () => {
         expect.soft(parseSync("block.js", wrapped).errors.map(({ message }) => `${where}: ${message}`)).toEqual([]);
       }
       if (language === "json") expect.soft(() => JSON.parse(code), where).not.toThrow();
-      expect.soft(["ts", "js", "json", "jsonc", "sh", "text", ""], where).toContain(language);
+      expect.soft(["ts", "js", "json", "jsonc", "yaml", "sh", "text", ""], where).toContain(language);
     }
   });
 
