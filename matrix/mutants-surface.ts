@@ -4,7 +4,9 @@ import { type Mutant, mutant } from "./mutant.ts";
 export const surfaceMutants = {
   "unknown-fields": mutant("input", "EFH", "the schema is not strict"),
   "long-strings": mutant("input", "EH", "z.string() without max"),
-  "any-content-type": mutant("input", "EF", "whatever arrives is parsed as JSON"),
+  "any-content-type": mutant("input", "EF", "whatever arrives is parsed as JSON", {
+    "canonical-request": "a media type that cannot be read is one more that is taken",
+  }),
   "coerced-types": mutant("input", "FH", "coercion makes a string of a number"),
   "duplicate-keys": mutant(
     ["body-size", "canonical-request", "input"],
@@ -101,6 +103,7 @@ export const surfaceMutants = {
   "driver-text": mutant("errors", "FH", "an id is not checked and the database's message is sent", {
     input: "an id that is none is not refused",
     injection: "the message is what a probe for injections looks for",
+    "canonical-request": "an id with matrix parameters is one more that is not refused",
   }),
   "validator-text": mutant("errors", "E", "the validator's own issues are sent, with its patterns"),
 

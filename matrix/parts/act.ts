@@ -8,6 +8,10 @@ import type { World } from "./world.ts";
 /** What a framework could not parse and hands to its own error page. */
 export class Unparsable extends Error {
   override readonly name = "SyntaxError";
+  /** What Express and Hono read. */
+  readonly status = 400;
+  /** What Fastify reads. */
+  readonly statusCode = 400;
 }
 
 /**

@@ -200,7 +200,8 @@ export function withProject(
 ): Reply {
   const project = data.projects.get(textOf(params, "id"));
   if (project === undefined) {
-    return mutant("driver-text") ? { status: 500, body: { error: data.sayError(textOf(params, "id")) } } : problem(404);
+    const isAsked = mutant("driver-text") && !/^[0-9a-f-]{36}$/i.test(textOf(params, "id"));
+    return isAsked ? { status: 500, body: { error: data.sayError(textOf(params, "id")) } } : problem(404);
   }
   if (hole !== undefined && mutant(hole)) return run(project);
   const isOwner = project.ownerId === caller.subject;

@@ -72,7 +72,11 @@ function createApp(world: World) {
   app.notFound((c) => send(c, missing(at(c), world), world));
   app.onError((error, c) =>
     mutant("stack-in-answer")
-      ? send(c, { status: 500, headers: { "content-type": "text/plain" }, text: error.stack ?? error.message }, world)
+      ? send(
+          c,
+          { status: "status" in error ? 400 : 500, headers: { "content-type": "text/plain" }, text: error.stack ?? "" },
+          world,
+        )
       : send(c, problem(500), world),
   );
   return app;
