@@ -204,7 +204,9 @@ describe("the dependencies", () => {
   );
 
   it.each(manifests)("%s names every version exactly", (folder) => {
-    const loose = dependenciesOf(folder).filter(([, version]) => !/^(npm:[\w@/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version));
+    const loose = dependenciesOf(folder).filter(
+      ([, version]) => !/^(npm:[\w@/-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version),
+    );
     expect(loose).toEqual([]);
   });
 
