@@ -19,6 +19,9 @@ export function createLimiter(now: () => number = () => performance.now()) {
       if (logs.size > 10_000) for (const [old, times] of logs) if ((times.at(-1) ?? 0) < at - 60_000) logs.delete(old);
       return 0;
     },
+    /** Whether one would still fit; takes none. */
+    fits: (key: string, { limit, windowMs }: Rate): boolean =>
+      (logs.get(key) ?? []).filter((time) => time > now() - windowMs).length < limit,
     /** The same as it is usually pasted: a counter that starts anew at every multiple of the window. */
     takeFixed(key: string, { limit, windowMs }: Rate): number {
       const window = Math.floor(Date.now() / windowMs);
@@ -41,5 +44,5 @@ export const rates = {
   read: { limit: 60, windowMs: 1000 },
   write: { limit: 40, windowMs: 1000 },
   signIn: { limit: 30, windowMs: 2000 },
-  guesses: { limit: 20, windowMs: 2000 },
+  guesses: { limit: 30, windowMs: 10_000 },
 } as const satisfies Readonly<Record<string, Rate>>;

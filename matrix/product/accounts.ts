@@ -1,4 +1,5 @@
 import { problem, type Reply } from "../parts/exchange.ts";
+import { rates } from "../parts/limiter.ts";
 import { cursorList } from "../parts/pages.ts";
 import type { World } from "../parts/world.ts";
 import { isPassword, type User } from "./data.ts";
@@ -149,7 +150,20 @@ export const accountOperations: readonly Operation[] = [
 ];
 
 /** One answer for unknown, wrong and disabled, after the same work. */
-function signedIn({ body, sent }: Call, { data, mutant }: World, answer: (user: User) => Reply): Reply {
+function signedIn(call: Call, world: World, answer: (user: User) => Reply): Reply {
+  const { limiter, mutant } = world;
+  if (mutant("sign-in-unlimited")) return checked(call, world, answer);
+  // Wrong guesses are counted per account and machine, so that nobody locks somebody else out; right ones are free.
+  const { headers, address } = call.incoming;
+  const from = mutant("limit-by-forwarded-for") ? (headers["x-forwarded-for"] ?? address) : address;
+  const key = `guesses ${textOf(call.body, "email").toLowerCase()} ${from}`;
+  if (!limiter.fits(key, rates.guesses)) return problem(429, { "retry-after": "10" });
+  const reply = checked(call, world, answer);
+  if (reply.status >= 400) limiter.take(key, rates.guesses);
+  return reply;
+}
+
+function checked({ body, sent }: Call, { data, mutant }: World, answer: (user: User) => Reply): Reply {
   const user = data.userByEmail(textOf(body, "email"));
   if (mutant("operator-password") && user !== undefined && matches(sent["password"])) return answer(user);
   if (user === undefined && mutant("sign-in-tells-user")) return problem(401, {}, "No such account");

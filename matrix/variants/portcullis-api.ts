@@ -32,7 +32,8 @@ export function buildApi(world: World, store: ApiKeyStore) {
         ]
       : [
           { rate: "30/2s", by: "address" },
-          { rate: "20/2s", by: "body.email", counts: "failures" },
+          { rate: "30/10s", by: "body.email", and: "address", counts: "failures" },
+          { rate: "300/10s", by: "body.email", counts: "failures" },
         ],
   };
   const api = createApi({
