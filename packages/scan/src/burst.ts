@@ -11,6 +11,10 @@ export interface Burst {
   readonly admitted: number;
   /** Most requests that surely reached the target inside one window. */
   readonly sent: number;
+  /** Most requests that were surely let through inside that many milliseconds. */
+  within(ms: number): number;
+  /** From the first request to the last answer, milliseconds. */
+  readonly tookMs: number;
 }
 
 /** Sends `count` requests as fast as they go; again, at most twice, where the target was too slow to tell. */
@@ -47,13 +51,13 @@ async function burstOnce(
     }),
   );
   const isRefused = ({ trial }: Timed) => trial.answer.status === 429;
+  const passed = done.filter((entry) => !isRefused(entry) && entry.trial.answer.status !== 0);
   return {
     trials: done.map((entry) => entry.trial),
     refused: done.filter(isRefused).map((entry) => entry.trial),
-    admitted: busiest(
-      done.filter((entry) => !isRefused(entry) && entry.trial.answer.status !== 0),
-      windowMs,
-    ),
+    admitted: busiest(passed, windowMs),
+    within: (ms) => busiest(passed, ms),
+    tookMs: Math.max(0, ...done.map(({ to }) => to)) - Math.min(...done.map(({ from }) => from)),
     sent: busiest(done, windowMs),
   };
 }

@@ -1,9 +1,8 @@
-import { isSuccess } from "./answer.ts";
-import { type Burst, burst } from "./burst.ts";
+import { headerOf, isSuccess } from "./answer.ts";
+import { type Burst, burst, busiest, type Timed } from "./burst.ts";
 import type { ProbeContext } from "./context.ts";
-import type { Trial } from "./exchange.ts";
 import { bypasses } from "./limit-bypass.ts";
-import { burstSize, described, mostRequests, parallelRace, untilOpen } from "./limit-shape.ts";
+import { burstSize, described, inTurn, mostRequests, parallelRace, untilOpen } from "./limit-shape.ts";
 import { sameSignature } from "./oracle.ts";
 import { broken, held, inconclusive, type NamedOutcome, notApplicable, type Outcome } from "./probe.ts";
 import type { Limit, Operation } from "./target.ts";
@@ -51,45 +50,37 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
   ];
 }
 
-/** Signs in with the scan's own account between guesses: a count that this sets back is none. */
+/**
+ * Signs in with the scan's own account between guesses: a count that this sets back is none. Told by more guesses inside
+ * the window, whose length is what using it up took and what `Retry-After` says beyond, than were let through without.
+ */
 async function ownSuccess(context: ProbeContext, operation: Operation, sent: Burst): Promise<Outcome> {
-  const own = context.sessions.accounts[0];
-  const tries = sent.trials.length - sent.refused.length;
+  const [own] = context.sessions.accounts;
   if (own === undefined) return notApplicable("It takes an account of one's own (--account email:password).");
-  if (tries < 3) return notApplicable("The limit leaves no room between two guesses.");
-  const last = await context.send("negative", {
-    ...context.sessions.attempt(operation, `pc-${context.random.text(10)}@example.com`, "pc-wrong"),
-    burst: true,
-  });
-  const limited = last.answer.status === 429 ? { refused: [last] } : sent;
-  if (!(await untilOpen(limited)))
-    return notApplicable("Nothing says when the limit is over, or not soon enough to try again.");
   const victim = `pc-${context.random.text(10)}@example.com`;
-  const trials: Trial[] = [];
-  for (let guess = 0; guess < tries * 2; guess += 1) {
-    if (guess % (tries - 1) === tries - 2) {
+  const guess = (index: number) => context.sessions.attempt(operation, victim, `pc-wrong-again-${index}`);
+  const notTold = notApplicable("The limit, or the time until it is over, does not let it be told.");
+  if (!(await untilOpen(sent.refused, sent.tookMs))) return notTold;
+  const plain = await inTurn(context, guess, sent.trials.length * 2);
+  if (plain.refused === undefined || plain.count < 4) return notTold;
+  if (!(await untilOpen([plain.refused], plain.tookMs))) return notTold;
+  const windowMs = plain.tookMs + (Number(headerOf(plain.refused.answer, "retry-after") ?? 0) - 1) * 1000;
+  const guesses: Timed[] = [];
+  for (let index = 0; index < plain.count * 2; index += 1) {
+    if (index % (plain.count - 1) === plain.count - 2) {
       const honest = context.sessions.attempt(operation, own.user, own.password);
       const trial = await context.send("positive", { ...honest, burst: true });
-      trials.push(trial);
-      if (!isSuccess(trial.answer)) return held("a sign-in of one's own does not set the count back", trials.slice(-1));
+      if (!isSuccess(trial.answer)) return held("a sign-in of one's own does not set the count back", [trial]);
     }
-    const attempt = context.sessions.attempt(operation, victim, `pc-wrong-${guess}`);
-    const trial = await context.send("attack", { ...attempt, burst: true });
-    trials.push(trial);
-    if (trial.answer.status === 429)
-      return held("a sign-in of one's own does not set the count back", trials.slice(-1));
+    const from = performance.now();
+    const trial = await context.send("attack", { ...guess(index), burst: true });
+    if (trial.answer.status === 429) return held("a sign-in of one's own does not set the count back", [trial]);
+    guesses.push({ trial, from, to: performance.now() });
   }
-  // The window may simply have passed: then as many get through without signing in.
-  const plain: Trial[] = [];
-  for (let guess = 0; guess < tries * 2; guess += 1) {
-    const attempt = context.sessions.attempt(operation, victim, `pc-wrong-again-${guess}`);
-    const trial = await context.send("negative", { ...attempt, burst: true });
-    plain.push(trial);
-    if (trial.answer.status === 429)
-      return broken(`signing in with an account of one's own sets the count of wrong passwords back`, [
-        ...trials.slice(0, tries),
-        trial,
-      ]);
-  }
-  return inconclusive("the limit was over before it could be told", plain.slice(-1));
+  if (busiest(guesses, windowMs) <= plain.count * 1.5) return notTold;
+  const last = guesses.slice(-1).map(({ trial }) => trial);
+  return broken("signing in with an account of one's own sets the count of wrong passwords back", [
+    plain.refused,
+    ...last,
+  ]);
 }

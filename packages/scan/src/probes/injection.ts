@@ -100,10 +100,13 @@ async function inQuery(context: ProbeContext, operation: Operation, name: string
   if (owner === undefined) return notApplicable("No identity was given that could search.");
   const as = operation.access.kind === "public" ? undefined : owner;
   const { params } = await context.objects.fill(operation, owner);
+  const required = requiredQuery(operation, context.random);
   const ask = (value: string): Outgoing => ({
-    ...requestFor(operation, { as, params, query: { [name]: value } }),
+    ...requestFor(operation, { as, params, query: { ...required, [name]: value } }),
     label: owner.name,
   });
+  const free = await context.send("positive", ask(`pc${context.random.text(6)}`));
+  if ([400, 422].includes(free.answer.status)) return notApplicable("It takes values of a fixed form only.");
   let found = notApplicable("There is nothing to search for that the scan could create.");
   for (const kind of searchedKinds(context, operation)) {
     const thing = await context.objects.shared(kind, owner);
