@@ -49,14 +49,24 @@ const collect = (value: string, list: readonly string[] = []) => [...list, value
 export function withTarget(command: Command): Command {
   return command
     .option("--manifest <file>", 'what "portcullis manifest" wrote; verdicts are exact')
-    .option("--openapi <file>", "OpenAPI 3.x document (JSON or YAML), where there is no manifest")
+    .option("--openapi <file|url>", "OpenAPI 3.x or Swagger 2.0 (JSON or YAML), where there is no manifest")
+    .option(
+      "--requests <file>",
+      "recorded requests, a HAR or one METHOD /path [json] a line, where nothing describes it",
+    )
     .option(
       "--as <name=credential>",
       'who to be: alice="Bearer …", ci="X-Api-Key: …", web="cookie:name=value"',
       collect,
     )
+    .option("--auth <file>", "users that sign in by themselves, in the Web Fuzzing Commons format (YAML or JSON)")
     .option("--roles <name=role,…>", "roles an identity has, such as admin=admin", collect)
-    .option("--account <email:password>", "account for the sign-in probes", collect)
+    .option(
+      "--account <email:password>",
+      "account for the sign-in probes; signs in where nobody else is given",
+      collect,
+    )
+    .option("--no-register", "register no throwaway users where fewer than two callers are given")
     .option(
       "--jwt-key <file>",
       "test signing key (PEM, JWK or secret in a file, or secret:<text>); without it single claims are not tried",
@@ -64,19 +74,29 @@ export function withTarget(command: Command): Command {
     .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
     .option("--skip <id>", "leave this protection out", collect)
-    .option("--patience <minutes>", "how long the scan may take to stay below the API's own limits; default: 30")
+    .option("--profile <name>", "quick: waits 10 s at most for the API's own limits; full, the default: 30 minutes")
+    .option("--patience <minutes>", "how long the scan may take to stay below the API's own limits")
+    .option("--rate <number>", "most requests in any second")
+    .option("--budget <number>", "most requests of the whole scan; default: 20000")
+    .option("--consent <host>", "attack this host too, whose owner agrees (repeat)", collect)
+    .option("--allow-unsafe", "also fetch what its name says is changed by reading, such as GET /reset")
     .option("--seed <number>", "repeat the values of an earlier scan");
 }
 
 const more = `
 Credentials for --as:
   name="Bearer <token>"          Authorization header, any scheme
-  name="<Header-Name>: <value>"  any other header, such as an API key
+  name="<Header-Name>: <value>"  any other header, such as an API key, or
+                                 Authorization with a token and no scheme
   name="cookie:<name>=<value>"   session cookie
   Two callers without roles are needed to prove object-access, one with a role
   (--roles) to prove function-access.
 
+Without --manifest, --openapi and --requests the API is asked: a description at
+a well-known place, else what its answers link to and allow.
+
 Examples:
+  portcullis scan http://localhost:3000
   portcullis manifest api.ts --out manifest.json
   portcullis scan https://localhost:8443 --manifest manifest.json --ca ca.pem \\
     --as alice="Bearer $ALICE" --as bob="Bearer $BOB" \\
@@ -84,9 +104,10 @@ Examples:
   portcullis scan http://localhost:3000 --openapi openapi.yaml \\
     --as alice="X-Api-Key: $KEY" --only output,jwt
 
-Only loopback addresses are scanned. The scan stays below the API's own limits,
-changes only what it created and deletes it at the end. Colours and the moving
-progress line appear on a terminal only; NO_COLOR turns colours off.
+Only this machine is scanned, and hosts named with --consent. The scan stays
+below the API's own limits, changes only what it created and deletes it at the
+end. Colours and the moving progress line appear on a terminal only; NO_COLOR
+turns colours off.
 
 Exit status: 0 held, 1 broken, 2 something is inconclusive, 3 the scan could
 not be done. --fail-on leaves findings below a severity out of it, --baseline
@@ -96,6 +117,14 @@ those somebody answers for.`;
 export interface TargetFlags {
   readonly manifest?: string;
   readonly openapi?: string;
+  readonly requests?: string;
+  readonly auth?: string;
+  readonly register?: boolean;
+  readonly profile?: string;
+  readonly rate?: string;
+  readonly budget?: string;
+  readonly consent?: readonly string[];
+  readonly allowUnsafe?: true;
   readonly as?: readonly string[];
   readonly roles?: readonly string[];
   readonly account?: readonly string[];
@@ -190,7 +219,9 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     .map((text) => parseIdentity(text))
     .map((one) => ({ ...one, roles: roles.get(one.name) ?? [] }));
   for (const name of roles.keys()) {
-    if (!identities.some((one) => one.name === name)) throw new ScanError(`--roles names "${name}", and no --as does`);
+    // Users of an authentication file are not read yet.
+    if (flags.auth === undefined && !identities.some((one) => one.name === name))
+      throw new ScanError(`--roles names "${name}", and no --as does`);
   }
   return {
     url,
@@ -198,13 +229,40 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     accounts: (flags.account ?? []).map(accountOf),
     only: listed(flags.only),
     skip: listed(flags.skip),
-    patienceMs: minutes(flags.patience ?? "30") * 60_000,
+    roles,
+    patienceMs: flags.patience === undefined ? patienceOf(flags.profile) : minutes(flags.patience) * 60_000,
     ...(flags.manifest === undefined ? {} : { manifest: flags.manifest }),
     ...(flags.openapi === undefined ? {} : { openapi: flags.openapi }),
+    ...(flags.requests === undefined ? {} : { requests: flags.requests }),
+    ...(flags.auth === undefined ? {} : { auth: flags.auth }),
+    ...(flags.register === false ? { register: false } : {}),
+    ...(flags.rate === undefined ? {} : { rate: positive("--rate", flags.rate) }),
+    ...(flags.budget === undefined ? {} : { budget: positive("--budget", flags.budget) }),
+    ...(flags.consent === undefined ? {} : { consent: flags.consent.map(hostName) }),
+    ...(flags.allowUnsafe === true ? { allowUnsafe: true } : {}),
     ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
     ...(flags.ca === undefined ? {} : { ca: await fileText(flags.ca) }),
     ...(flags.seed === undefined ? {} : { seed: wholeNumber(flags.seed) }),
   };
+}
+
+/** How long a profile waits for the API's own limits, milliseconds. */
+function patienceOf(profile = "full"): number {
+  if (profile === "quick") return 10_000;
+  if (profile === "full") return 30 * 60_000;
+  throw new ScanError(`--profile ${profile}: there are quick and full`);
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new ScanError(`${option} ${text}: it is a whole number from 1 on`);
+  return value;
+}
+
+function hostName(text: string): string {
+  if (!/^[\w.:[\]-]+$/.test(text)) throw new ScanError(`--consent ${text}: name a host, such as staging.example.com`);
+  return text.toLowerCase();
 }
 
 function accountOf(text: string): Account {

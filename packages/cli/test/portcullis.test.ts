@@ -122,7 +122,7 @@ describe("portcullis scan", () => {
     [["scan", "http://localhost:1", "--bogus"], /unknown option '--bogus'/],
     [["scan", "http://localhost:1", "--manfest", "x"], /unknown option '--manfest'\n\(Did you mean --manifest\?\)/],
     [["scna"], /unknown command 'scna'\n\(Did you mean scan\?\)/],
-    [["scan", "http://localhost:1"], /nothing says what the API offers/],
+    [["scan", "http://localhost:1"], /nothing listens on http:..localhost:1/],
     [["scan", "https://example.com", "--openapi", "x"], /not this machine/],
     [["scan", "http://localhost:1", "--openapi", "no.json"], /cannot read no\.json/],
     [["scan", "http://localhost:1", "--as", "alice"], /"alice": an identity is written name=credential/],
@@ -135,6 +135,16 @@ describe("portcullis scan", () => {
     [["scan", "http://localhost:1", "--seed", "x"], /whole number/],
     [["scan", "http://localhost:1", "--patience", "long"], /patience is minutes/],
     [["scan", "http://localhost:1", "--ca", "no.pem"], /cannot read no\.pem/],
+    [["scan", "http://localhost:1", "--requests", "no.har"], /cannot read no\.har/],
+    [
+      ["scan", "http://localhost:1", "--openapi", "http://example.com/a.json"],
+      /on another host, which the scan does not/,
+    ],
+    [["scan", "http://localhost:1", "--profile", "fast"], /there are quick and full/],
+    [["scan", "http://localhost:1", "--rate", "0"], /--rate 0: it is a whole number from 1 on/],
+    [["scan", "http://localhost:1", "--budget", "many"], /--budget many/],
+    [["scan", "http://localhost:1", "--consent", "a b"], /name a host/],
+    [["scan", "https://staging.example.com"], /not this machine.*--consent staging\.example\.com/],
     [["attack"], /unknown command 'attack'/],
   ])("exits 3 with a reason for %j", async (args, message) => {
     const ran = await portcullis(...args);

@@ -1,3 +1,4 @@
+import type { JsonRecord } from "./json.ts";
 import type { Random } from "./random.ts";
 import type { Operation } from "./target.ts";
 import { validValue } from "./values.ts";
@@ -9,7 +10,20 @@ export interface BodyOptions {
   readonly canary: string;
   /** The account to name where a member asks for a person; undefined where none is known. */
   readonly person: () => string | undefined;
+  /** The id of an object that a member may name; undefined where none is known. Only required members are asked for. */
+  readonly reference?: (name: string, schema: JsonRecord) => unknown;
+  /** How to fill it; default `marked`. */
+  readonly way?: Way;
 }
+
+/**
+ * How a body is filled: every member with a marker wherever it fits, with what the description shows as examples, or with
+ * what is required alone. An API may refuse one and take another.
+ */
+export type Way = "marked" | "examples" | "required";
+
+/** The ways, in the order they are tried. */
+export const ways: readonly Way[] = ["marked", "examples", "required"];
 
 /** True for members and parameters that name a person: `userId`, `member_id`, `accountId`. */
 export function namesPerson(name: string): boolean {
@@ -28,12 +42,16 @@ export function honestBody(operation: Operation, options: BodyOptions): unknown 
   return validValue(operation.body.schema, {
     random: options.random,
     canary: options.canary,
-    known: (name) => (namesPerson(name) ? options.person() : undefined),
+    known: (name, schema) =>
+      (namesPerson(name) ? options.person() : undefined) ??
+      (namesObject(name) ? options.reference?.(name, schema) : undefined),
     omit: (name) => references.has(name) || namesObject(name),
+    examples: options.way === "examples",
+    requiredOnly: options.way === "required",
   });
 }
 
 /** True for members that look like the id of an object: `replyToId`, `viewer_ids`, `parentUuid`. */
-function namesObject(name: string): boolean {
+export function namesObject(name: string): boolean {
   return /(?:[a-z0-9]Id|[a-z0-9]ID|_id|^id)s?$|[Uu]uids?$/.test(name);
 }

@@ -68,6 +68,10 @@ export interface Fetcher {
    * @param like  the request they are a variant of, whose limits they count against; default: a stranger's
    */
   raw(wire: Omit<Wire, "url" | "ca">, like?: Outgoing): Promise<Conversation>;
+  /** Keeps so many requests of the budget for later, and a few more; they are not spent before `spendRest`. */
+  keep(requests: number): void;
+  /** What was kept of the budget so far may be spent from now on. */
+  spendRest(): void;
   /**
    * Makes sure that the target still listens where its last requests got no answer.
    *
@@ -95,6 +99,9 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const maxAnswerBytes = options.maxAnswerBytes ?? 2 * 1024 * 1024;
   const maxRequests = options.maxRequests ?? 20_000;
+  // Without a rest, nobody could be seen to live at the end, and nothing that was created be deleted.
+  const rest = Math.min(100, Math.max(12, Math.ceil(maxRequests * 0.1)));
+  let kept = rest;
   let sent = 0;
   const notes: string[] = [];
   /** The last requests that got no answer, and whether anything was answered after them. */
@@ -105,7 +112,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   if (options.rate !== undefined) pacer.declare("rate", { limit: options.rate, windowMs: 1000 });
 
   function count(): void {
-    if (sent >= maxRequests)
+    if (sent >= maxRequests - kept)
       throw new BudgetSpent(`the scan's budget of ${maxRequests} requests is used up (--budget <requests>)`);
     sent += 1;
   }
@@ -271,6 +278,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     },
     notes,
     send,
+    keep(requests) {
+      if (kept > 0) kept = rest + requests;
+    },
+    spendRest() {
+      kept = 0;
+    },
     async assertListening() {
       const last = unanswered.at(-1);
       if (last === undefined) return;

@@ -35,7 +35,7 @@ export function kindsOf(target: Target, now: number): readonly Kind[] {
     const collection = item.slice(0, item.lastIndexOf("/"));
     const parameter = pathParameters(item).at(-1) ?? "";
     const name = resourceName(operations, item, parameter) ?? nameOf(collection);
-    for (const create of operations.filter((entry) => entry.method === "POST" && entry.path === collection)) {
+    for (const create of creationsIn(operations, collection)) {
       const at = (method: string, path: string) => {
         const found = operations.filter((operation) => operation.method === method && operation.path === path);
         return found.find((operation) => isSameVersion(operation, create)) ?? found[0];
@@ -56,6 +56,26 @@ export function kindsOf(target: Target, now: number): readonly Kind[] {
     }
   }
   return kinds;
+}
+
+/** What creates in a collection: POST on it, else on a path that says so or names one of it (`/things/new`, `/thing`). */
+function creationsIn(operations: readonly Operation[], collection: string): readonly Operation[] {
+  const posts = operations.filter((entry) => entry.method === "POST");
+  const plain = posts.filter((entry) => entry.path === collection);
+  if (plain.length > 0) return plain;
+  const above = collection.slice(0, collection.lastIndexOf("/"));
+  const name = nameOf(collection);
+  return posts
+    .filter((entry) => {
+      const within = entry.path.startsWith(`${collection}/`) ? entry.path.slice(collection.length + 1) : "";
+      const beside = entry.path.startsWith(`${above}/`) ? entry.path.slice(above.length + 1) : "";
+      return (
+        /^(?:create|new|add)$/i.test(within) ||
+        beside === name ||
+        beside.toLowerCase() === `create${name}`.toLowerCase()
+      );
+    })
+    .slice(0, 1);
 }
 
 function isSameVersion(left: Operation, right: Operation): boolean {

@@ -34,8 +34,11 @@ export interface LiveOptions {
   readonly now?: () => number;
 }
 
-/** An answer this recent, milliseconds, shows that a credential is alive. */
+/** An answer this recent, milliseconds, shows that a credential is alive, unless a 401 says otherwise. */
 const recentMs = 1000;
+
+/** No credential is renewed more often than this because of how long it lives, milliseconds. */
+const leastLifeMs = 400;
 
 /** Without one for so long, milliseconds, it is asked again before it is used: some APIs refuse with 200. */
 const quietMs = 5000;
@@ -63,6 +66,9 @@ export function createLive(options: LiveOptions): Live {
   let choice = 0;
   let proof: { request: Outgoing; answer: Answer } | undefined;
   let aliveAt = 0;
+  let signedInAt = 0;
+  /** How long the last credentials lived that died, milliseconds. */
+  let lives: readonly number[] = [];
   let failures = 0;
   let renewing: Promise<boolean> | undefined;
 
@@ -93,6 +99,7 @@ export function createLive(options: LiveOptions): Live {
     if (current !== none) former.add(current.header[1]);
     current = credential;
     aliveAt = now();
+    signedInAt = now();
   }
 
   async function candidates(): Promise<readonly Identity[]> {
@@ -146,10 +153,15 @@ export function createLive(options: LiveOptions): Live {
     const answer = await go(refitted(proof.request));
     const alive = answer.status === 429 || answer.status === 503 || resembles(answer, proof.answer);
     if (alive) aliveAt = now();
+    else lives = [now() - signedInAt, ...lives].slice(0, 2);
     return alive;
   }
 
   function endsSoon(): boolean {
+    // Two that died at about the same age tell how long they live; one alone may have been taken back.
+    const [last = 0, before = 0] = lives;
+    const isSteady = Math.min(last, before) * 1.5 > Math.max(last, before);
+    if (isSteady && now() - signedInAt > Math.max(leastLifeMs, Math.min(last, before) * 0.6)) return true;
     const claims = readToken(current.secret)?.claims;
     const end = numberAt(claims, "exp");
     if (end === undefined) return false;
@@ -179,13 +191,16 @@ export function createLive(options: LiveOptions): Live {
       if (endsSoon()) await renewOnce();
       if (proof !== undefined && now() - aliveAt > quietMs && !(await isAlive(go))) await renewOnce();
       const first = refitted(outgoing);
+      const credential = current.header[1];
       const answer = await go(first);
       if (isSuccess(answer)) {
         if (outgoing.operation?.access.kind === "caller") aliveAt = now();
         return { outgoing: first, answer };
       }
-      const died = proof !== undefined && now() - aliveAt > recentMs && !(await isAlive(go));
-      if (!died || !(await renewOnce())) return { outgoing: first, answer };
+      const isOld = current.header[1] !== credential;
+      const asks = answer.status === 401 || now() - aliveAt > recentMs;
+      const died = !isOld && proof !== undefined && asks && !(await isAlive(go));
+      if (!isOld && !(died && (await renewOnce()))) return { outgoing: first, answer };
       const again = refitted(first);
       return { outgoing: again, answer: await go(again) };
     },

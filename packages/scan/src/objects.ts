@@ -1,14 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Answer, headerOf, isSuccess } from "./answer.ts";
+import { type Answer, isSuccess } from "./answer.ts";
 import { type Creations, unclaimedLines } from "./creations.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import { canAct, type Identity } from "./identities.ts";
-import { isRecord } from "./json.ts";
-import { honestBody, namesPerson } from "./bodies.ts";
+import { namesPerson } from "./bodies.ts";
+import { complaintOf, createCreating } from "./creating.ts";
+import { idIn, sameShape } from "./ids.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Random } from "./random.ts";
-import { requestFor } from "./requests.ts";
+import { bodyOf, requestFor } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import { type Operation, pathParameters } from "./target.ts";
 import { validValue } from "./values.ts";
@@ -46,6 +47,11 @@ export interface Objects {
    * API stops it.
    */
   crowd(kind: Kind, owner: Identity, count: number): Promise<void>;
+  /**
+   * Learns how each kind is created, by creating one of it: what a body has to name, and what it is filled with. Where that
+   * fails, whoever needs the kind is told why.
+   */
+  learn(identities: readonly Identity[]): Promise<void>;
   /** What every marker begins with; a search for it finds what the scan made. */
   readonly prefix: string;
   /** A creation request for a kind. */
@@ -75,11 +81,15 @@ export interface Objects {
 /** What objects are made with. */
 export interface ObjectsOptions {
   readonly kinds: readonly Kind[];
+  /** Everything the API offers, for what has to be looked up. */
+  readonly operations: readonly Operation[];
   readonly send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>;
   readonly random: Random;
   /** What every marker begins with; it tells the objects of two scans apart. */
   readonly prefix: string;
   readonly creations: Creations;
+  /** Told how many objects there are to delete, so that as many requests are kept for it. */
+  readonly keep: (requests: number) => void;
   /** Everybody who may be able to delete what an attack gave away. */
   readonly identities: readonly Identity[];
   /** The account of somebody else than the owner, for members and parameters that name a person. */
@@ -97,34 +107,39 @@ export function createObjects(options: ObjectsOptions): Objects {
   const { kinds, send, random, prefix, creations } = options;
   const things = new Set<Thing>();
   const left: string[] = [];
+  /** True from when the rest is deleted. */
+  let closing = false;
   const scope = new AsyncLocalStorage<Set<Thing>>();
   const deletions = new Set<Promise<void>>();
   const shared = new Map<string, Promise<Thing>>();
   const seenIds = new Map<Kind, string>();
   /** Whether deleting a kind was seen to work. */
   const deletes = new Map<Kind, boolean>();
+  const creating = createCreating({ ...options, shared: (kind, owner) => objects.shared(kind, owner) });
+  const { creation } = creating;
 
   const canary = () => `${prefix}-${random.text(8)}`;
   const crowds = new Map<string, { size: number; ready: Promise<void> }>();
-
-  function creation(kind: Kind, owner: Identity, within: Thing | undefined, mark: string): Outgoing {
-    const { create } = kind;
-    if (create === undefined) throw new Unreachable(`nothing creates a ${kind.name}`);
-    const body = honestBody(create, { random, canary: mark, person: () => options.person(owner) });
-    return requestFor(create, { as: owner, params: within?.params ?? {}, body });
-  }
 
   async function parentOf(kind: Kind, owner: Identity): Promise<Thing | undefined> {
     return kind.parent === undefined ? undefined : await objects.shared(kind.parent, owner);
   }
 
-  function remember(kind: Kind, owner: Identity, trial: Trial, params: Readonly<Record<string, string>>, mark: string) {
-    const id = idIn(trial.answer, kind);
+  function remember(
+    kind: Kind,
+    owner: Identity,
+    trial: Trial,
+    params: Readonly<Record<string, string>>,
+    mark: string,
+    known?: string,
+  ) {
+    const id = known ?? idIn(trial.answer, kind, bodyOf(trial.outgoing));
     if (id === undefined) return undefined;
     seenIds.set(kind, id);
     creations.claim(trial);
     const thing: Thing = { kind, id, owner, canary: mark, params: { ...params, [kind.parameter]: id }, created: trial };
     things.add(thing);
+    options.keep(things.size);
     scope.getStore()?.add(thing);
     return thing;
   }
@@ -133,7 +148,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     kinds,
     prefix,
     canary,
-    creation,
+    creation: (kind, owner, within, mark) => creation(kind, owner, within?.params ?? {}, mark),
     crowd(kind, owner, count) {
       const key = keyOf(kind, owner);
       const known = crowds.get(key) ?? { size: 0, ready: Promise.resolve() };
@@ -142,6 +157,18 @@ export function createObjects(options: ObjectsOptions): Objects {
       const ready = known.ready.then(() => scope.exit(() => createMany(kind, owner, missing)));
       crowds.set(key, { size: count, ready });
       return ready;
+    },
+    async learn(identities) {
+      const [first, ...others] = identities;
+      for (const kind of kinds) {
+        if (first === undefined || kind.create === undefined) continue;
+        try {
+          await objects.shared(kind, first);
+          for (const other of others) await creating.learn(kind.create, other);
+        } catch (error) {
+          if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
+        }
+      }
     },
     shared(kind, owner) {
       const key = keyOf(kind, owner);
@@ -155,11 +182,15 @@ export function createObjects(options: ObjectsOptions): Objects {
     async fresh(kind, owner, within) {
       const parent = within ?? (await parentOf(kind, owner));
       const mark = canary();
-      const trial = await send("positive", creation(kind, owner, parent, mark));
+      const trial = await creating.create(kind, owner, parent?.params ?? {}, mark);
       if (!isSuccess(trial.answer)) {
-        throw new Unreachable(`${owner.name} could not create a ${kind.name} (${outcome(trial.answer)})`);
+        const why = `${outcome(trial.answer)}${complaintOf(trial.answer)}`;
+        throw new Unreachable(`${owner.name} could not create a ${kind.name} (${why})`);
       }
-      const thing = remember(kind, owner, trial, parent?.params ?? {}, mark);
+      const params = parent?.params ?? {};
+      const thing =
+        remember(kind, owner, trial, params, mark) ??
+        remember(kind, owner, trial, params, mark, await creating.listedId(kind, owner, params, mark));
       if (thing === undefined) throw new Unreachable(`the answer to creating a ${kind.name} names no id`);
       return thing;
     },
@@ -228,7 +259,9 @@ export function createObjects(options: ObjectsOptions): Objects {
       for (const made of shared.values()) {
         const thing = await made.catch(() => undefined);
         if (thing === undefined || (thing.kind.read ?? thing.kind.list) === undefined) continue;
-        const { exists, trial } = await objects.reread(thing);
+        const seen = await objects.reread(thing).catch(unlessUndecidable);
+        if (seen === undefined) continue;
+        const { exists, trial } = seen;
         // A list may show other members first; only a read by id that fails says that it is gone.
         if (!exists && thing.kind.read !== undefined && trial.answer.status !== 429) gone.add(thing.id);
       }
@@ -236,6 +269,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     },
     async cleanUp() {
       await Promise.all(deletions);
+      closing = true;
       for (const trial of creations.unclaimed()) claimed(trial);
       await removeAll(things);
       return [...left, ...unclaimedLines(creations.unclaimed())];
@@ -262,7 +296,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     const path = trial.outgoing.target.split("?")[0] ?? "";
     const owner = trial.outgoing.as ?? options.identities[0];
     for (const kind of kinds) {
-      const params = kind.create?.method === trial.outgoing.method ? paramsIn(kind.collection, path) : undefined;
+      const params = kind.create?.method === trial.outgoing.method ? paramsIn(kind.create.path, path) : undefined;
       if (params === undefined || owner === undefined || kind.remove === undefined) continue;
       if (remember(kind, owner, trial, params, trial.answer.text) !== undefined) return;
     }
@@ -283,12 +317,14 @@ export function createObjects(options: ObjectsOptions): Objects {
   }
 
   async function remove(thing: Thing): Promise<void> {
-    things.delete(thing);
     const reason = await whyNotRemoved(thing);
+    if (reason === "later") return;
+    things.delete(thing);
+    options.keep(things.size);
     if (reason !== undefined) left.push(`${thing.kind.name} ${thing.id} of ${thing.owner.name}: ${reason}`);
   }
 
-  /** Why it could not be deleted; undefined where it is gone. */
+  /** Why it could not be deleted; undefined where it is gone, `later` where the budget for that is kept for the end. */
   async function whyNotRemoved(thing: Thing): Promise<string | undefined> {
     const { kind } = thing;
     if (kind.remove === undefined) return "the API has no way to delete it";
@@ -303,6 +339,7 @@ export function createObjects(options: ObjectsOptions): Objects {
       return isSuccess(answer) ? await whyStillThere(thing) : outcome(answer);
     } catch (error) {
       if (error instanceof ScanError) throw error;
+      if (error instanceof BudgetSpent && !closing) return "later";
       return error instanceof Error ? error.message : String(error);
     }
   }
@@ -326,6 +363,11 @@ export function createObjects(options: ObjectsOptions): Objects {
     deletes.set(thing.kind, !exists);
     return exists ? "its DELETE was answered with success, and it is still there" : undefined;
   }
+}
+
+/** What could not be decided is no answer; everything else that is thrown is. */
+function unlessUndecidable(error: unknown): undefined {
+  if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
 }
 
 /** The values of a template's parameters in a path; undefined where the path is not of that template. */
@@ -354,36 +396,4 @@ function mentions(answer: Answer, thing: Thing): boolean {
 /** In words, what an answer was. */
 export function outcome(answer: Answer): string {
   return answer.status === 0 ? (answer.failure ?? "no answer") : `answered ${answer.status}`;
-}
-
-/** The id of what an answer speaks about: a member of the answer, one level inside an envelope, or the Location. */
-export function idIn(answer: Answer, kind: Kind): string | undefined {
-  const names = [kind.parameter, "id", `${kind.name}Id`, "_id", "uuid"];
-  const { json } = answer;
-  const levels = isRecord(json) ? [json, ...Object.values(json).filter(isRecord)] : [];
-  for (const level of levels) {
-    for (const name of names) {
-      const value = level[name];
-      if (typeof value === "string" && value !== "") return value;
-      if (typeof value === "number") return String(value);
-    }
-  }
-  const last = headerOf(answer, "location")?.split(/[?#]/)[0]?.split("/").at(-1);
-  return last === undefined || last === "" ? undefined : decodeURIComponent(last);
-}
-
-/** Another id of the same make: letters stay letters, digits digits, and a UUID stays a UUID. */
-export function sameShape(id: string, random: Random): string {
-  if (/^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(id)) return random.uuid();
-  if (/^\d+$/.test(id)) return String(random.int(900_000_000, 999_999_999));
-  const prefix = /^[a-z]+_/i.exec(id)?.[0] ?? "";
-  return (
-    prefix +
-    Array.from(id.slice(prefix.length), (unit) => {
-      if (/\d/.test(unit)) return String(random.int(0, 9));
-      if (/[a-z]/.test(unit)) return String.fromCharCode(97 + random.int(0, 5));
-      if (/[A-Z]/.test(unit)) return String.fromCharCode(65 + random.int(0, 5));
-      return unit;
-    }).join("")
-  );
 }

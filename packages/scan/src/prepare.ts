@@ -6,7 +6,7 @@ import { createCreations } from "./creations.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
 import { hostOf } from "./address.ts";
-import { type Identity, subjectOf, withBrowsers } from "./identities.ts";
+import { canAct, type Identity, subjectOf, withBrowsers } from "./identities.ts";
 import { kindsOf } from "./kinds.ts";
 import { createObjects } from "./objects.ts";
 import { observeAccess } from "./observe.ts";
@@ -71,7 +71,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const observed = await observeAccess(described, identities, send, random.fork("strangers"));
   const target = { ...observed, assumptions: [...observed.assumptions, ...joined] };
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
-  return createContext({
+  const context = createContext({
     target,
     fetcher,
     redactor,
@@ -96,10 +96,12 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     }),
     objects: createObjects({
       kinds: kindsOf(target, now),
+      operations: target.operations,
       send,
       random: random.fork("objects"),
       prefix,
       creations,
+      keep: (requests) => fetcher.keep(requests),
       identities,
       person(owner) {
         const others = identities.filter((identity) => identity.name !== owner.name);
@@ -107,6 +109,9 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
       },
     }),
   });
+  // A manifest says exactly what a body has to be.
+  if (target.source !== "manifest") await context.objects.learn(identities.filter((one) => canAct(one)).slice(0, 3));
+  return context;
 }
 
 /**

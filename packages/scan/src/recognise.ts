@@ -1,10 +1,10 @@
-import { isSuccess } from "./answer.ts";
+import { type Answer, isSuccess } from "./answer.ts";
 import { type ProbeContext, subjectIn, takes } from "./context.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
 import { requestFor } from "./requests.ts";
-import { ScanError } from "./scan-error.ts";
+import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import { isGone, pathParameters, type Target, tightLimit } from "./target.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -95,8 +95,19 @@ async function deadIdentities(context: ProbeContext): Promise<ReadonlySet<string
         !entry.parameters.some((parameter) => parameter.required),
     );
     if (operation === undefined) continue;
-    const { answer } = await context.send("positive", requestFor(operation, { as: identity }));
+    const answer = await answerWithinBudget(context, requestFor(operation, { as: identity }));
+    if (answer === undefined) continue;
     if (answer.status === 401 || answer.status === 403) dead.add(identity.name);
   }
   return dead;
+}
+
+/** The answer, or undefined where no request may be sent any more. */
+async function answerWithinBudget(context: ProbeContext, outgoing: Outgoing): Promise<Answer | undefined> {
+  try {
+    return (await context.send("positive", outgoing)).answer;
+  } catch (error) {
+    if (error instanceof BudgetSpent || error instanceof Unreachable) return undefined;
+    throw error;
+  }
 }

@@ -105,6 +105,7 @@ export async function runChecks(
       }),
     );
     await Promise.all(phase("crowding").map(run));
+    context.fetcher.spendRest();
     const living = await unlessGone(() => withoutTheDead(context, inOrder()), inOrder());
     const leftovers = await unlessGone(
       () => context.objects.cleanUp(),

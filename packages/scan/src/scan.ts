@@ -9,7 +9,7 @@ import { createPacer } from "./pace.ts";
 import { prepare } from "./prepare.ts";
 import { isSelected, type LedgerEntry, ledgerOf, plan, type Selection } from "./plan.ts";
 import { runChecks } from "./run.ts";
-import { ScanError } from "./scan-error.ts";
+import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import type { Target } from "./target.ts";
 import {
   countVerdicts,
@@ -96,7 +96,7 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
     ...(options.budget === undefined ? {} : { maxRequests: options.budget }),
   });
   try {
-    const context = await prepare({ options, described, fetcher, seed, patienceMs, mayContact });
+    const context = await prepare({ options, described, fetcher, seed, patienceMs, mayContact }).catch(tooLittle);
     const { target } = context;
     const planned = plan(context, options);
     const ran = await runChecks(context, planned, pacer, options.onProgress, options.onVerdict);
@@ -145,6 +145,13 @@ function targetUrl(text: string, mayContact: (host: string) => boolean): URL {
     );
   }
   return url;
+}
+
+/** Who cannot even begin says so as a reason of the scan, not of a check. */
+function tooLittle(error: unknown): never {
+  if (error instanceof BudgetSpent || error instanceof Unreachable)
+    throw new ScanError(`the scan could not begin: ${error.message}`, { cause: error });
+  throw error;
 }
 
 function assertConsistent(options: ScanOptions): void {

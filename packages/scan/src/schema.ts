@@ -1,3 +1,4 @@
+import { choiceOf } from "./discriminator.ts";
 import { isRecord, type JsonRecord, listAt, recordAt, textAt, textsAt } from "./json.ts";
 
 /** The type a schema asks for, the first where it lists several; undefined where it does not say. */
@@ -12,8 +13,8 @@ export function typeOf(schema: JsonRecord): string | undefined {
 }
 
 /**
- * One plain schema in place of `allOf` (merged), `anyOf` and `oneOf` (the first branch that is not null). Enough to make
- * a valid value and to know which members are declared.
+ * One plain schema in place of `allOf` (merged), `anyOf` and `oneOf` (the first branch that is not null, with what its
+ * discriminator says). Enough to make a valid value and to know which members are declared.
  */
 export function simplified(schema: JsonRecord, depth = 0): JsonRecord {
   if (depth > 8) return schema;
@@ -21,9 +22,15 @@ export function simplified(schema: JsonRecord, depth = 0): JsonRecord {
   for (const part of listAt(schema, "allOf")) {
     if (isRecord(part)) out = merged(out, simplified(part, depth + 1));
   }
-  const branches = [...listAt(schema, "anyOf"), ...listAt(schema, "oneOf")].filter(isRecord);
-  const branch = branches.find((entry) => textAt(entry, "type") !== "null");
-  return branch === undefined ? out : merged(out, simplified(branch, depth + 1));
+  const branches = [...listAt(schema, "anyOf"), ...listAt(schema, "oneOf")];
+  // A branch that only refers to itself has no end; another one is taken where there is one.
+  const usable = branches.filter((entry) => isRecord(entry) && textAt(entry, "type") !== "null");
+  const branch = usable.find((entry) => textAt(entry, "$ref") === undefined) ?? usable[0];
+  if (!isRecord(branch)) return out;
+  const choice = choiceOf(schema, branches.indexOf(branch));
+  const chosen = merged(out, simplified(branch, depth + 1));
+  if (choice === undefined) return chosen;
+  return merged(chosen, { properties: { [choice[0]]: { const: choice[1] } }, required: [choice[0]] });
 }
 
 function merged(left: JsonRecord, right: JsonRecord): JsonRecord {
@@ -42,6 +49,11 @@ export function propertiesOf(schema: JsonRecord): ReadonlyMap<string, JsonRecord
     out.set(name, isRecord(member) ? member : {});
   }
   return out;
+}
+
+/** The members an object schema demands. */
+export function requiredOf(schema: JsonRecord): readonly string[] {
+  return textsAt(simplified(schema), "required");
 }
 
 /** True where an object schema forbids members it does not declare. */

@@ -10,11 +10,16 @@ export interface ValueOptions {
   /** Marker put into every free string that has room for it, so that it can be found again. */
   readonly canary?: string;
   /** A value to use for a member of this name, such as a known user's id. */
-  readonly known?: (name: string) => unknown;
+  readonly known?: (name: string, schema: JsonRecord) => unknown;
   /** True for members to leave out where they are not required. */
   readonly omit?: (name: string) => boolean;
   /** Leave out every member that is not required; default false. */
   readonly requiredOnly?: boolean;
+  /**
+   * Prefer what the description shows as an example, but for members that hold free text by their name; default false.
+   * Some schemas allow any text where the API behind takes a few words only.
+   */
+  readonly examples?: boolean;
 }
 
 /**
@@ -26,8 +31,13 @@ export interface ValueOptions {
  */
 export function validValue(schema: JsonRecord, options: ValueOptions, name = "value", depth = 0): unknown {
   const plain = simplified(schema);
-  const known = options.known?.(name);
+  const known = options.known?.(name, plain);
   if (known !== undefined) return known;
+  if (plain["$ref"] !== undefined) throw new Unreachable(`"${name}" refers to itself without an end`);
+  if (options.examples === true) {
+    const shown = exampleOf(plain);
+    if (shown !== undefined && !(typeof shown === "string" && isFreeText(plain, name))) return shown;
+  }
   if (plain["const"] !== undefined) return plain["const"];
   const choices = listAt(plain, "enum").filter((entry) => entry !== null);
   if (choices.length > 0) return choices[options.random.int(0, choices.length - 1)];
@@ -48,6 +58,20 @@ export function validValue(schema: JsonRecord, options: ValueOptions, name = "va
     default:
       return options.canary ?? options.random.text(8);
   }
+}
+
+/** What the description shows as a value of it; undefined where it shows none, or a list or object, which is made whole. */
+function exampleOf(schema: JsonRecord): unknown {
+  const shown = schema["example"] ?? listAt(schema, "examples")[0] ?? schema["default"];
+  return typeof shown === "object" ? undefined : shown;
+}
+
+/** True for what people write as they like, by its name; a marker is welcome there. */
+function isFreeText(schema: JsonRecord, name: string): boolean {
+  if (schema["pattern"] !== undefined || schema["format"] !== undefined) return false;
+  return /^(?:.*(?:name|title|text|body|content|comment|note|message|description|summary|subject|label|bio))$/i.test(
+    name,
+  );
 }
 
 /** True where a string may be anything, so that a canary fits in. */
@@ -83,34 +107,68 @@ function arrayValue(schema: JsonRecord, options: ValueOptions, name: string, dep
   const most = numberAt(schema, "maxItems") ?? Number.POSITIVE_INFINITY;
   const count = Math.min(Math.max(least, 1), most);
   const items = recordAt(schema, "items") ?? {};
-  return Array.from({ length: depth > 6 ? least : count }, () => validValue(items, options, name, depth + 1));
+  const length = depth > 6 ? least : count;
+  const made: unknown[] = [];
+  const seen = new Set<string>();
+  // What must not repeat is made again, a few times: a short enum has no more to give.
+  for (let tries = 0; made.length < length && tries < length * 8; tries += 1) {
+    const value = validValue(items, options, name, depth + 1);
+    const text = JSON.stringify(value);
+    if (schema["uniqueItems"] === true && seen.has(text)) continue;
+    seen.add(text);
+    made.push(value);
+  }
+  return made;
 }
 
 function numberValue(schema: JsonRecord, random: Random): number {
   const step = numberAt(schema, "multipleOf") ?? 1;
-  const low = numberAt(schema, "minimum") ?? (numberAt(schema, "exclusiveMinimum") ?? 0) + step;
-  const high =
-    numberAt(schema, "maximum") ?? (numberAt(schema, "exclusiveMaximum") ?? Math.max(low, 0) + 20 * step) - step;
+  // OpenAPI 3.0 and 2.0 say `exclusiveMinimum: true` beside `minimum`; later ones give the bound itself.
+  const above =
+    numberAt(schema, "exclusiveMinimum") ??
+    (schema["exclusiveMinimum"] === true ? numberAt(schema, "minimum") : undefined);
+  const below =
+    numberAt(schema, "exclusiveMaximum") ??
+    (schema["exclusiveMaximum"] === true ? numberAt(schema, "maximum") : undefined);
+  const least = above === undefined ? numberAt(schema, "minimum") : above + step;
+  const most = below === undefined ? numberAt(schema, "maximum") : below - step;
+  const low = least ?? (most === undefined || most >= step ? step : most - 20 * step);
+  const high = most ?? Math.max(low, 0) + 20 * step;
   const first = Math.ceil(low / step);
   const last = Math.floor(Math.min(high, low + 1000 * step) / step);
-  return random.int(first, Math.max(first, last)) * step;
+  const value = random.int(first, Math.max(first, last)) * step;
+  return Number.isInteger(step) ? value : Number(value.toPrecision(12));
 }
 
 function textValue(schema: JsonRecord, options: ValueOptions, name: string): string {
   const least = numberAt(schema, "minLength") ?? 0;
   const most = numberAt(schema, "maxLength") ?? Number.POSITIVE_INFINITY;
   const pattern = textAt(schema, "pattern");
+  const hint = textAt(schema, "format") === undefined ? hintOf(name) : undefined;
   const candidates = [
     formatted(textAt(schema, "format"), options),
+    formatted(hint, options),
     pattern === undefined ? padded(options.canary ?? options.random.text(10), least, most) : undefined,
     options.canary,
     pattern === undefined ? undefined : fromPattern(pattern, options.random),
+    // Beyond what can be made of a pattern, the description may show a value.
+    ...[schema["example"], listAt(schema, "examples")[0], schema["default"]].flatMap((shown) =>
+      typeof shown === "string" ? [shown] : [],
+    ),
   ];
   for (const candidate of candidates) {
     if (candidate === undefined || candidate.length < least || candidate.length > most) continue;
     if (pattern === undefined || matches(pattern, candidate)) return candidate;
   }
   throw new Unreachable(`no value for "${name}" fits its schema (${pattern ?? textAt(schema, "format") ?? "length"})`);
+}
+
+/** The format a name promises where the schema says none. */
+function hintOf(name: string): string | undefined {
+  if (/^(?:.*[a-z_-])?e-?mail(?:_?address)?$/i.test(name)) return "email";
+  if (/(?:^|_)(?:url|uri|website|homepage)$|(?:Url|Uri|URL)$/.test(name)) return "uri";
+  if (/^(?:phone|mobile|tel)(?:_?number)?$/i.test(name)) return "phone";
+  return undefined;
 }
 
 function padded(text: string, least: number, most: number): string {
@@ -147,6 +205,16 @@ function formatted(format: string | undefined, options: ValueOptions): string | 
       return `https://example.com/${mark}`;
     case "hostname":
       return "example.com";
+    case "phone":
+      return `+1202555${String(random.int(1000, 9999))}`;
+    case "password":
+      return `Pc-${random.text(10)}-9aZ!`;
+    case "byte":
+      return Buffer.from(mark).toString("base64");
+    case "duration":
+      return "PT1H";
+    case "json-pointer":
+      return "/a";
     case "ipv4":
       return "192.0.2.1";
     case "ipv6":
