@@ -55,7 +55,7 @@ describe("portcullis check", () => {
         "  4:10  jwt  No algorithms are named, so the token has a say in how it is checked.",
         "      4 | return jwt.verify(token, process.env.KEY);",
         "        |        ^",
-        '        fix: Name them, with issuer and audience: { algorithms: ["RS256"], issuer, audience }.',
+        '        fix: Name them, with issuer and audience: { algorithms: ["RS256"], issuer, audience }; "HS256" for a secret.',
         "        see: docs/protections/jwt.md",
         "",
         "src/c.ts",

@@ -31,7 +31,7 @@ export const jwt = defineRule(
     },
     algorithms: {
       problem: "No algorithms are named, so the token has a say in how it is checked.",
-      fix: 'Name them, with issuer and audience: { algorithms: ["RS256"], issuer, audience }.',
+      fix: 'Name them, with issuer and audience: { algorithms: ["RS256"], issuer, audience }; "HS256" for a secret.',
     },
     claims: {
       problem: "Neither issuer nor audience is demanded: a token that was made for another API passes.",

@@ -191,7 +191,7 @@ function routeProblems(
     const isListed = listed.some(({ routes }) => routes.includes(route));
     const isOurs = isDeclared(route, declared);
     if (!isListed && !isOurs) {
-      const fix = `declare it with api.route, or list it: notYet: [{ route: ${JSON.stringify(route.name)}, reason, until }]`;
+      const fix = `declare it with wrap(api, …) or api.route, or list it: notYet: [{ route: ${JSON.stringify(route.name)}, reason, until }]`;
       found.push({ where, field: route.name, problem: "is a route of Express that no policy guards", fix });
       continue;
     }

@@ -111,7 +111,9 @@ export const egress: RouteGate = (_api, route) => {
     }
     if (rule.kind === "list") {
       const items = itemsOf(x.result);
-      if (items === undefined) return new Refusal("undeclared-output", "the handler returned no list of items");
+      if (items === undefined) {
+        return new Refusal("undeclared-output", "the handler returned no list of items: answer { items: […] }");
+      }
       return everyOne(x, route, rule, items);
     }
     return undefined;

@@ -39,7 +39,8 @@ export function checkClaims(
   rules: ClaimRules,
   nowSeconds: number,
 ): ProvedClaims | string {
-  if (!hasRegisteredTypes(claims)) return "a registered claim is missing or malformed";
+  if (!hasRegisteredTypes(claims))
+    return `a registered claim is missing or malformed: ${malformedIn(claims).join(", ")}`;
   if (claims.iss !== rules.issuer) return "issuer is not the configured one";
   if (rules.audience !== undefined && !isFor(claims.aud, rules.audience)) return "audience is not this API";
   if (rules.authorizedParties !== undefined && !isFor(claims["azp"], rules.authorizedParties)) {
@@ -75,17 +76,27 @@ interface RegisteredClaims extends ProvedClaims {
 }
 
 function hasRegisteredTypes(claims: Readonly<Record<string, unknown>>): claims is RegisteredClaims & typeof claims {
-  const { iss, sub, exp, iat, nbf, jti, aud, azp, client_id } = claims;
-  return (
-    isText(iss) &&
-    isText(sub) &&
-    isNumericDate(exp) &&
-    isNumericDate(iat) &&
-    (nbf === undefined || isNumericDate(nbf)) &&
-    [jti, azp, client_id].every((claim) => claim === undefined || isText(claim)) &&
-    (aud === undefined || isText(aud) || (Array.isArray(aud) && aud.length > 0 && aud.every(isText)))
-  );
+  return malformedIn(claims).length === 0;
 }
+
+/** Names of the registered claims that are not there, or not of their type; never their values, which are the caller's. */
+function malformedIn(claims: Readonly<Record<string, unknown>>): readonly string[] {
+  return REGISTERED.filter(([name, isRight]) => !isRight(claims[name])).map(([name]) => name);
+}
+
+const isTextIfThere = (value: unknown) => value === undefined || isText(value);
+
+const REGISTERED: readonly (readonly [name: string, isRight: (value: unknown) => boolean])[] = [
+  ["iss", isText],
+  ["sub", isText],
+  ["exp", isNumericDate],
+  ["iat", isNumericDate],
+  ["nbf", (value) => value === undefined || isNumericDate(value)],
+  ["jti", isTextIfThere],
+  ["azp", isTextIfThere],
+  ["client_id", isTextIfThere],
+  ["aud", (value) => isTextIfThere(value) || (Array.isArray(value) && value.length > 0 && value.every(isText))],
+];
 
 function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
