@@ -15,8 +15,8 @@ let report: Report;
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
-  demonstration = await startTargets(join(folder, "data"), 0);
-  const { unprotectedTarget: target, manifest } = demonstration;
+  const first = await startTargets(join(folder, "scanned"), 0);
+  const { unprotectedTarget: target, manifest } = first;
   const description = join(folder, "manifest.json");
   writeFileSync(description, JSON.stringify(manifest));
   const { url, identities, accounts, jwtKey } = target;
@@ -25,6 +25,9 @@ beforeAll(async () => {
   const firsts = new Map(found.findings.toReversed().map((finding) => [finding.protection, finding]));
   report = { ...found, findings: [...firsts.values()] };
   await exportTests(tests, report, { description, kind: "manifest", identities });
+  // What the scan used up of the API's limits would be held against the tests.
+  await Promise.all([first.protectedTarget.close(), target.close()]);
+  demonstration = await startTargets(join(folder, "tested"), 0);
 }, 240_000);
 afterAll(async () => {
   await Promise.all([demonstration.protectedTarget.close(), demonstration.unprotectedTarget.close()]);

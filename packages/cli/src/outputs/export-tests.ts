@@ -2,11 +2,12 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { ScanError } from "@portcullis/scan";
 import { openFindings, type Report, type ReportedFinding } from "@portcullis/scan/reporters";
+import { isAddress } from "./address.ts";
 import { saved } from "./reports.ts";
 
 /** What a test needs to scan again, beside the finding. */
 export interface TestFacts {
-  /** The file that describes the API; it is copied beside the tests. */
+  /** The file that describes the API, which is copied beside the tests, or its address. */
   readonly description: string | undefined;
   readonly kind: "manifest" | "openapi";
   readonly identities: readonly { readonly name: string; readonly roles: readonly string[] }[];
@@ -20,16 +21,23 @@ export interface TestFacts {
  * @throws ScanError when the folder cannot be written
  */
 export async function exportTests(folder: string, report: Report, facts: TestFacts): Promise<void> {
-  if (facts.description === undefined) throw new ScanError("--export-tests needs a description of the API in a file");
-  const description = `description${extname(facts.description) || ".json"}`;
+  assertExportable(facts);
+  const { description: source = "" } = facts;
+  const description = isAddress(source) ? source : `description${extname(source) || ".json"}`;
   try {
     await mkdir(folder, { recursive: true });
-    await copyFile(facts.description, join(folder, description));
+    if (!isAddress(source)) await copyFile(source, join(folder, description));
   } catch (cause) {
     throw new ScanError(`cannot write the tests to ${folder}`, { cause });
   }
   await saved(join(folder, "portcullis.mjs"), helper(report, facts, description));
   for (const finding of openFindings(report)) await saved(join(folder, fileOf(finding)), testOf(finding));
+}
+
+/** Says before a scan that its findings could not be exported. @throws ScanError where nothing describes the API */
+export function assertExportable({ description }: TestFacts): void {
+  if (description === undefined)
+    throw new ScanError("--export-tests needs --manifest or --openapi: the tests look again by the same description");
 }
 
 function fileOf({ protection, check, fingerprint }: ReportedFinding): string {
@@ -53,6 +61,8 @@ test(${JSON.stringify(`${protection} (${severity}): ${why}`)}, async () => {
 }
 
 function helper(report: Report, facts: TestFacts, description: string): string {
+  // An identity may bring its credential along; a file for a repository gets its name and roles alone.
+  const identities = facts.identities.map(({ name, roles }) => ({ name, roles }));
   return `// Written by portcullis scan --export-tests: what the tests beside it share.
 //   PORTCULLIS_URL        where the API listens; default: where it was scanned
 //   PORTCULLIS_AS_<NAME>  the credential of an identity, such as "Bearer …"
@@ -65,7 +75,7 @@ import { identityOf, scan } from "@portcullis/scan";
 import { isClosedBy } from "@portcullis/scan/reporters";
 
 const { env } = process;
-const identities = ${JSON.stringify(facts.identities, null, 2)};
+const identities = ${JSON.stringify(identities, null, 2)};
 
 /** Looks at one finding again: closed only where its check holds; what could not be decided is not closed. */
 export async function look(finding) {
@@ -73,7 +83,7 @@ export async function look(finding) {
   const [user, ...password] = (env.PORTCULLIS_ACCOUNT ?? "").split(":");
   const result = await scan({
     url: env.PORTCULLIS_URL ?? ${JSON.stringify(report.result.target.url)},
-    ${facts.kind}: join(import.meta.dirname, ${JSON.stringify(description)}),
+    ${facts.kind}: ${isAddress(description) ? JSON.stringify(description) : `join(import.meta.dirname, ${JSON.stringify(description)})`},
     identities: identities.map(({ name, roles }) => identityOf(name, credentialOf(name), roles)),
     only: [finding.protection],
     checks: [{ ...finding, operation: operation === "" ? undefined : operation }],

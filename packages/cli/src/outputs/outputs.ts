@@ -8,7 +8,7 @@ import {
   severities,
 } from "@portcullis/scan/reporters";
 import { type BaselineFlags, baselineOf, keptBaseline } from "./baseline-file.ts";
-import { exportTests, type TestFacts } from "./export-tests.ts";
+import { assertExportable, exportTests, type TestFacts } from "./export-tests.ts";
 import { parseWantedReport, saved, writeReport } from "./reports.ts";
 import { openStream, type Stream } from "./stream.ts";
 
@@ -46,6 +46,7 @@ export async function prepareOutputs(
 ): Promise<Outputs> {
   const reports = (flags.report ?? []).map(parseWantedReport);
   const failOn = failOnOf(flags.failOn);
+  if (flags.exportTests !== undefined) assertExportable(facts);
   const old = await baselineOf(flags);
   const earlier = before ?? (flags.diff === undefined ? undefined : await earlierIn(flags.diff));
   const stream: Stream | undefined = flags.jsonl === undefined ? undefined : openStream(flags.jsonl, url);

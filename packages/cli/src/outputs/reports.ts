@@ -11,6 +11,7 @@ import {
   sarifReport,
   tableReport,
 } from "@portcullis/scan/reporters";
+import { isAddress } from "./address.ts";
 
 /** One report to write: what it looks like and where it goes. */
 export interface WantedReport {
@@ -30,7 +31,10 @@ const writers = {
   html: (report: Report) => htmlReport(report),
   json: (report: Report) => jsonReport(report),
   sarif: (report: Report, { description }: ReportFacts) =>
-    sarifReport(report, description === undefined ? {} : { artifact: relative(process.cwd(), description) }),
+    sarifReport(
+      report,
+      description === undefined || isAddress(description) ? {} : { artifact: relative(process.cwd(), description) },
+    ),
   junit: (report: Report) => junitReport(report),
   markdown: (report: Report) => markdownReport(report),
   badge: (report: Report) => badgeReport(report),

@@ -107,12 +107,13 @@ pre{background:var(--code);border:1px solid var(--line);border-radius:6px;paddin
 #unproved h3{margin:28px 0 0}
 footer{margin-top:56px;padding-bottom:40px;color:var(--soft);font-size:13px}
 [hidden],.paper{display:none!important}
-@media(max-width:720px){main,header,footer{padding:0 16px}nav ul{padding:8px 16px}.scores{grid-template-columns:1fr 1fr}
+@media(max-width:720px){main,header,footer{padding-left:16px;padding-right:16px}header{padding-top:22px}nav ul{padding:8px 16px}.scores{grid-template-columns:1fr 1fr}
 h1{font-size:23px}.pair{grid-template-columns:1fr}.pair pre+pre{border-left:0;border-top:1px solid var(--line)}
 .finding>summary{grid-template-columns:1fr auto}.finding>summary .why{grid-column:1/-1;grid-row:2}.finding .where{grid-column:1/-1}
 .matrix tbody th{max-width:46vw;overflow:hidden;text-overflow:ellipsis;padding:4px 10px}.filters output{margin-left:0}
 .plain thead{display:none}.plain tr{display:block;padding:8px 0;border-bottom:1px solid var(--line)}.plain td{display:block;border:0;padding:1px 0}
-.plain td:first-child{font-weight:600;white-space:normal}}
+.plain td:first-child{font-weight:600;white-space:normal}
+.overview td:nth-child(2),.overview td:nth-child(3){display:inline-block;margin-right:12px}}
 @media print{@page{size:A4;margin:15mm 14mm}@page wide{size:A4 landscape;margin:9mm 10mm}
 :root{color-scheme:light;--ground:#fff;--panel:#f6f7f9;--line:#cdd2d9;--text:#000;--soft:#444c58;--accent:#000;--broken:#a8201a;
 --broken-ground:#fdeceb;--held:#14683a;--held-ground:#e6f5ec;--open:#7a4a00;--open-ground:#fff3da;--na:#6b7584;--code:#f6f7f9;
