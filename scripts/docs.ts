@@ -127,7 +127,7 @@ function statusLine(row: Protection, folder: string): string {
   const parts = [
     link("gate", row.gate, (id) => `packages/portcullis/src/gates/${id}.ts`),
     link("probe", row.probe, (id) => `packages/scan/src/probes/${id}.ts`),
-    ...(row.probe === "built" ? [`[hole](../../tests/holes/${row.id}.ts)`] : []),
+    ...(row.probe === "built" && row.gate !== "planned" ? [`[hole](../../tests/holes/${row.id}.ts)`] : []),
     ...testsOf(row.id, folder).map((path) => `[test](../../${path})`),
     link("rule", row.rule, (id) => `packages/eslint-plugin/src/rules/${id}.ts`),
   ].map((part) => part.replace(/\.$/, ""));

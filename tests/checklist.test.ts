@@ -76,8 +76,8 @@ describe("the names of the checklist", () => {
     expect(probes.map(({ id }) => id).sort()).toEqual([...idsWhere((row) => row.probe === "built")].sort());
   });
 
-  it("every probe that is built has the hole it must find, and every hole its probe", () => {
-    const built = idsWhere((row) => row.probe === "built");
+  it("every probe that is built has the hole it must find, unless its gate is still planned, and every hole its probe", () => {
+    const built = idsWhere((row) => row.probe === "built" && row.gate !== "planned");
     expect([...namesAt("tests/holes/*.ts")].sort()).toEqual([...built].sort());
   });
 

@@ -66,8 +66,8 @@ const folder = mkdtempSync(join(tmpdir(), "gate-and-probe-"));
 const certificate = developmentCertificate({ folder: join(folder, "certificate") });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it("every row whose probe is built has a hole, and every hole has such a row", () => {
-  const rows = checklist.filter((row) => row.probe === "built").map((row) => row.id);
+it("every row whose probe is built and whose gate is not planned has a hole, and every hole has such a row", () => {
+  const rows = checklist.filter((row) => row.probe === "built" && row.gate !== "planned").map((row) => row.id);
   expect(holes.map((hole) => hole.id)).toEqual(rows);
   const files = readdirSync(join(import.meta.dirname, "holes"));
   expect(files.sort()).toEqual(rows.map((id) => `${id}.ts`).sort());

@@ -390,7 +390,7 @@ const rows = [
     promise:
       "`Idempotency-Key` as a route option: bound to the caller, payload fingerprint, 400/409/422 as in the draft",
     gate: "planned",
-    probe: "planned",
+    probe: "built",
     rule: { none: "The route option is checked at start." },
     owasp: [],
     asvs: ["15.4.2"],
@@ -402,7 +402,7 @@ const rows = [
     title: "SSRF",
     promise: "Every URL a caller supplies is vetted at connect time: all answers checked, socket pinned, no redirects",
     gate: "planned",
-    probe: "planned",
+    probe: "built",
     rule: "planned",
     owasp: ["API7"],
     asvs: [],

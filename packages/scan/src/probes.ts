@@ -9,6 +9,7 @@ import { errors } from "./probes/errors.ts";
 import { exposure } from "./probes/exposure.ts";
 import { functionAccess } from "./probes/function-access.ts";
 import { host } from "./probes/host.ts";
+import { idempotency } from "./probes/idempotency.ts";
 import { injection } from "./probes/injection.ts";
 import { input } from "./probes/input.ts";
 import { jwt } from "./probes/jwt.ts";
@@ -19,6 +20,7 @@ import { pagination } from "./probes/pagination.ts";
 import { rateLimit } from "./probes/rate-limit.ts";
 import { securityHeaders } from "./probes/security-headers.ts";
 import { sessions } from "./probes/sessions.ts";
+import { ssrf } from "./probes/ssrf.ts";
 import { transport } from "./probes/transport.ts";
 import { versioning } from "./probes/versioning.ts";
 import { webhookReceive } from "./probes/webhook-receive.ts";
@@ -33,6 +35,8 @@ export const probes: readonly Probe[] = [
   input,
   output,
   injection,
+  ssrf,
+  idempotency,
   apiKeys,
   sessions,
   webhookReceive,
