@@ -6,7 +6,23 @@ export interface WebhookSecret {
   /** The operation as the manifest names it (`POST /v1/webhooks/stripe`), or its path alone. */
   readonly endpoint: string;
   readonly secret: string;
+  /** How its sender signs: `stripe`, `github`, `slack`, `svix` or `standard-webhooks`; default: what the description says. */
+  readonly scheme?: string;
 }
+
+/** The scheme whose signature travels in one of these headers; undefined where none does. */
+export function schemeOfHeaders(names: readonly string[]): string | undefined {
+  const found = names.map((name) => signatureHeaders.get(name.toLowerCase()));
+  return found.find((scheme) => scheme !== undefined);
+}
+
+const signatureHeaders: ReadonlyMap<string, string> = new Map([
+  ["stripe-signature", "stripe"],
+  ["x-hub-signature-256", "github"],
+  ["x-slack-signature", "slack"],
+  ["svix-signature", "svix"],
+  ["webhook-signature", "standard-webhooks"],
+]);
 
 /** What is signed, and how. */
 export interface DeliveryToSign {

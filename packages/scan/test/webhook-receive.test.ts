@@ -50,11 +50,13 @@ describe("webhook-receive: the probe", () => {
     [
       "believes everybody",
       [
+        "blank-signature",
         "changed-body",
         "cut-signature",
         "empty-secret",
         "future",
         "new-time",
+        "old-version",
         "other-secret",
         "stale",
         "unsigned",
@@ -63,7 +65,18 @@ describe("webhook-receive: the probe", () => {
     ],
     [
       "wants a signature and reads none",
-      ["changed-body", "cut-signature", "empty-secret", "future", "new-time", "other-secret", "stale", "written-again"],
+      [
+        "blank-signature",
+        "changed-body",
+        "cut-signature",
+        "empty-secret",
+        "future",
+        "new-time",
+        "old-version",
+        "other-secret",
+        "stale",
+        "written-again",
+      ],
     ],
     ["signs with an unset variable", ["empty-secret", "future", "stale"]],
     ["never looks at the time", ["future", "stale"]],
@@ -78,7 +91,7 @@ describe("webhook-receive: the probe", () => {
   it("finds nothing where it is right, and proves every attack", async () => {
     const result = await scanned(receivers.right, true);
     expect(verdictOf(result)).toBe("held");
-    expect(checksThatAre("held", result)).toHaveLength(9);
+    expect(checksThatAre("held", result)).toHaveLength(11);
   });
 
   it("says what it did not try without the secret, and still finds who believes everybody", async () => {
@@ -92,6 +105,17 @@ describe("webhook-receive: the probe", () => {
 
   it("claims nothing of a receiver that is out of order", async () => {
     expect(verdictOf(await scanned(receivers["is out of order"], true))).toBe("inconclusive");
+  });
+
+  it("knows an endpoint of a plain description by the secret it was given, and its scheme by the header or by name", async () => {
+    const ways = [{ headers: ["Stripe-Signature"] }, { headers: [], scheme: "stripe" }];
+    for (const plain of ways) {
+      expect(verdictOf(await scanned(receivers.right, true, undefined, plain))).toBe("held");
+      const stale = await scanned(receivers["never looks at the time"], true, undefined, plain);
+      expect(checksThatAre("broken", stale)).toEqual(["future", "stale"]);
+    }
+    const unsaid = await scanned(receivers["believes everybody"], true, undefined, { headers: [] });
+    expect(verdictOf(unsaid)).toBe("inconclusive");
   });
 
   it("shows no secret in its evidence", async () => {
@@ -121,6 +145,7 @@ async function scanned(
   receive: Receiver,
   withSecret: boolean,
   only: readonly string[] = ["webhook-receive"],
+  plain?: { readonly headers: readonly string[]; readonly scheme?: string },
 ): Promise<ScanResult> {
   const server = createServer((request, response) => {
     let body = "";
@@ -138,12 +163,26 @@ async function scanned(
   const { port } = addressOf(server.address());
   return await scan({
     url: `http://127.0.0.1:${port}`,
-    manifest: manifest(`127.0.0.1:${port}`),
+    ...(plain === undefined ? { manifest: manifest(`127.0.0.1:${port}`) } : { openapi: described(plain.headers) }),
     identities: [],
     only,
     seed: 1,
-    ...(withSecret && { webhooks: [{ endpoint, secret }] }),
+    ...(withSecret && {
+      webhooks: [{ endpoint, secret, ...(plain?.scheme === undefined ? {} : { scheme: plain.scheme }) }],
+    }),
   });
+}
+
+/** The same endpoint as a plain description has it, which knows no webhooks. */
+function described(headers: readonly string[]) {
+  const { "/hooks/shop": path } = manifest("").paths;
+  const { "x-portcullis": _policy, ...post } = path.post;
+  const parameters = headers.map((name) => ({ name, in: "header", schema: { type: "string" } }));
+  return {
+    openapi: "3.1.0",
+    info: { title: "shop", version: "1" },
+    paths: { "/hooks/shop": { post: { ...post, parameters } } },
+  };
 }
 
 function addressOf(address: string | AddressInfo | null): AddressInfo {

@@ -17,7 +17,7 @@ import {
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
 import { Unreachable } from "../scan-error.ts";
-import { signDelivery, signsTime } from "../sign-delivery.ts";
+import { schemeOfHeaders, signDelivery, signsTime, type WebhookSecret } from "../sign-delivery.ts";
 import { isGone, type Operation, pathParameters } from "../target.ts";
 
 /**
@@ -28,14 +28,16 @@ import { isGone, type Operation, pathParameters } from "../target.ts";
 export const webhookReceive: Probe = { id: "webhook-receive", plan: planWebhookReceive };
 
 function planWebhookReceive(context: ProbeContext): readonly Check[] {
-  const live = context.target.webhooks.filter((operation) => !isGone(operation, context.now()));
+  // A plain description knows no webhooks: there it is whatever the scan was given the secret of.
+  const named = context.target.operations.filter((operation) => givenFor(context, operation) !== undefined);
+  const live = [...context.target.webhooks, ...named].filter((operation) => !isGone(operation, context.now()));
   if (live.length === 0) return [{ check: "deliveries", notApplicable: "Nothing here receives webhooks." }];
   return live.flatMap((operation): readonly Check[] => {
     if (pathParameters(operation.path).length > 0) {
       return [{ check: "deliveries", operation, notApplicable: "Its path has values the scan does not know." }];
     }
     const strangers: Check = { check: "strangers", operation, run: () => strange(context, operation) };
-    const secret = secretOf(context, operation);
+    const secret = givenFor(context, operation)?.secret;
     if (secret === undefined) {
       const why = `What is made of a recorded delivery was not tried on ${operation.id}: it needs the endpoint's secret.`;
       return [strangers, { check: "recorded", operation, notApplicable: why, untried: true }];
@@ -44,29 +46,40 @@ function planWebhookReceive(context: ProbeContext): readonly Check[] {
   });
 }
 
-function secretOf(context: ProbeContext, operation: Operation): string | undefined {
-  return context.webhookSecrets.find(({ endpoint }) => endpoint === operation.id || endpoint === operation.path)
-    ?.secret;
+function givenFor(context: ProbeContext, operation: Operation): WebhookSecret | undefined {
+  return context.webhookSecrets.find(({ endpoint }) => endpoint === operation.id || endpoint === operation.path);
 }
 
 /** Everything a stranger can send without having seen a delivery. */
 async function strange(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const delivery = maker(context, operation);
+  const delivery = maker(context, operation, "strangers");
   const nobody = madeUpSecret(context, operation);
+  const secret = givenFor(context, operation)?.secret;
+  const control: Trial[] = [];
+  if (secret !== undefined && operation.access.kind !== "webhook") {
+    const honest = delivery.signed(secret);
+    if (honest === undefined) return [{ check: "strangers", ...inconclusive(unknownScheme) }];
+    const positive = await send(context, operation, "positive", honest, "the sender");
+    if (!isSuccess(positive.answer)) {
+      const why = `a delivery as its sender signs it ${outcome(positive.answer)}`;
+      return [{ check: "strangers", ...inconclusive(why, [positive]) }];
+    }
+    control.push(positive);
+  }
   const attacks: readonly (readonly [check: string, what: string, make: () => Delivery | undefined])[] = [
     ["unsigned", "a delivery without a signature", () => ({ ...delivery.fresh(), headers: [] })],
     ["other-secret", "a delivery signed with another secret", () => delivery.signed(nobody)],
     ["empty-secret", "a delivery signed with the empty secret", () => delivery.signed("")],
   ];
-  return await refusals(context, operation, attacks, []);
+  return await refusals(context, operation, attacks, control);
 }
 
 /** What can be made of a delivery that was seen. */
 async function recorded(context: ProbeContext, operation: Operation, secret: string): Promise<readonly NamedOutcome[]> {
-  const delivery = maker(context, operation);
+  const delivery = maker(context, operation, "recorded");
   const honest = delivery.signed(secret);
   if (honest === undefined) {
-    const why = `the scan does not know how ${schemeOf(operation)} signs`;
+    const why = `the scan does not know how ${schemeOf(context, operation)} signs`;
     return [{ check: "recorded", ...inconclusive(why) }];
   }
   const positive = await send(context, operation, "positive", honest, "the sender");
@@ -82,9 +95,11 @@ async function recorded(context: ProbeContext, operation: Operation, secret: str
       () => mixed(delivery.signed(secret), delivery.fresh()),
     ],
     ["written-again", "a body that was parsed and written again", () => writtenAgain(delivery.signed(secret))],
-    ["cut-signature", "half a signature", () => cut(delivery.signed(secret))],
+    ["cut-signature", "half a signature", () => cut(delivery.signed(secret), 20)],
+    ["blank-signature", "a signature without a value", () => cut(delivery.signed(secret), 0)],
+    ["old-version", "a signature under the name of an older version", () => downgraded(delivery.signed(secret))],
   ];
-  if (signsTime(schemeOf(operation))) {
+  if (signsTime(schemeOf(context, operation))) {
     attacks.push(
       ["stale", "a delivery signed an hour ago", () => delivery.signed(secret, now - 3_600)],
       ["future", "a delivery signed an hour ahead", () => delivery.signed(secret, now + 3_600)],
@@ -110,8 +125,9 @@ interface Maker {
   signed(secret: string, seconds?: number): Delivery | undefined;
 }
 
-function maker(context: ProbeContext, operation: Operation): Maker {
-  const random = context.random.fork(`webhook ${operation.id}`);
+function maker(context: ProbeContext, operation: Operation, check: string): Maker {
+  // Ids of its own for every check: one that comes again is a repetition.
+  const random = context.random.fork(`webhook ${operation.id} ${check}`);
   const fresh = (): Delivery => {
     const canary = `pc${random.text(12)}`;
     const body = honestBody(operation, { random, canary, person: () => undefined });
@@ -122,15 +138,24 @@ function maker(context: ProbeContext, operation: Operation): Maker {
     fresh,
     signed(secret, seconds = Math.floor(context.now() / 1000)) {
       const { body } = fresh();
-      const headers = signDelivery(schemeOf(operation), { body, secret, seconds, id: `msg_${random.text(16)}` });
+      const headers = signDelivery(schemeOf(context, operation), {
+        body,
+        secret,
+        seconds,
+        id: `msg_${random.text(16)}`,
+      });
       return headers === undefined ? undefined : { body, headers };
     },
   };
 }
 
-function schemeOf({ access }: Operation): string {
-  return access.kind === "webhook" ? access.scheme : "";
+function schemeOf(context: ProbeContext, operation: Operation): string {
+  if (operation.access.kind === "webhook") return operation.access.scheme;
+  const headers = operation.parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name);
+  return givenFor(context, operation)?.scheme ?? schemeOfHeaders(headers) ?? "";
 }
+
+const unknownScheme = "nothing says how its sender signs, or the scan does not know that scheme";
 
 /** Of the form the scheme demands, and nobody's. */
 function madeUpSecret(context: ProbeContext, operation: Operation): string {
@@ -146,8 +171,15 @@ function writtenAgain(signed: Delivery | undefined): Delivery | undefined {
   return signed === undefined ? undefined : { ...signed, body: JSON.stringify(JSON.parse(signed.body), undefined, 1) };
 }
 
-function cut(signed: Delivery | undefined): Delivery | undefined {
-  return withValues(signed, (value) => value.replace(/[A-Za-z0-9+/]{40,}={0,2}/, (found) => found.slice(0, 20)));
+function cut(signed: Delivery | undefined, length: number): Delivery | undefined {
+  return withValues(signed, (value) => value.replace(/[A-Za-z0-9+/]{40,}={0,2}/, (found) => found.slice(0, length)));
+}
+
+/** Of another body, under names that older versions of the schemes had and nobody may accept any more. */
+function downgraded(signed: Delivery | undefined): Delivery | undefined {
+  return withValues(signed, (value) =>
+    value.replace(/\bv1([=,])[A-Za-z0-9+/=]+/, "v0$1pc").replace(/^sha256=.*/, "sha1=pc"),
+  );
 }
 
 function retimed(signed: Delivery | undefined, now: number): Delivery | undefined {
@@ -184,7 +216,8 @@ async function refusedTwice(
   const trials = [...control];
   for (let round = 1; round <= 2; round += 1) {
     const delivery = make();
-    if (delivery === undefined) return inconclusive(`the scan does not know how ${schemeOf(operation)} signs`, trials);
+    if (delivery === undefined)
+      return inconclusive(`the scan does not know how ${schemeOf(context, operation)} signs`, trials);
     const attack = await send(context, operation, "attack", delivery, `nobody, ${what}`);
     trials.push(attack);
     if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
