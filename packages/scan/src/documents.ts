@@ -14,7 +14,7 @@ export type Fetch = (url: URL) => Promise<string>;
 
 /** A description that was read. */
 export interface ReadDocument {
-  /** OpenAPI 3.x with all references resolved; what refers to itself keeps its `$ref`. */
+  /** OpenAPI 3.x with all references resolved; what refers to itself is a circle. */
   readonly document: JsonRecord;
   /** What to call it in a message. */
   readonly source: string;
@@ -142,7 +142,8 @@ function optionsFor(base: string | undefined, fetch: Fetch | undefined, notes: s
       },
     },
     parse: { text: false, binary: false },
-    dereference: { circular: "ignore" as const },
+    // What refers to itself becomes a circle, which whoever walks a schema counts his steps in.
+    dereference: { circular: true as const },
   };
 }
 

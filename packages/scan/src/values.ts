@@ -20,6 +20,8 @@ export interface ValueOptions {
    * Some schemas allow any text where the API behind takes a few words only.
    */
   readonly examples?: boolean;
+  /** The schemas a value is being made for, outermost first: one that comes again has no end. */
+  readonly within?: readonly JsonRecord[];
 }
 
 /**
@@ -33,7 +35,8 @@ export function validValue(schema: JsonRecord, options: ValueOptions, name = "va
   const plain = simplified(schema);
   const known = options.known?.(name, plain);
   if (known !== undefined) return known;
-  if (plain["$ref"] !== undefined) throw new Unreachable(`"${name}" refers to itself without an end`);
+  if (plain["$ref"] !== undefined || options.within?.includes(schema) === true)
+    throw new Unreachable(`"${name}" refers to itself without an end`);
   if (options.examples === true) {
     const shown = exampleOf(plain);
     if (shown !== undefined && !(typeof shown === "string" && isFreeText(plain, name))) return shown;
@@ -43,9 +46,9 @@ export function validValue(schema: JsonRecord, options: ValueOptions, name = "va
   if (choices.length > 0) return choices[options.random.int(0, choices.length - 1)];
   switch (typeOf(plain)) {
     case "object":
-      return objectValue(plain, options, depth);
+      return objectValue(plain, { ...options, within: [...(options.within ?? []), schema] }, depth);
     case "array":
-      return arrayValue(plain, options, name, depth);
+      return arrayValue(plain, { ...options, within: [...(options.within ?? []), schema] }, name, depth);
     case "integer":
     case "number":
       return numberValue(plain, options.random);
@@ -107,7 +110,7 @@ function arrayValue(schema: JsonRecord, options: ValueOptions, name: string, dep
   const most = numberAt(schema, "maxItems") ?? Number.POSITIVE_INFINITY;
   const count = Math.min(Math.max(least, 1), most);
   const items = recordAt(schema, "items") ?? {};
-  const length = depth > 6 ? least : count;
+  const length = depth > 6 || (least === 0 && !isMakeable(items, options, name, depth)) ? least : count;
   const made: unknown[] = [];
   const seen = new Set<string>();
   // What must not repeat is made again, a few times: a short enum has no more to give.
@@ -119,6 +122,17 @@ function arrayValue(schema: JsonRecord, options: ValueOptions, name: string, dep
     made.push(value);
   }
   return made;
+}
+
+function isMakeable(schema: JsonRecord, options: ValueOptions, name: string, depth: number): boolean {
+  if (options.within === undefined) return true;
+  try {
+    validValue(schema, { ...options, random: options.random.fork("is it makeable?") }, name, depth + 1);
+    return true;
+  } catch (error) {
+    if (error instanceof Unreachable) return false;
+    throw error;
+  }
 }
 
 function numberValue(schema: JsonRecord, random: Random): number {

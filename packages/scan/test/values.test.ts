@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JsonRecord } from "../src/json.ts";
+import { readTarget } from "../src/manifest.ts";
 import { fromPattern } from "../src/pattern.ts";
 import { seeded } from "../src/random.ts";
 import { validValue } from "../src/values.ts";
@@ -73,4 +74,72 @@ describe("values", () => {
     const schema = { type: "object", properties: { a: { type: "string" }, b: { type: "integer" } } };
     expect(make(schema, 9)).toEqual(make(schema, 9));
   });
+
+  it.each<[JsonRecord, RegExp]>([
+    [{ type: "string", nullable: true, maxLength: 4 }, /^"[a-z0-9]{4}"$/],
+    [{ type: ["null", "integer"], minimum: 3, maximum: 3 }, /^3$/],
+    [{ type: "integer", minimum: 3, exclusiveMinimum: true, maximum: 5, exclusiveMaximum: true }, /^4$/],
+    [{ type: "number", exclusiveMinimum: 0, maximum: 0.2, multipleOf: 0.1 }, /^0\.[12]$/],
+    [{ type: "integer", maximum: -5 }, /^-\d+$/],
+    [
+      { type: "array", items: { enum: ["a", "b", "c"] }, minItems: 3, uniqueItems: true },
+      /^\["(.)","(?!\1)(.)","(?!\1|\2)."\]$/,
+    ],
+    [{ type: "string", format: "byte" }, /^"[A-Za-z0-9+/]+=*"$/],
+    [{ type: "string", pattern: "^(?=.*\\d)[a-z\\d]+$", example: "abc1" }, /^"abc1"$/],
+  ])("makes what %j says in the words of any version", (schema, expected) => {
+    for (let seed = 1; seed <= 10; seed += 1) expect(JSON.stringify(make(schema, seed))).toMatch(expected);
+  });
+
+  it("says which branch a discriminator chooses, by the mapping or the name of the schema", async () => {
+    const one = (name: string) => ({ type: "object", required: [name], properties: { [name]: { type: "integer" } } });
+    const target = await readTarget(
+      {
+        openapi: "3.0.3",
+        info: { title: "pets", version: "1" },
+        components: { schemas: { Cat: one("lives"), Dog: one("tricks") } },
+        paths: {
+          "/cats": {
+            post: body([{ $ref: "#/components/schemas/Cat" }], {
+              propertyName: "kind",
+              mapping: { feline: "#/components/schemas/Cat" },
+            }),
+          },
+          "/dogs": { post: body([{ $ref: "#/components/schemas/Dog" }], { propertyName: "kind" }) },
+        },
+      },
+      "openapi",
+    );
+    const made = target.operations.map(({ body: wanted }) => make(wanted?.schema ?? {}));
+    expect(made).toEqual([
+      { kind: "feline", lives: expect.any(Number) },
+      { kind: "Dog", tricks: expect.any(Number) },
+    ]);
+  });
+
+  it("ends a schema that refers to itself where that is optional, and names it where it is not", async () => {
+    const node = (required: readonly string[]) => ({
+      type: "object",
+      required,
+      properties: { name: { type: "string" }, next: { $ref: "#/components/schemas/Node" } },
+    });
+    const read = async (required: readonly string[]) => {
+      const paths = { "/nodes": { post: body([{ $ref: "#/components/schemas/Node" }]) } };
+      const document = {
+        openapi: "3.1.0",
+        info: { title: "n", version: "1" },
+        components: { schemas: { Node: node(required) } },
+        paths,
+      };
+      return (await readTarget(document, "openapi")).operations[0]?.body?.schema ?? {};
+    };
+    expect(make(await read(["name"]))).toMatchObject({ name: expect.any(String) });
+    const endless = await read(["name", "next"]);
+    expect(() => make(endless)).toThrow(/"next" refers to itself without an end/);
+  });
 });
+
+function body(oneOf: readonly JsonRecord[], discriminator?: JsonRecord): JsonRecord {
+  const schema = { oneOf, ...(discriminator === undefined ? {} : { discriminator }) };
+  return { requestBody: { content: { "application/json": { schema } } }, responses: {} };
+}
