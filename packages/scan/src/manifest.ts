@@ -70,7 +70,7 @@ export function targetOf(document: JsonRecord, source: Target["source"], prefix?
 
 const inAnyCase: readonly string[] = [
   "An object belongs to the identity that created it, and to nobody else: nothing names owners here.",
-  "Requests are sent at 100 a second at most, and a missing limit is not called broken: nothing names limits here.",
+  "Requests are sent at 100 a second at most: nothing names limits here.",
 ];
 
 const assumed: Readonly<Record<Exclude<Target["source"], "manifest">, readonly string[]>> = {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { checklist, protection } from "portcullis/checklist";
+import { describedBy } from "../described-by.ts";
 import { groupedFindings } from "../finding.ts";
 import { openFindings, type Report } from "../report.ts";
 import { scoreFormula } from "../score.ts";
@@ -36,7 +37,7 @@ export function htmlReport(report: Report): string {
 <header>
 <p class="eyebrow">Portcullis scan</p>
 <h1>${result.target.name}</h1>
-<ul class="facts"><li><b>${result.target.url}</b></li><li>${result.startedAt.slice(0, 16).replace("T", " ")} UTC</li><li>${counted(result.target.operations, "operation")}, ${result.target.source === "manifest" ? "exact, by its manifest" : "by its OpenAPI document"}</li><li>as ${result.identities.join(", ") || "nobody"}</li><li>${counted(result.requests, "request")} in ${(result.durationMs / 1000).toFixed(1)} s, seed ${result.seed}</li></ul>
+<ul class="facts"><li><b>${result.target.url}</b></li><li>${result.startedAt.slice(0, 16).replace("T", " ")} UTC</li><li>${counted(result.target.operations, "operation")}, ${describedBy(result.target.source)}</li><li>as ${result.identities.join(", ") || "nobody"}</li><li>${counted(result.requests, "request")} in ${(result.durationMs / 1000).toFixed(1)} s, seed ${result.seed}</li></ul>
 ${conclusion(report)}
 </header>
 <nav aria-label="Parts"><ul><li><a href="#scores">Scores</a></li><li><a href="#ledger">Ledger</a></li><li><a href="#findings">Findings</a></li><li><a href="#unproved">Not proved</a></li></ul></nav>

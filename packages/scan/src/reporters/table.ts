@@ -1,5 +1,6 @@
 import { createColors } from "picocolors";
 import { checklist, type Priority } from "portcullis/checklist";
+import { describedBy } from "../described-by.ts";
 import type { Exchange } from "../exchange.ts";
 import { groupedFindings } from "../finding.ts";
 import { fixOf } from "../fixes.ts";
@@ -59,7 +60,7 @@ function painted(kind: VerdictKind, text: string, paint: Paint): string {
 
 function heading(result: ScanResult, width: number, paint: Paint): readonly string[] {
   const { target } = result;
-  const how = target.source === "manifest" ? "exact, by its manifest" : "by its OpenAPI document";
+  const how = describedBy(target.source);
   const who = result.identities.length === 0 ? "as nobody" : `as ${result.identities.join(", ")}`;
   const line = fitted(`${target.name}, ${counted(target.operations, "operation")}, ${how}, ${who}`, width);
   return [paint.bold(target.url), line];
