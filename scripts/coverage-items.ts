@@ -279,7 +279,11 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   built("3.34", "error reporter", "`audit.onError` is where Sentry goes"),
   built("3.35", "a list to tick", "this page; `./start` prints it with what was proved"),
-  built("3.36", "audit report", "`--report html`: scores, ledger, findings with exchanges, what was not proved and why"),
+  built(
+    "3.36",
+    "audit report",
+    "`--report html`: scores, ledger, findings with exchanges, what was not proved and why",
+  ),
   partly("3.37", "audit of the source", "`portcullis check <folder>`: lint rules, not yet one for every protection"),
 
   planned("4.1", "OAuth 2.0 with PKCE", "the authorization server"),

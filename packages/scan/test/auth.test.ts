@@ -57,7 +57,7 @@ const header = (name: string) => (request: { headers: Readonly<Record<string, un
   const value = request.headers[name];
   return typeof value === "string" ? value : undefined;
 };
-const cookieNamed = (name: string) => (request: { headers: { cookie?: string } }) =>
+const cookieNamed = (name: string) => (request: { headers: { cookie?: string | undefined } }) =>
   new RegExp(`(?:^|; )${name}=([^;]+)`).exec(request.headers.cookie ?? "")?.[1];
 
 const shapes: Readonly<Record<string, readonly [shape: CredentialShape, template: string]>> = {

@@ -61,7 +61,10 @@ function writeList(api: ApiPlan, route: RoutePlan, x: Exchange, serialize: Seria
   const { page } = x;
   const items = field(x.result, "items");
   if (!Array.isArray(items) || !isAskedPage(page)) {
-    return new Refusal("undeclared-output", "the handler returned no list of items ({ items: […] }), or the route has no page");
+    return new Refusal(
+      "undeclared-output",
+      "the handler returned no list of items ({ items: […] }), or the route has no page",
+    );
   }
   if (items.length > page.limit) {
     return new Refusal("unbounded-list", `${items.length} items where ${page.limit} were asked for`);
