@@ -220,6 +220,8 @@ async function strangerBurst(context: ProbeContext, limit: Limit): Promise<reado
     ];
   const witness = await context.witness();
   const honest = witness.positive.outgoing;
+  // Bursts before this one may have used up the witness's own limits: what is refused now is no stranger's doing.
+  const before = await context.send("positive", honest);
   const guess = (index: number) => {
     const made = madeUpCredential(context, honest, witness.identity);
     return withCredential(
@@ -237,6 +239,10 @@ async function strangerBurst(context: ProbeContext, limit: Limit): Promise<reado
   const found: NamedOutcome[] = [{ check: "strangers", ...first }];
   if (first.verdict !== "held") return found;
   found.push(...(await bypasses(context, { ...guess(count), burst: true }, "strangers", sent)));
+  if (before.answer.status === 429) {
+    const why = `${witness.identity.name} was over a limit before anybody guessed`;
+    return [...found, { check: "strangers-others", ...inconclusive(why, [before]) }];
+  }
   const caller = await context.send("attack", { ...honest, burst: true });
   found.push({
     check: "strangers-others",
