@@ -113,8 +113,8 @@ function topologyDangers(config: ApiConfig): readonly Readonly<Record<string, un
   const { proxies, dangerouslyAllowLoopback } = config;
   const assumed = typeof proxies === "object" ? proxies.dangerouslyAssumeProxy : undefined;
   return [
-    ...dangerously("createApi", { ...(dangerouslyAllowLoopback === undefined ? {} : { dangerouslyAllowLoopback }) }),
-    ...dangerously("proxies", { ...(assumed === undefined ? {} : { dangerouslyAssumeProxy: assumed }) }),
+    ...dangerously("createApi", dangerouslyAllowLoopback === undefined ? {} : { dangerouslyAllowLoopback }),
+    ...dangerously("proxies", assumed === undefined ? {} : { dangerouslyAssumeProxy: assumed }),
   ];
 }
 

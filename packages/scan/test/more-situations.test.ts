@@ -217,7 +217,7 @@ describe("a target that is broken itself", () => {
       before: ({ request, path }) => {
         if (path === "/me") return undefined;
         count += 1;
-        request.socket.end(answers[count % answers.length]);
+        request.socket.end(answers[count % answers.length] ?? "");
         return "close";
       },
     });

@@ -72,7 +72,7 @@ export async function startShop(options: ShopOptions = {}): Promise<Shop> {
   type Answer = readonly [
     status: number,
     json?: unknown,
-    headers?: Readonly<Record<string, string | readonly string[]>>,
+    headers?: Readonly<Record<string, string | readonly string[]>> | undefined,
   ];
 
   function signIn(body: JsonRecord): Answer {
