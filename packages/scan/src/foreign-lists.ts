@@ -1,6 +1,7 @@
 import { type ProbeContext, requiredQuery } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Identity } from "./identities.ts";
+import { namesId } from "./ids.ts";
 import { textAt } from "./json.ts";
 import { type Kind, kindsAlong } from "./kinds.ts";
 import type { Pair } from "./pairs.ts";
@@ -86,7 +87,7 @@ async function pagesOf(
     const trial = await context.send(leg, requestFor(operation, { as, query }));
     trials.push(trial);
     // The search term may be echoed; the object's id is not what was asked for.
-    if (trial.answer.text.includes(thing.id)) return { found: true, trials };
+    if (namesId(trial.answer, thing.kind, thing.id)) return { found: true, trials };
     const next = textAt(trial.answer.json, "next");
     if (operation.page === undefined || (operation.page.kind === "cursor" && next === undefined)) break;
     if (operation.page.kind === "pages" && !trial.answer.text.includes('"id"')) break;

@@ -1,3 +1,4 @@
+import { namesId } from "./ids.ts";
 import { isSuccess } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
@@ -56,7 +57,7 @@ async function foreignReference(
   if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), [positive, attack]);
   if (!isSuccess(attack.answer))
     return held(`"${field}" may not name what belongs to ${owner.name}`, [positive, attack]);
-  if (!attack.answer.text.includes(theirs.id))
+  if (!namesId(attack.answer, kind, theirs.id, field))
     return held(`"${field}" of another's object is ignored`, [positive, attack]);
   const again = await ask("attack", theirs.id);
   if (!isSuccess(again.answer)) return inconclusive("it was accepted once and not again", [positive, attack, again]);

@@ -36,6 +36,26 @@ export function idOfMarked(json: unknown, kind: Kind, mark: string): string | un
   return found;
 }
 
+/**
+ * Whether an answer names an object. A long id is in no text by chance; a short one, such as a row's number, counts only as
+ * the id of the answer, of something it wraps or of a member of a list: counts, pages and years are numbers too.
+ *
+ * @param field  where the answer only refers to the object: the member that would hold its id
+ */
+export function namesId(answer: Answer, kind: Kind, id: string, field?: string): boolean {
+  if (id.length >= 8) return answer.text.includes(id);
+  const own = [kind.parameter, "id", `${kind.name}Id`, `${kind.name}_id`, "_id", "uuid"];
+  const isIt = (path: string, name: string) =>
+    field === undefined
+      ? own.includes(name) && !/\[\]\..*\./.test(path)
+      : name === field || path.endsWith(`${kind.name}.id`);
+  let found = false;
+  walk(answer.json, (path, name, value) => {
+    found ||= idText(value) === id && isIt(path, name);
+  });
+  return found;
+}
+
 /** Another id of the same make: letters stay letters, digits digits, and a UUID stays a UUID. */
 export function sameShape(id: string, random: Random): string {
   if (/^[0-9a-f]{8}-[0-9a-f]{4}-/i.test(id)) return random.uuid();

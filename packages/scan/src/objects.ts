@@ -6,7 +6,7 @@ import type { Outgoing } from "./fetcher.ts";
 import { canAct, type Identity } from "./identities.ts";
 import { namesPerson } from "./bodies.ts";
 import { complaintOf, createCreating } from "./creating.ts";
-import { idIn, sameShape } from "./ids.ts";
+import { idIn, namesId, sameShape } from "./ids.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Random } from "./random.ts";
 import { bodyOf, requestFor } from "./requests.ts";
@@ -390,7 +390,7 @@ function keyOf(kind: Kind, owner: Identity): string {
 }
 
 function mentions(answer: Answer, thing: Thing): boolean {
-  return answer.text.includes(thing.id) || answer.text.includes(thing.canary);
+  return answer.text.includes(thing.canary) || namesId(answer, thing.kind, thing.id);
 }
 
 /** In words, what an answer was. */
