@@ -32,20 +32,25 @@ const samples = 8;
  * @see OWASP ASVS 5.0 6.3.8
  */
 export function enumerationChecks(context: ProbeContext, account: Account): readonly Attack[] {
+  const timed = new Set<Route["what"]>();
   return routesOf(context).flatMap((route): Attack[] => {
     const words: Attack = {
       check: "one-answer",
       operation: route.operation,
       run: () => compareWords(context, route, account),
     };
+    // Limits of sign-ins are low: they are waited for once, not again for every route.
+    const stops = timed.has(route.what);
+    timed.add(route.what);
     const times: Attack = {
       check: "one-time",
       operation: route.operation,
       phase: "limits",
-      run: () => compareDurations(context, route, account),
+      run: () => compareDurations(context, route, account, stops),
     };
     // A sign-up that succeeds leaves an account behind: it is tried as often as the words take, and no more.
-    return route.what === "sign-up" ? [words] : [words, times];
+    if (route.what === "sign-up") return [words];
+    return [words, times];
   });
 }
 
@@ -171,16 +176,21 @@ function differenceOf(
 }
 
 /** Two measurements, the second only where the first shows something: unknown, known and unknown again, by turns. */
-async function compareDurations(context: ProbeContext, route: Route, account: Account): Promise<Outcome> {
+async function compareDurations(
+  context: ProbeContext,
+  route: Route,
+  account: Account,
+  burst: boolean,
+): Promise<Outcome> {
   const tight = tightLimit(route.operation, samples * 5, context.patienceMs);
   if (tight !== undefined) return notApplicable(tight);
-  const first = await measure(context, route, account);
+  const first = await measure(context, route, account, burst);
   if (first.stopped !== undefined) return first.stopped;
   const one = compareTimes(first.known, first.strangers);
   // Said with its bound: what a machine hides from the scan it hides from others on the same line.
   if (one.kind === "noise") return held("no difference of times stands out of the noise of this machine", first.trials);
   if (one.kind === "same") return held("a user that exists takes no other time than one that does not", first.trials);
-  const second = await measure(context, route, account);
+  const second = await measure(context, route, account, burst);
   if (second.stopped !== undefined) return second.stopped;
   const two = compareTimes(second.known, second.strangers);
   const trials = [...first.trials, ...second.trials];
@@ -198,15 +208,16 @@ interface Measured {
   readonly stopped?: Outcome;
 }
 
-async function measure(context: ProbeContext, route: Route, account: Account): Promise<Measured> {
+/** @param burst  stop at a limit rather than wait until it is over */
+async function measure(context: ProbeContext, route: Route, account: Account, burst: boolean): Promise<Measured> {
   const known: number[] = [];
   const strangers: [number[], number[]] = [[], []];
   let trials: readonly Trial[] = [];
   let refusal: number | undefined;
   for (let round = 0; round < samples; round += 1) {
-    const before = await context.send("negative", route.ask(strangerLike(context, account)));
-    const owner = await context.send("attack", route.ask(account.user));
-    const after = await context.send("negative", route.ask(strangerLike(context, account)));
+    const before = await context.send("negative", { ...route.ask(strangerLike(context, account)), burst });
+    const owner = await context.send("attack", { ...route.ask(account.user), burst });
+    const after = await context.send("negative", { ...route.ask(strangerLike(context, account)), burst });
     const got = [before, owner, after];
     const limited = got.find(({ answer }) => isLimited(answer) || answer.status === 423);
     refusal ??= owner.answer.status;
@@ -226,7 +237,7 @@ async function measure(context: ProbeContext, route: Route, account: Account): P
     // A success in between keeps the account from being locked by what is measured.
     if (route.what === "sign-in" && round % 2 === 1) {
       const honest = context.sessions.attempt(route.operation, account.user, account.password);
-      await context.send("positive", honest);
+      await context.send("positive", { ...honest, burst });
     }
   }
   return { known, strangers, trials };

@@ -1,8 +1,8 @@
 import { headerOf, isSuccess } from "./answer.ts";
-import { type Burst, burst, busiest, type Timed } from "./burst.ts";
+import { burst, busiest, type Timed } from "./burst.ts";
 import type { ProbeContext } from "./context.ts";
 import { bypasses } from "./limit-bypass.ts";
-import { burstSize, described, inTurn, mostRequests, parallelRace, untilOpen } from "./limit-shape.ts";
+import { burstSize, described, type InTurn, inTurn, mostRequests, parallelRace, untilOpen } from "./limit-shape.ts";
 import { sameSignature } from "./oracle.ts";
 import { broken, held, inconclusive, type NamedOutcome, notApplicable, type Outcome } from "./probe.ts";
 import type { Limit, Operation } from "./target.ts";
@@ -32,11 +32,14 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
       ...(await bypasses(context, attempt(count), check, sent)),
     ];
     if (lowest !== undefined) return found;
-    return [
-      ...found,
-      { check: "sign-in-parallel", ...(await parallelRace(context, attempt, sent)) },
-      { check: "sign-in-reset", ...(await ownSuccess(context, operation, sent)) },
-    ];
+    if (!(await untilOpen(sent.refused, sent.tookMs))) return [...found, { check: "sign-in-parallel", ...notTold }];
+    const turn = await inTurn(context, attempt, sent.trials.length * 2);
+    const race = await parallelRace(context, attempt, sent, turn);
+    found.push({ check: "sign-in-parallel", ...race });
+    // What follows reads its own count of what gets through in turn, which a race would have used up.
+    if (race.verdict === "held")
+      found.push({ check: "sign-in-reset", ...(await ownSuccess(context, operation, turn)) });
+    return found;
   }
   const first = sent.trials[0];
   if (first === undefined) return [{ check, ...inconclusive("nothing was sent") }];
@@ -50,18 +53,17 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
   ];
 }
 
+const notTold = notApplicable("The limit, or the time until it is over, does not let it be told.");
+
 /**
  * Signs in with the scan's own account between guesses: a count that this sets back is none. Told by more guesses inside
  * the window, whose length is what using it up took and what `Retry-After` says beyond, than were let through without.
  */
-async function ownSuccess(context: ProbeContext, operation: Operation, sent: Burst): Promise<Outcome> {
+async function ownSuccess(context: ProbeContext, operation: Operation, plain: InTurn): Promise<Outcome> {
   const [own] = context.sessions.accounts;
   if (own === undefined) return notApplicable("It takes an account of one's own (--account email:password).");
   const victim = `pc-${context.random.text(10)}@example.com`;
   const guess = (index: number) => context.sessions.attempt(operation, victim, `pc-wrong-again-${index}`);
-  const notTold = notApplicable("The limit, or the time until it is over, does not let it be told.");
-  if (!(await untilOpen(sent.refused, sent.tookMs))) return notTold;
-  const plain = await inTurn(context, guess, sent.trials.length * 2);
   if (plain.refused === undefined || plain.count < 4) return notTold;
   if (!(await untilOpen([plain.refused], plain.tookMs))) return notTold;
   const windowMs = plain.tookMs + (Number(headerOf(plain.refused.answer, "retry-after") ?? 0) - 1) * 1000;

@@ -86,12 +86,14 @@ const leastCount = 3;
  * through at once, twice, in the time in which it would have been refused in turn, twice: more than double, since a
  * window that begins anew lets double through at its edge.
  *
- * @param sent  the burst, many at a time, that found the limit
+ * @param sent   the burst, many at a time, that found the limit
+ * @param known  what has been sent in turn since and met the limit, so that it is not sent again
  */
 export async function parallelRace(
   context: ProbeContext,
   outgoing: (index: number) => Outgoing,
   sent: Burst,
+  known?: InTurn,
 ): Promise<Outcome> {
   const most = sent.trials.length * 2;
   let refused: readonly Trial[] = sent.refused;
@@ -102,8 +104,9 @@ export async function parallelRace(
   if (sent.trials.length - sent.refused.length <= named * 2 + 2)
     return held("no more get through at the same time than the answers say", sent.refused.slice(0, 1));
   for (let round = 0; round < 2; round += 1) {
-    if (!(await untilOpen(refused, tookMs))) return notApplicable(tooLong);
-    const turn = await inTurn(context, outgoing, most);
+    const given = round === 0 ? known : undefined;
+    if (given === undefined && !(await untilOpen(refused, tookMs))) return notApplicable(tooLong);
+    const turn = given ?? (await inTurn(context, outgoing, most));
     count = Math.max(count, turn.count);
     ms = Math.max(ms, turn.tookMs, shortestWindowMs);
     if (turn.refused === undefined || !more(sent))
