@@ -71,17 +71,19 @@ export const callerProofs: Readonly<Record<keyof typeof callerMutants, Proof>> =
   "sign-in-tells-user": async (client) =>
     differs(await guesses(client), ({ text }) => text.replace(/"(?:requestId|id|instance)":"[^"]*"/, "")),
   "sign-in-status": async (client) => differs(await guesses(client), ({ status }) => String(status)),
+  // The least of several, taken in turns, so that somebody else's work on the machine hits both alike.
   "sign-in-timing": async ({ call }) => {
-    const least = async (email: string) => {
-      let best = Number.POSITIVE_INFINITY;
-      for (let turn = 0; turn < 5; turn++) {
+    const emails = [accountOf("alice").user, "nobody@projects.example"];
+    const least = emails.map(() => Number.POSITIVE_INFINITY);
+    for (let turn = 0; turn < 5; turn++) {
+      for (const [place, email] of emails.entries()) {
         const start = performance.now();
         await call("POST", "/v1/sign-in", { json: { email, password: "not the password" } });
-        best = Math.min(best, performance.now() - start);
+        least[place] = Math.min(least[place] ?? 0, performance.now() - start);
       }
-      return best;
-    };
-    return (await least(accountOf("alice").user)) - (await least("nobody@projects.example")) > 3;
+    }
+    const [known = 0, unknown = 0] = least;
+    return known - unknown > 3;
   },
 
   "admin-read": async ({ call }) => (await call("GET", "/v1/admin/users", { as: "bob" })).status === 200,
