@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
+import { inTransaction, makeDurable, openDatabase, privateFile } from "./embedded-file.ts";
 import type { Claim, ClaimStore } from "../webhooks/claim-store.ts";
 
 /** Where an embedded claim store keeps its file. */
@@ -94,7 +94,7 @@ function open(folder: string): Opened {
   const path = privateFile(folder, "webhook-claims.sqlite", "embeddedClaimStore");
   const database = openDatabase(path, WRITE_WAITS_MS);
   try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
+    makeDurable(database, WRITE_WAITS_MS);
     inTransaction(database, () => {
       const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
       if (version === 0) database.exec(SCHEMA);

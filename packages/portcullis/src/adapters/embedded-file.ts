@@ -33,6 +33,31 @@ export function openDatabase(path: string, timeoutMs: number): DatabaseSync {
   return new DatabaseSync(path, { timeout: timeoutMs });
 }
 
+/**
+ * Makes what is committed survive a loss of power. Two processes that open a new file at the same moment get into each
+ * other's way here, and for this SQLite does not wait by itself.
+ *
+ * @param timeoutMs  how long to try
+ */
+export function makeDurable(database: DatabaseSync, timeoutMs: number): void {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+/** SQLITE_BUSY and its extended codes. */
+function isBusy(error: unknown): boolean {
+  const code: unknown = error instanceof Error ? Reflect.get(error, "errcode") : undefined;
+  return typeof code === "number" && (code & 0xff) === 5;
+}
+
 /** Runs work in one write transaction: all of it happens or nothing. Waits for another process's as the file says. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec("BEGIN IMMEDIATE");

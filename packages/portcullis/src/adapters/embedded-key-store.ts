@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts";
-import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
+import { inTransaction, makeDurable, openDatabase, privateFile } from "./embedded-file.ts";
 
 /** Where an embedded store keeps its file. */
 export interface EmbeddedKeyStoreOptions {
@@ -139,7 +139,7 @@ function open(folder: string): Opened {
   const path = privateFile(folder, "api-keys.sqlite", "embeddedKeyStore");
   const database = openDatabase(path, WRITE_WAITS_MS);
   try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
+    makeDurable(database, WRITE_WAITS_MS);
     inTransaction(database, () => {
       const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
       if (version === 0) database.exec(SCHEMA);

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { readSession, writeSession } from "../lib/read-session.ts";
 import { mostOfSubject, type SessionStore } from "../lib/session-store.ts";
-import { inTransaction, openDatabase, privateFile } from "./embedded-file.ts";
+import { inTransaction, makeDurable, openDatabase, privateFile } from "./embedded-file.ts";
 
 /** Where an embedded session store keeps its file. */
 export interface EmbeddedSessionStoreOptions {
@@ -92,7 +92,7 @@ function open(folder: string): Opened {
   const path = privateFile(folder, "sessions.sqlite", "embeddedSessionStore");
   const database = openDatabase(path, WRITE_WAITS_MS);
   try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;");
+    makeDurable(database, WRITE_WAITS_MS);
     inTransaction(database, () => {
       const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
       if (version === 0) database.exec(SCHEMA);
