@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { embeddedClaimStore, type EmbeddedClaimStore } from "../../src/adapters/embedded-claim-store.ts";
 import { claimStoreContract } from "./claim-store-contract.ts";
 
@@ -72,6 +72,10 @@ describe("webhook-receive: the embedded store of claims", () => {
     const got: number[] = [];
     const done: number[] = [];
     const children = [0, 1].map(() => fork(worker, [folder], { execArgv: ["--conditions=source", "--no-warnings"] }));
+    // However it ends, nobody is left running.
+    onTestFinished(() => {
+      for (const child of children) child.kill("SIGKILL");
+    });
     await Promise.all(
       children.map(
         (child) =>
