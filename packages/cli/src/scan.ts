@@ -109,8 +109,11 @@ below the API's own limits, changes only what it created and deletes it at the
 end. Colours and the moving progress line appear on a terminal only; NO_COLOR
 turns colours off.
 
+Ctrl-C ends it early: attacks stop, what was created is deleted within ten
+seconds, and the report says what is known by then; a second one ends at once.
+
 Exit status: 0 held, 1 broken, 2 something is inconclusive, 3 the scan could
-not be done. --fail-on leaves findings below a severity out of it, --baseline
+not be done or was interrupted. --fail-on leaves findings below a severity out of it, --baseline
 those somebody answers for.`;
 
 /** The options that say what to attack and as whom. */
@@ -143,10 +146,21 @@ interface Flags extends TargetFlags, OutputFlags {
 }
 
 async function runScan(url: string, flags: Flags): Promise<void> {
+  /** Ends the repetition, and the scan that runs. */
+  const [end, stop] = [new AbortController(), new AbortController()];
+  const onSignal = (): void => {
+    if (stop.signal.aborted) process.exit(3);
+    const isRepeated = flags.every !== undefined && !end.signal.aborted;
+    end.abort();
+    if (isRepeated) return;
+    process.stderr.write("\nportcullis scan: stopping; what was created is deleted first (again: end at once)\n");
+    stop.abort();
+  };
+  for (const signal of signals) process.on(signal, onSignal);
   try {
     if (flags.every === undefined) {
       if (flags.notify !== undefined) throw new ScanError("--notify goes with --every");
-      const round = await scanOnce(url, flags);
+      const round = await scanOnce(url, flags, stop.signal);
       process.exitCode = round.exitCode;
       return;
     }
@@ -154,22 +168,30 @@ async function runScan(url: string, flags: Flags): Promise<void> {
       flags.notify === undefined
         ? undefined
         : await createNotifier(flags.notify, process.env["PORTCULLIS_NOTIFY_SECRET"]);
-    const stop = new AbortController();
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
     process.exitCode = await repeatedly({
       everyMs: parseInterval(flags.every),
-      signal: stop.signal,
+      signal: end.signal,
       notifier,
-      scan: (before) => scanOnce(url, flags, before),
+      scan: (before) => scanOnce(url, flags, stop.signal, before),
       say: (line) => process.stderr.write(`portcullis scan: ${line}\n`),
     });
   } catch (error) {
     process.exitCode = said(error).exitCode;
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal);
   }
 }
 
+/** What asks a scan to end: it deletes what it created, reports what it knows, and exits 3. */
+const signals = ["SIGINT", "SIGTERM"] as const;
+
 /** One scan and everything made of it; never rejects: a scan that could not be done is a round that says so. */
-async function scanOnce(url: string, flags: Flags, before?: readonly GoneFinding[]): Promise<Round> {
+async function scanOnce(
+  url: string,
+  flags: Flags,
+  signal: AbortSignal,
+  before?: readonly GoneFinding[],
+): Promise<Round> {
   const progress = flags.quiet === true ? undefined : createProgress(process.stderr);
   let outputs: Outputs | undefined;
   try {
@@ -177,13 +199,14 @@ async function scanOnce(url: string, flags: Flags, before?: readonly GoneFinding
     outputs = await prepareOutputs(url, flags, factsOf(options), before);
     const result = await scan({
       ...options,
+      signal,
       ...(progress === undefined ? {} : { onProgress: progress.show }),
       ...(outputs.onVerdict === undefined ? {} : { onVerdict: outputs.onVerdict }),
     });
     progress?.clear();
     const { report, exitCode } = await outputs.finish(result);
     process.stdout.write(flags.json === true ? jsonReport(report) : tableReport(report, terminal()));
-    return { report, exitCode };
+    return { report, exitCode: result.interrupted === true ? 3 : exitCode };
   } catch (error) {
     progress?.clear();
     outputs?.abandon();

@@ -7,6 +7,7 @@ import type { Header, Identity } from "./identities.ts";
 import { parseJson, textAt } from "./json.ts";
 import type { Pacer, Reservation } from "./pace.ts";
 import { type Conversation, converse, type Wire } from "./raw.ts";
+import type { Interrupt } from "./interrupt.ts";
 import { BudgetSpent, ScanError, TargetGone, Unreachable } from "./scan-error.ts";
 import type { Operation, Policy } from "./target.ts";
 
@@ -46,6 +47,8 @@ export interface FetcherOptions {
   readonly maxRequests?: number;
   /** Most requests in any second, bursts among them; default: what the target's own limits allow. */
   readonly rate?: number;
+  /** Asked before every request; default: nobody ends the scan. */
+  readonly interrupt?: Interrupt;
 }
 
 /** Sends requests to one host and to no other; redirects are answers, never followed. */
@@ -112,6 +115,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   if (options.rate !== undefined) pacer.declare("rate", { limit: options.rate, windowMs: 1000 });
 
   function count(): void {
+    options.interrupt?.assertGoing();
     if (sent >= maxRequests - kept)
       throw new BudgetSpent(`the scan's budget of ${maxRequests} requests is used up (--budget <requests>)`);
     sent += 1;
@@ -168,6 +172,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   async function send(outgoing: Outgoing): Promise<Answer> {
+    options.interrupt?.assertGoing();
     assertUnstuck(outgoing);
     if (outgoing.burst === true) {
       await pacer.take(["rate"]);

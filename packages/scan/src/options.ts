@@ -52,4 +52,9 @@ export interface ScanOptions extends Selection, Sources {
    * result may take some back: those whose identity turned out to be dead.
    */
   readonly onVerdict?: (verdict: Verdict) => void;
+  /**
+   * Ends the scan early: attacks stop, what was created is deleted within ten seconds, and the result says what is known
+   * by then.
+   */
+  readonly signal?: AbortSignal;
 }

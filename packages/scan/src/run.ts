@@ -1,6 +1,7 @@
 import type { ProtectionId } from "portcullis/checklist";
 import type { ProbeContext } from "./context.ts";
 import { exchangeOf } from "./exchange.ts";
+import { type Interrupt, interrupted } from "./interrupt.ts";
 import type { Pacer } from "./pace.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { NamedOutcome, Outcome } from "./probe.ts";
@@ -32,21 +33,28 @@ const tickMs = 1000;
 /** Before that, milliseconds, a pace says nothing. */
 const settledMs = 5000;
 
+/** What a run is steered by, and who is told of it. */
+export interface Running {
+  /** Asked how long it waits, for the progress. */
+  readonly pacer: Pacer;
+  /** Ends it early. */
+  readonly interrupt: Interrupt;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Given every verdict as it falls; one whose identity turns out to be dead is taken back at the end. */
+  readonly onVerdict?: (verdict: Verdict) => void;
+}
+
 /**
  * Runs the plan: most checks several at a time, then those that fill collections up, then the deletion of everything that
  * was created, and last the checks that use limits up.
  *
- * @param pacer  asked how long it waits, for the progress
- * @param onVerdict  given every verdict as it falls; one whose identity turns out to be dead is taken back at the end
  * @returns the verdicts; where the target stopped listening on the way, `gone` says after which request
  * @throws ScanError when it cannot be trusted any more
  */
 export async function runChecks(
   context: ProbeContext,
   planned: readonly PlannedCheck[],
-  pacer: Pacer,
-  onProgress: ((progress: Progress) => void) | undefined,
-  onVerdict: ((verdict: Verdict) => void) | undefined,
+  { pacer, interrupt, onProgress, onVerdict }: Running,
 ): Promise<{ verdicts: readonly Verdict[]; leftovers: readonly string[]; gone?: string }> {
   const results = new Map<PlannedCheck, readonly Verdict[]>();
   const started = performance.now();
@@ -69,6 +77,8 @@ export async function runChecks(
   };
   const run = async (entry: PlannedCheck) => {
     const verdicts = await verdictsWhileThere(entry);
+    // What ran on into the clean-up was given up.
+    if (results.has(entry)) return;
     results.set(entry, verdicts);
     for (const verdict of verdicts) onVerdict?.(verdict);
     last = entry;
@@ -79,7 +89,10 @@ export async function runChecks(
   const verdictsWhileThere = async (entry: PlannedCheck): Promise<readonly Verdict[]> => {
     try {
       if (gone !== undefined && !("notApplicable" in entry.check)) throw gone;
+      if (interrupt.isStopped && !("notApplicable" in entry.check)) return [cutOff(entry)];
       const verdicts = await verdictsOf(context, entry);
+      // Without its last requests a check may have seen too little to call anything held.
+      if (interrupt.isStopped) return verdicts.map((one) => (one.verdict === "held" ? cutOff(entry, one) : one));
       await context.fetcher.assertListening();
       return verdicts;
     } catch (error) {
@@ -99,25 +112,31 @@ export async function runChecks(
     const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => phaseOf(entry) === name);
     const inOrder = () => planned.flatMap((entry) => results.get(entry) ?? []);
     const queue = phase(undefined);
-    await Promise.all(
+    const ran = Promise.all(
       Array.from({ length: context.patienceMs > 60_000 ? lanes.patient : lanes.usual }, async () => {
         for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
       }),
-    );
-    await Promise.all(phase("crowding").map(run));
+    ).then(() => Promise.all(phase("crowding").map(run)));
+    await interrupt.settled(ran);
+    const early = planned.filter((entry) => phaseOf(entry) !== "limits" && !results.has(entry));
+    for (const entry of early) results.set(entry, [cutOff(entry)]);
     context.fetcher.spendRest();
-    const living = await unlessGone(() => withoutTheDead(context, inOrder()), inOrder());
-    const leftovers = await unlessGone(
-      () => context.objects.cleanUp(),
-      ["nothing could be deleted: the target is gone"],
-    );
-    for (const entry of phase("limits")) await run(entry);
-    const late = new Set(phase("limits").flatMap((entry) => results.get(entry) ?? []));
+    const tidy = <Got>(go: () => Promise<Got>, otherwise: Got) => interrupt.tidying(() => unlessGone(go, otherwise));
+    const living = await tidy(() => withoutTheDead(context, inOrder()), inOrder());
+    const leftovers = await tidy(() => context.objects.cleanUp(), ["nothing could be deleted: the target is gone"]);
+    const limits = phase("limits");
+    await interrupt.settled(inTurn(limits));
+    for (const entry of limits) if (!results.has(entry)) results.set(entry, [cutOff(entry)]);
+    const late = new Set(limits.flatMap((entry) => results.get(entry) ?? []));
     return {
       verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))],
       leftovers,
       ...(gone === undefined ? {} : { gone: sentence(gone.message) }),
     };
+  }
+
+  async function inTurn(entries: readonly PlannedCheck[]): Promise<void> {
+    for (const entry of entries) await run(entry);
   }
 
   async function unlessGone<Got>(go: () => Promise<Got>, otherwise: Got): Promise<Got> {
@@ -129,6 +148,12 @@ export async function runChecks(
       return otherwise;
     }
   }
+}
+
+/** What is said of a check that was not done, or not done to its end, when somebody ended the scan. */
+function cutOff(entry: PlannedCheck, verdict?: Verdict): Verdict {
+  const why = sentence(interrupted);
+  return { ...baseOf(entry), evidence: [], ...verdict, verdict: "inconclusive", why };
 }
 
 /** When a check runs: its own word counts before that of its probe. */

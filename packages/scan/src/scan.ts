@@ -4,11 +4,12 @@ import { describeTarget } from "./describe.ts";
 import type { ScanOptions } from "./options.ts";
 import { createFetcher } from "./fetcher.ts";
 import { readToken } from "./identities.ts";
+import { createInterrupt } from "./interrupt.ts";
 import { numberAt } from "./json.ts";
 import { createPacer } from "./pace.ts";
 import { prepare } from "./prepare.ts";
 import { isSelected, type LedgerEntry, ledgerOf, plan, type Selection } from "./plan.ts";
-import { runChecks } from "./run.ts";
+import { runChecks, type Running } from "./run.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import type { Target } from "./target.ts";
 import {
@@ -59,6 +60,8 @@ export interface ScanResult {
   readonly leftovers: readonly string[];
   /** 0 held, 1 broken, 2 something is inconclusive. */
   readonly exitCode: 0 | 1 | 2;
+  /** True where somebody ended it early; what was not decided by then is inconclusive. */
+  readonly interrupted?: true;
 }
 
 /**
@@ -85,12 +88,14 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   const described = await describeTarget(options, { url, mayContact, identities: options.identities, ...ca });
   const patienceMs = patienceOf(options, startedAt);
   const until = performance.now() + patienceMs;
-  const pacer = createPacer(() => Math.max(15_000, until - performance.now()));
+  const interrupt = createInterrupt(options.signal);
+  const pacer = createPacer(() => interrupt.longestWaitMs(Math.max(15_000, until - performance.now())));
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
   const fetcher = createFetcher({
     url,
     policy: described.policy,
     pacer,
+    interrupt,
     ...ca,
     ...(options.rate === undefined ? {} : { rate: options.rate }),
     ...(options.budget === undefined ? {} : { maxRequests: options.budget }),
@@ -99,7 +104,7 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
     const context = await prepare({ options, described, fetcher, seed, patienceMs, mayContact }).catch(tooLittle);
     const { target } = context;
     const planned = plan(context, options);
-    const ran = await runChecks(context, planned, pacer, options.onProgress, options.onVerdict);
+    const ran = await runChecks(context, planned, { pacer, interrupt, ...tellers(options) });
     const { verdicts, leftovers } = ran;
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
@@ -120,6 +125,7 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
         ...shortened(options, patienceMs),
         ...fetcher.notes.map((note) => context.redactor.apply(note)),
         ...(ran.gone === undefined ? [] : [`${context.redactor.apply(ran.gone)} Everything after it is inconclusive.`]),
+        ...(interrupt.isStopped ? ["The scan was interrupted: what it had not decided by then is inconclusive."] : []),
       ],
       protections,
       counts,
@@ -127,10 +133,16 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
       ledger: ledgerOf(target, verdicts, options),
       leftovers,
       exitCode: counts.broken > 0 ? 1 : counts.inconclusive > 0 ? 2 : 0,
+      ...(interrupt.isStopped ? { interrupted: true } : {}),
     };
   } finally {
     fetcher.close();
   }
+}
+
+/** Who is told while it runs. */
+function tellers({ onProgress, onVerdict }: ScanOptions): Pick<Running, "onProgress" | "onVerdict"> {
+  return { ...(onProgress === undefined ? {} : { onProgress }), ...(onVerdict === undefined ? {} : { onVerdict }) };
 }
 
 function targetUrl(text: string, mayContact: (host: string) => boolean): URL {

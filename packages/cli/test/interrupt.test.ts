@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { description, type Reactions, startThings } from "../../scan/test/things.ts";
+
+const command = join(import.meta.dirname, "../src/portcullis.ts");
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "portcullis-"));
+  await writeFile(join(folder, "openapi.json"), JSON.stringify(description));
+});
+
+const closing: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of closing) await close();
+});
+
+/** Starts a scan whose writes are counted, and waits until it has created something to delete. */
+async function underWay(before: Reactions["before"] = () => undefined) {
+  const counts = { created: 0, deleted: 0 };
+  const { url, close } = await startThings({
+    async before(asked) {
+      // Slow enough that the signal comes in the middle.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (asked.method === "POST" && asked.path === "/things" && asked.who !== undefined) counts.created += 1;
+      if (asked.method === "DELETE" && asked.who !== undefined) counts.deleted += 1;
+      return await before(asked);
+    },
+  });
+  closing.push(close);
+  const people = ["--as", "alice=Bearer token-of-alice", "--as", "bob=Bearer token-of-bob"];
+  const files = ["--openapi", "openapi.json", "--json", "report.json"];
+  const child = spawn(process.execPath, ["--conditions=source", command, "scan", url, ...files, ...people, "--quiet"], {
+    cwd: folder,
+  });
+  let said = "";
+  child.stderr.on("data", (chunk) => (said += String(chunk)));
+  child.stdout.resume();
+  await expect.poll(() => counts.created, { timeout: 20_000 }).toBeGreaterThan(2);
+  return { child, counts, said: () => said };
+}
+
+describe("a scan that is interrupted", { timeout: 60_000 }, () => {
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "by %s deletes what it created, reports what it knows and exits 3",
+    async (signal) => {
+      const { child, said } = await underWay();
+      child.kill(signal);
+      const [code] = await once(child, "exit");
+      expect(code).toBe(3);
+      expect(said()).toContain("stopping; what was created is deleted first");
+      const report: unknown = JSON.parse(await readFile(join(folder, "report.json"), "utf8"));
+      expect(report).toMatchObject({ interrupted: true, leftovers: [], counts: { broken: 0 } });
+      expect(JSON.stringify(report)).toContain("The scan was interrupted before this was decided.");
+    },
+  );
+
+  it("names what it could not delete, and waits no longer for it than it says", async () => {
+    const { child } = await underWay(({ method }) => (method === "DELETE" ? new Promise(() => {}) : undefined));
+    const from = performance.now();
+    child.kill("SIGINT");
+    const [code] = await once(child, "exit");
+    expect(code).toBe(3);
+    expect(performance.now() - from).toBeLessThan(25_000);
+    const report = await readFile(join(folder, "report.json"), "utf8");
+    expect(report).toMatch(/"thing [\w-]+ of (?:alice|bob): /);
+  });
+
+  it("twice ends at once", async () => {
+    const { child, said } = await underWay(({ method }) => (method === "DELETE" ? new Promise(() => {}) : undefined));
+    child.kill("SIGINT");
+    await expect.poll(said).toContain("end at once");
+    child.kill("SIGINT");
+    const [code] = await once(child, "exit");
+    expect(code).toBe(3);
+  });
+});
