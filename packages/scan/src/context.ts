@@ -1,3 +1,4 @@
+import type { Abilities } from "./abilities.ts";
 import { type Answer, isSuccess } from "./answer.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
@@ -38,7 +39,9 @@ export interface ProbeContext {
   /** The account an identity is known by in the API's data; undefined where nothing told it. */
   subject(identity: Identity): string | undefined;
   send(leg: Leg, outgoing: Outgoing): Promise<Trial>;
-  /** Somebody who may call the operation: with its role where it demands one, else the first without one. */
+  /** True where the operation refused that identity for who it is, and never let it in. */
+  isRefused(operation: Operation, identity: Identity): boolean;
+  /** Somebody who may call the operation: with its role where it demands one, else the first without one who is let in. */
   permitted(operation: Operation): Identity | undefined;
   /**
    * As `permitted`, but another one for each operation, so that probes which send much do not wait for one caller's limit.
@@ -86,6 +89,8 @@ export type ContextParts = Pick<
 
 /**
  * Makes what every probe of one scan works with. Sends nothing: what has to be learned from the target is asked for at
+  /** Who was let do what so far. */
+  readonly abilities: Abilities;
  * first use, once, and remembered.
  *
  * @param parts  the tools of the scan and what each identity's own record said of its account
@@ -93,7 +98,8 @@ export type ContextParts = Pick<
  *   whatever sends rejects with `BudgetSpent` where the target's own limit leaves no room
  */
 export function createContext(parts: ContextParts): ProbeContext {
-  const { target, objects, send } = parts;
+  const { target, objects, send, abilities } = parts;
+  const able = (operation: Operation) => permittedIdentities(operation, parts.identities, target, abilities);
   const baselines = new Map<Operation, Promise<Trial>>();
   let nowhere: Promise<Trial> | undefined;
   let witness: Promise<Witness> | undefined;
@@ -101,12 +107,16 @@ export function createContext(parts: ContextParts): ProbeContext {
   const context: ProbeContext = {
     ...parts,
     subject: (identity) => parts.subjects.get(identity.name) ?? subjectOf(identity),
-    permitted: (operation) => permittedIdentities(operation, parts.identities, target)[0],
+    isRefused: abilities.isRefused,
+    permitted: (operation) => able(operation)[0],
     worker(operation) {
-      const able = permittedIdentities(operation, parts.identities, target).filter(
+      const fit = able(operation).filter(
         (identity) => canAct(identity) && !isPrivileged(identity, target) && hasScopes(identity, operation),
       );
-      return able[target.operations.indexOf(operation) % able.length] ?? context.permitted(operation);
+      const [first] = fit;
+      const likely = first === undefined ? 0 : abilities.rank(operation, first);
+      const alike = fit.filter((identity) => abilities.rank(operation, identity) === likely);
+      return alike[target.operations.indexOf(operation) % alike.length] ?? context.permitted(operation);
     },
     baseline(operation) {
       const known = baselines.get(operation);
@@ -133,18 +143,26 @@ export function createContext(parts: ContextParts): ProbeContext {
 
   async function sendBaseline(operation: Operation): Promise<Trial> {
     if (!isSafe(operation)) throw new Unreachable(`${operation.id} changes things`);
-    const query = requiredQuery(operation, parts.random);
     if (operation.access.kind === "public") {
       const owner = parts.identities[0];
-      const params = owner === undefined ? {} : (await objects.fill(operation, owner)).params;
-      return await send("positive", requestFor(operation, { params, query }));
+      const query = requiredQuery(operation, parts.random);
+      return await send(
+        "positive",
+        requestFor(operation, owner === undefined ? { query } : await objects.fill(operation, owner)),
+      );
     }
     let first: Trial | undefined;
     // A plain description names no roles: whoever is let in first is the one it is for.
-    const able = permittedIdentities(operation, parts.identities, target);
-    for (const identity of target.source === "manifest" ? able.slice(0, 1) : able) {
-      const { params } = await objects.fill(operation, identity);
-      const trial = await send("positive", requestFor(operation, { as: identity, params, query }));
+    let unfilled: Unreachable | undefined;
+    const likely = able(operation);
+    for (const identity of target.source === "manifest" ? likely.slice(0, 1) : likely) {
+      const filled = await objects.fill(operation, identity).catch((error: unknown) => {
+        if (!(error instanceof Unreachable)) throw error;
+        unfilled ??= error;
+        return undefined;
+      });
+      if (filled === undefined) continue;
+      const trial = await send("positive", requestFor(operation, { as: identity, ...filled }));
       first ??= trial;
       if (isSuccess(trial.answer)) return trial;
     }
@@ -153,6 +171,7 @@ export function createContext(parts: ContextParts): ProbeContext {
   }
 }
 
+    if (unfilled !== undefined) throw unfilled;
 /** Required query parameters with valid values. */
 export function requiredQuery(operation: Operation, random: Random): Readonly<Record<string, string>> {
   const out: Record<string, string> = {};
@@ -191,9 +210,13 @@ function permittedIdentities(
   const roles = operation.access.kind === "caller" ? operation.access.roles : [];
   const able = identities.filter((identity) => takes(operation, identity, target));
   if (roles.length > 0) return able.filter((identity) => hasRole(identity, roles));
-  const plain = able.filter((identity) => !isPrivileged(identity, target));
-  const others = able.filter((identity) => !plain.includes(identity));
-  return [...plain, ...others];
+  abilities: Abilities,
+  // Whoever has a role comes after everybody else, but before those who are known to be refused.
+  const rank = (identity: Identity) => {
+    const known = abilities.rank(operation, identity);
+    return (known === 3 ? 8 : known) + (isPrivileged(identity, target) ? 4 : 0);
+  };
+  return able.toSorted((left, right) => rank(left) - rank(right));
 }
 
 /** True where the operation takes the kind of credential the identity has; unknown kinds are taken to be welcome. */
@@ -207,12 +230,16 @@ export function takes(operation: Operation, identity: Identity, target: Target):
   });
 }
 
-/** True where an identity has a role that some operation demands. */
+/**
+ * True where an identity has a role that some operation demands. A plain description names no roles: there, whoever was
+ * given one has it for a reason.
+ */
 export function isPrivileged(identity: Identity, target: Target): boolean {
   return target.operations.some(
     (operation) =>
       operation.access.kind === "caller" &&
       operation.access.roles.length > 0 &&
+  if (target.source !== "manifest" && identity.roles.length > 0) return true;
       hasRole(identity, operation.access.roles),
   );
 }

@@ -1,5 +1,5 @@
 import { type Answer, isSuccess } from "./answer.ts";
-import { honestBody, ways } from "./bodies.ts";
+import { honestBody, type Way, ways } from "./bodies.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
@@ -7,7 +7,7 @@ import { idOfMarked } from "./ids.ts";
 import { textAt } from "./json.ts";
 import type { Kind } from "./kinds.ts";
 import type { Random } from "./random.ts";
-import { createReferences, type ReferencesOptions } from "./references.ts";
+import { createReferences, type References, type ReferencesOptions } from "./references.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
 import type { Operation } from "./target.ts";
@@ -21,8 +21,10 @@ export interface Creating {
   creation(kind: Kind, owner: Identity, params: Params, mark: string): Outgoing;
   /** Creates one; where it is refused for what it says, in another way, which is kept where it works. */
   create(kind: Kind, owner: Identity, params: Params, mark: string): Promise<Trial>;
-  /** Learns an id for everything a body of the operation has to name. */
-  learn(operation: Operation, owner: Identity): Promise<void>;
+  /** The ids that requests have to name. */
+  readonly references: References;
+  /** A valid body of any operation, with the ids that were learned for it. */
+  body(operation: Operation, owner: Identity, mark: string, way?: Way): unknown;
   /** The id of a new object by its marker, where the answer to its creation names none. */
   listedId(kind: Kind, owner: Identity, params: Params, mark: string): Promise<string | undefined>;
 }
@@ -43,17 +45,20 @@ export function createCreating(options: CreatingOptions): Creating {
   const wayOf = new Map<Kind, number>();
 
   const creating: Creating = {
-    learn: (operation, owner) => references.learn(operation, owner),
-    creation(kind, owner, params, mark) {
-      const { create } = kind;
-      if (create === undefined) throw new Unreachable(`nothing creates a ${kind.name}`);
-      const body = honestBody(create, {
+    references,
+    body(operation, owner, mark, way = "marked") {
+      return honestBody(operation, {
         random,
         canary: mark,
         person: () => options.person(owner),
         reference: (name, schema) => references.known(owner, name, schema),
-        way: ways[wayOf.get(kind) ?? 0] ?? "marked",
+        way,
       });
+    },
+    creation(kind, owner, params, mark) {
+      const { create } = kind;
+      if (create === undefined) throw new Unreachable(`nothing creates a ${kind.name}`);
+      const body = creating.body(create, owner, mark, ways[wayOf.get(kind) ?? 0]);
       return requestFor(create, { as: owner, params, body });
     },
     async create(kind, owner, params, mark) {

@@ -4,10 +4,10 @@ import { type Creations, unclaimedLines } from "./creations.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import { canAct, type Identity } from "./identities.ts";
-import { namesPerson } from "./bodies.ts";
 import { complaintOf, createCreating } from "./creating.ts";
+import { createFilling, type Filled } from "./filling.ts";
 import { idIn, namesId, sameShape } from "./ids.ts";
-import { type Kind, kindAt } from "./kinds.ts";
+import type { Kind } from "./kinds.ts";
 import type { Random } from "./random.ts";
 import { bodyOf, requestFor } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
@@ -48,19 +48,20 @@ export interface Objects {
    */
   crowd(kind: Kind, owner: Identity, count: number): Promise<void>;
   /**
-   * Learns how each kind is created, by creating one of it: what a body has to name, and what it is filled with. Where that
-   * fails, whoever needs the kind is told why.
+   * Learns how each kind is created and who may do it, by creating one of it as each: what a body has to name, and what it is
+   * filled with. Where that fails, whoever needs the kind is told why.
    */
   learn(identities: readonly Identity[]): Promise<void>;
   /** What every marker begins with; a search for it finds what the scan made. */
   readonly prefix: string;
   /** A creation request for a kind. */
   creation(kind: Kind, owner: Identity, within: Thing | undefined, canary: string): Outgoing;
-  /** Values for the path parameters of an operation out of the owner's shared objects, and those objects. */
-  fill(
-    operation: Operation,
-    owner: Identity,
-  ): Promise<{ params: Readonly<Record<string, string>>; things: readonly Thing[] }>;
+  /** What an operation has to be sent in its path, query and headers, out of the owner's shared objects. */
+  fill(operation: Operation, owner: Identity): Promise<Filled>;
+  /** Learns the ids that a body of the operation has to name, for `body`. */
+  learnBody(operation: Operation, owner: Identity): Promise<void>;
+  /** A valid body of any operation; undefined where it takes none. */
+  body(operation: Operation, owner: Identity, mark: string): unknown;
   /** What the owner sees of it now. */
   reread(thing: Thing): Promise<{ exists: boolean; trial: Trial }>;
   /** An id that looks like that of the kind and belongs to nothing. */
@@ -94,6 +95,8 @@ export interface ObjectsOptions {
   readonly identities: readonly Identity[];
   /** The account of somebody else than the owner, for members and parameters that name a person. */
   readonly person: (owner: Identity) => string | undefined;
+  /** The owner's own account. */
+  readonly self: (owner: Identity) => string | undefined;
 }
 
 /**
@@ -115,14 +118,17 @@ export function createObjects(options: ObjectsOptions): Objects {
   const seenIds = new Map<Kind, string>();
   /** Whether deleting a kind was seen to work. */
   const deletes = new Map<Kind, boolean>();
-  const creating = createCreating({ ...options, shared: (kind, owner) => objects.shared(kind, owner) });
-  const { creation } = creating;
+  /** What is being made on the way here: it cannot be named by what it needs. */
+  const making = new AsyncLocalStorage<readonly string[]>();
+  const creating = createCreating({ ...options, available: (kind, owner) => filling.available(kind, owner) });
+  const { creation, references } = creating;
+  const filling = createFilling({ ...options, references, shared: (kind, owner) => objects.shared(kind, owner) });
 
   const canary = () => `${prefix}-${random.text(8)}`;
   const crowds = new Map<string, { size: number; ready: Promise<void> }>();
 
   async function parentOf(kind: Kind, owner: Identity): Promise<Thing | undefined> {
-    return kind.parent === undefined ? undefined : await objects.shared(kind.parent, owner);
+    return kind.parent === undefined ? undefined : await filling.available(kind.parent, owner);
   }
 
   function remember(
@@ -159,23 +165,19 @@ export function createObjects(options: ObjectsOptions): Objects {
       return ready;
     },
     async learn(identities) {
-      const [first, ...others] = identities;
       for (const kind of kinds) {
-        if (first === undefined || kind.create === undefined) continue;
-        try {
-          await objects.shared(kind, first);
-          for (const other of others) await creating.learn(kind.create, other);
-        } catch (error) {
-          if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
-        }
+        if (kind.create === undefined) continue;
+        for (const identity of identities) await objects.shared(kind, identity).catch(unlessUndecidable);
       }
     },
     shared(kind, owner) {
       const key = keyOf(kind, owner);
+      const outer = making.getStore() ?? [];
+      if (outer.includes(key)) return Promise.reject(new Unreachable(`a ${kind.name} has to name one that is there`));
       const known = shared.get(key);
       if (known !== undefined) return known;
       // It outlives the check that happened to need it first.
-      const made = scope.exit(() => objects.fresh(kind, owner));
+      const made = scope.exit(() => making.run([...outer, key], () => objects.fresh(kind, owner)));
       shared.set(key, made);
       return made;
     },
@@ -197,33 +199,9 @@ export function createObjects(options: ObjectsOptions): Objects {
     adopt(kind, owner, trial, params, mark) {
       return isSuccess(trial.answer) ? remember(kind, owner, trial, params, mark) : undefined;
     },
-    async fill(operation, owner) {
-      const params: Record<string, string> = {};
-      const used: Thing[] = [];
-      for (const name of pathParameters(operation.path)) {
-        const kind = kindAt(kinds, operation.path, name);
-        const schema = operation.parameters.find((entry) => entry.in === "path" && entry.name === name)?.schema ?? {};
-        if (kind === undefined) {
-          const person = namesPerson(name) ? options.person(owner) : undefined;
-          const value = person ?? validValue(schema, { random }, name);
-          params[name] = String(value);
-          continue;
-        }
-        const thing = await objects.shared(kind, owner);
-        Object.assign(params, thing.params);
-        used.push(thing);
-      }
-      // A list shows most when it holds something of the owner.
-      const listed = kinds.find((kind) => kind.list === operation);
-      if (listed !== undefined) {
-        const member = await objects.shared(listed, owner).catch((error: unknown) => {
-          if (error instanceof Unreachable) return undefined;
-          throw error;
-        });
-        if (member !== undefined) used.push(member);
-      }
-      return { params, things: used };
-    },
+    fill: filling.fill,
+    learnBody: (operation, owner) => references.learn(operation, owner),
+    body: (operation, owner, mark) => creating.body(operation, owner, mark),
     async reread(thing) {
       const { kind, owner } = thing;
       if (kind.read !== undefined) {

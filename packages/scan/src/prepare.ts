@@ -1,3 +1,4 @@
+import { createAbilities } from "./abilities.ts";
 import { readAuthFile } from "./auth-file.ts";
 import { sameOrigin } from "./browser.ts";
 import { type Callers, createCallers } from "./callers.ts";
@@ -49,6 +50,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, isSignIn);
   const now = Date.now();
+  const abilities = createAbilities();
   const callers = createCallers({
     target: described,
     fetcher,
@@ -61,6 +63,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     const trial: Trial = { leg, ...(await callers.send(outgoing, (one) => fetcher.send(one))) };
     creations.watch(trial);
     return trial;
+    abilities.watch(trial);
   };
   await preflight(fetcher, described, options.identities, now);
   const using = { target: described, url: fetcher.url, random: random.fork("accounts"), prefix, send, received, now };
@@ -86,6 +89,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     subjects,
     sessions: createSessions({
       url: fetcher.url,
+    abilities,
       target,
       identities,
       accounts: options.accounts ?? [],
@@ -105,12 +109,16 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
       identities,
       person(owner) {
         const others = identities.filter((identity) => identity.name !== owner.name);
+      self: subject,
         return others.map(subject).find((account) => account !== undefined && account !== subject(owner));
       },
     }),
   });
   // A manifest says exactly what a body has to be.
-  if (target.source !== "manifest") await context.objects.learn(identities.filter((one) => canAct(one)).slice(0, 3));
+  if (target.source !== "manifest") {
+    const plain = identities.filter((one) => canAct(one) && !isPrivileged(one, target));
+    await context.objects.learn((plain.length > 0 ? plain : identities).slice(0, 3));
+  }
   return context;
 }
 

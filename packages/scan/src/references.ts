@@ -1,21 +1,26 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { isSuccess } from "./answer.ts";
 import { namesObject, namesPerson } from "./bodies.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
-import { isRecord, type JsonRecord } from "./json.ts";
+import { isRecord, type JsonRecord, recordAt } from "./json.ts";
 import type { Kind } from "./kinds.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
-import { propertiesOf, requiredOf, typeOf } from "./schema.ts";
+import { propertiesOf, requiredOf, simplified, typeOf } from "./schema.ts";
 import { type Operation, pathParameters } from "./target.ts";
 
-/** Ids that bodies have to name, learned before the body is made: what one operation produces, another consumes. */
+/** Ids that requests have to name, learned before the request is made: what one operation produces, another consumes. */
 export interface References {
   /** Learns an id for every object a body has to name, creating what it names where that is possible. */
   learn(operation: Operation, owner: Identity): Promise<void>;
   /** The id for a member, as its schema wants it; undefined where none was learned. */
   known(owner: Identity, name: string, schema: JsonRecord): unknown;
+  /** An id for a query parameter, a header or a member, made or found; undefined where nothing leads to one. */
+  id(operation: Operation, owner: Identity, name: string): Promise<string | undefined>;
+  /** The id of the first object in the list at a path, as the caller sees it; undefined where it shows none. */
+  listedAt(collection: string, owner: Identity, params: Readonly<Record<string, string>>): Promise<string | undefined>;
 }
 
 /** What they are learned with. */
@@ -23,33 +28,32 @@ export interface ReferencesOptions {
   readonly kinds: readonly Kind[];
   readonly operations: readonly Operation[];
   readonly send: (leg: Leg, outgoing: Outgoing) => Promise<Trial>;
-  /** The object of a kind and owner that everybody reads and nobody changes. */
-  readonly shared: (kind: Kind, owner: Identity) => Promise<{ readonly id: string }>;
+  /** An object of a kind that the caller may name: its own, or where it may not make one, somebody's who may. */
+  readonly available: (kind: Kind, owner: Identity) => Promise<{ readonly id: string }>;
 }
 
 /** Makes the memory of one scan. */
 export function createReferences(options: ReferencesOptions): References {
   const ids = new Map<string, string>();
-  const asked = new Set<string>();
+  const asked = new Map<string, Promise<void>>();
+  /** What is being learned on the way here: what is being made may name what asked for it. */
+  const within = new AsyncLocalStorage<readonly string[]>();
   const keyOf = (owner: Identity, name: string) => `${owner.name} ${stemOf(name)}`;
 
-  async function learnOne(owner: Identity, name: string): Promise<void> {
+  async function learnOne(operation: Operation, owner: Identity, name: string): Promise<void> {
     const key = keyOf(owner, name);
-    // Asked once: what is being made may name what asked for it.
-    if (asked.has(key)) return;
-    asked.add(key);
-    const kind = options.kinds.find((entry) => entry.create !== undefined && isNamed(entry, name));
-    const id = kind === undefined ? await listed(owner, name) : await made(kind, owner);
-    if (id !== undefined) ids.set(key, id);
+    const outer = within.getStore() ?? [];
+    if (outer.includes(key)) return;
+    const known = asked.get(key) ?? within.run([...outer, key], () => learnNew(operation, owner, name, key));
+    asked.set(key, known);
+    await known;
   }
 
-  async function made(kind: Kind, owner: Identity): Promise<string | undefined> {
-    try {
-      return (await options.shared(kind, owner)).id;
-    } catch (error) {
-      if (error instanceof Unreachable) return undefined;
-      throw error;
-    }
+  async function learnNew(operation: Operation, owner: Identity, name: string, key: string): Promise<void> {
+    const kind = kindNamed(options.kinds, operation, name);
+    const id = kind?.create === undefined ? undefined : await options.available(kind, owner).catch(unlessUnreachable);
+    const found = id?.id ?? (await listed(owner, name));
+    if (found !== undefined) ids.set(key, found);
   }
 
   /** What nobody can create may be there already, such as a category: the first of its list. */
@@ -60,17 +64,13 @@ export function createReferences(options: ReferencesOptions): References {
         pathParameters(operation.path).length === 0 &&
         singular(operation.path.split("/").at(-1) ?? "") === stemOf(name),
     );
-    if (list === undefined) return undefined;
-    const { answer } = await options.send("positive", requestFor(list, { as: owner }));
-    return isSuccess(answer) ? firstId(answer.json) : undefined;
+    return list === undefined ? undefined : await references.listedAt(list.path, owner, {});
   }
 
-  return {
+  const references: References = {
     async learn(operation, owner) {
-      const schema = operation.body?.schema ?? {};
-      const required = new Set(requiredOf(schema));
-      for (const name of propertiesOf(schema).keys()) {
-        if (required.has(name) && namesObject(name) && !namesPerson(name)) await learnOne(owner, name);
+      for (const name of demandedIn(operation.body?.schema ?? {})) {
+        if (namesObject(name) && !namesPerson(name)) await learnOne(operation, owner, name);
       }
     },
     known(owner, name, schema) {
@@ -80,12 +80,53 @@ export function createReferences(options: ReferencesOptions): References {
       if (type === "array") return [id];
       return type === "integer" || type === "number" ? Number(id) : id;
     },
+    async id(operation, owner, name) {
+      await learnOne(operation, owner, name);
+      return ids.get(keyOf(owner, name));
+    },
+    async listedAt(collection, owner, params) {
+      const list = options.operations.find(({ method, path }) => method === "GET" && path === collection);
+      if (list === undefined || pathParameters(collection).some((name) => params[name] === undefined)) return undefined;
+      const { answer } = await options.send("positive", requestFor(list, { as: owner, params }));
+      return isSuccess(answer) ? firstId(answer.json) : undefined;
+    },
   };
+  return references;
 }
 
-/** `projectId`, `project_ids`, `projectUuid` all speak of `project`. */
+/**
+ * The kind a parameter or member of an operation names: what a manifest says it does, else by its own name. Undefined where
+ * it names no known kind.
+ */
+export function kindNamed(kinds: readonly Kind[], operation: Operation, name: string): Kind | undefined {
+  if (operation.notObjects.includes(name)) return undefined;
+  const said = operation.objects.find(({ field }) => field === name)?.resource;
+  if (said !== undefined) return kinds.find((kind) => kind.name === said && kind.create !== undefined);
+  return kinds.find(
+    (kind) =>
+      kind.create !== undefined &&
+      (singular(kind.name) === stemOf(name) || (kind.parameter === name && name.toLowerCase() !== "id")),
+  );
+}
+
+/** Members a body has to have, those of demanded objects and of their lists included. */
+function demandedIn(schema: JsonRecord, depth = 0): readonly string[] {
+  if (depth > 3) return [];
+  const required = new Set(requiredOf(schema));
+  return [...propertiesOf(schema)].flatMap(([name, member]) => {
+    if (!required.has(name)) return [];
+    const plain = simplified(member);
+    return [name, ...demandedIn(typeOf(plain) === "array" ? (recordAt(plain, "items") ?? {}) : plain, depth + 1)];
+  });
+}
+
+function unlessUnreachable(error: unknown): undefined {
+  if (!(error instanceof Unreachable)) throw error;
+}
+
+/** `projectId`, `project_ids`, `projectUuid`, `X-Project-Id` all speak of `project`. */
 function stemOf(name: string): string {
-  return singular(name.replace(/[-_]?(?:ids?|uuids?)$/i, ""));
+  return singular(name.replace(/^x-/i, "").replace(/[-_]?(?:ids?|uuids?)$/i, ""));
 }
 
 function singular(name: string): string {
@@ -94,10 +135,6 @@ function singular(name: string): string {
     .replace(/[-_]/g, "")
     .replace(/ies$/, "y")
     .replace(/(?<=[^s])s$/, "");
-}
-
-function isNamed(kind: Kind, name: string): boolean {
-  return singular(kind.name) === stemOf(name) || (kind.parameter === name && name.toLowerCase() !== "id");
 }
 
 /** The id of the first member of a list, wherever in the answer the list stands. */

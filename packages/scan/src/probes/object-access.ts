@@ -3,11 +3,11 @@ import { type ProbeContext, requiredQuery, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import { listChecks } from "../foreign-lists.ts";
 import { referenceChecks } from "../foreign-references.ts";
-import { type Identity, subjectOf } from "../identities.ts";
+import type { Identity } from "../identities.ts";
 import { type Kind, kindAt, kindsAlong } from "../kinds.ts";
 import { beyondRole, grantingOf } from "../object-roles.ts";
-import { outcome } from "../objects.ts";
-import { isLimited, sameSignature } from "../oracle.ts";
+import { looksMissing } from "../looks-missing.ts";
+import { isLimited } from "../oracle.ts";
 import { type Pair, pairsOf } from "../pairs.ts";
 import {
   broken,
@@ -16,8 +16,6 @@ import {
   inconclusive,
   limitedWhy,
   type NamedOutcome,
-  notApplicable,
-  type Outcome,
   type Probe,
   threeLegs,
   twice,
@@ -115,31 +113,7 @@ async function foreignRead(
     broken: `${attacker.name} reads what belongs to ${owner.name}`,
     held: `${attacker.name} cannot read what belongs to ${owner.name}`,
   });
-  return [{ check: "foreign-read", ...foreign }, enumeration(foreign, missing, attacker)];
-}
-
-/** A foreign object must look missing: another answer tells a stranger that it exists. */
-function enumeration(found: Outcome, missing: Trial, attacker: Identity): NamedOutcome {
-  const check = "foreign-looks-missing";
-  const attack = found.trials.find((trial) => trial.leg === "attack");
-  if (found.verdict !== "held" || attack === undefined) {
-    return { check, ...notApplicable("The foreign object was not refused in the first place.") };
-  }
-  const subject = subjectOf(attacker);
-  if (subject !== undefined && attack.outgoing.target.includes(subject)) {
-    // Preparing a request like "remove bob" makes bob a member first, and a member may be told that it exists.
-    return { check, ...notApplicable(`The request names ${attacker.name}, who may see the object because of it.`) };
-  }
-  const trials = [missing, attack];
-  if (sameSignature(attack.answer, missing.answer))
-    return { check, ...held("a foreign object looks like a missing one", trials) };
-  return {
-    check,
-    ...broken(
-      `${attacker.name} can tell foreign objects from missing ones: ${outcome(attack.answer)} and ${outcome(missing.answer)}`,
-      trials,
-    ),
-  };
+  return [{ check: "foreign-read", ...foreign }, await looksMissing(context, foreign, missing, attacker)];
 }
 
 /** The same parameters with the last object's id replaced by one that belongs to nothing. */
@@ -187,7 +161,7 @@ async function foreignWrite(
     ...attack.outgoing,
     target: missingTarget(context, operation, attack),
   });
-  return [{ check, ...written }, enumeration(written, missing, attacker)];
+  return [{ check, ...written }, await looksMissing(context, written, missing, attacker)];
 }
 
 /** The target of a write with every object id replaced by one that belongs to nothing. */
