@@ -7,8 +7,8 @@ import { type Answer, answerOf } from "./answer.ts";
 export interface Wire {
   readonly url: URL;
   readonly ca?: string;
-  /** Written in order; a generator may go on for ever, writing stops when the peer answers or closes. */
-  readonly parts: Iterable<string | Uint8Array>;
+  /** Written in order; a generator may go on for ever or take its time, writing stops when the peer answers or closes. */
+  readonly parts: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
   /** Speak without TLS even though the URL is https; default false. */
   readonly plain?: boolean;
   /** Longest wait for an answer after the last byte; default 3,000. */
@@ -88,7 +88,7 @@ export function converse(wire: Wire): Promise<Conversation> {
     });
 
     async function write(): Promise<void> {
-      for (const part of wire.parts) {
+      for await (const part of wire.parts) {
         if (settled || closed || answers.length > 0) return;
         const more = socket.write(part);
         written += typeof part === "string" ? Buffer.byteLength(part) : part.length;

@@ -1,11 +1,10 @@
-import { gzipSync } from "node:zlib";
-import { isSuccess, noAnswer } from "../answer.ts";
+import { isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
-import type { Outgoing } from "../fetcher.ts";
 import { type HonestWrite, honestWrite } from "../honest-write.ts";
 import { outcome } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
+import { type Oversize, oversize, searchSize, type SizeFound, sizeText } from "../oversize.ts";
 import {
   broken,
   type Check,
@@ -17,18 +16,24 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { wireText } from "../raw.ts";
-import { withHeaders } from "../requests.ts";
+import { propertiesOf, simplified, typeOf } from "../schema.ts";
 import { isGone, type Operation } from "../target.ts";
 
 /**
- * A valid body made too large with white space: declared, in chunks, compressed; and one that never ends, that is nested
- * too deep or has too many keys. Accepted means broken; so does reading on without end.
+ * A valid body made too large with white space: declared, in chunks, compressed; one that never ends; JSON that is nested
+ * too deep or has too many keys. Where nothing says how much is too much, the limit is searched for once, by doubling, and
+ * the ways that keep the length quiet must not get past it. Accepted means broken; so does reading on without end.
  */
 export const bodySize: Probe = { id: "body-size", plan: planBodySize };
 
-/** Where nothing says how much is too much. */
-const assumedMaxBytes = 8 * 1024 * 1024;
+/** Where nothing says how much is too much, bytes: nothing larger is sent, and who takes this has no limit worth the name. */
+const ceilingBytes = 4 * 1024 * 1024;
+
+/** Over a limit, bytes. */
+const overBytes = 1024;
+
+/** Nothing written by hand or by a program is nested so deep; a function that calls itself for each level ends there. */
+const deepest = 20_000;
 
 function planBodySize(context: ProbeContext): readonly Check[] {
   const now = context.now();
@@ -36,11 +41,16 @@ function planBodySize(context: ProbeContext): readonly Check[] {
     (operation) => operation.body !== undefined && /json/.test(operation.body.mediaType) && !isGone(operation, now),
   );
   if (writes.length === 0) return [{ check: "bodies", notApplicable: "Nothing takes a body." }];
-  return writes.map((operation) => ({ check: "bodies", operation, run: () => tooMuch(context, operation) }));
+  const limits = new Map<number | undefined, Promise<SizeFound>>();
+  return writes.map((operation) => ({ check: "bodies", operation, run: () => tooMuch(context, operation, limits) }));
 }
 
-async function tooMuch(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const write = await honestWrite(context, operation, 8);
+async function tooMuch(
+  context: ProbeContext,
+  operation: Operation,
+  limits: Map<number | undefined, Promise<SizeFound>>,
+): Promise<readonly NamedOutcome[]> {
+  const write = await honestWrite(context, operation, 16);
   if (typeof write === "string") return [{ check: "bodies", ...notApplicable(write) }];
   const text = typeof write.outgoing.body === "string" ? write.outgoing.body : "";
   if (!text.startsWith("{")) return [{ check: "bodies", ...notApplicable("Its body is no JSON object.") }];
@@ -48,174 +58,164 @@ async function tooMuch(context: ProbeContext, operation: Operation): Promise<rea
   write.sent(positive);
   if (!isSuccess(positive.answer))
     return [{ check: "bodies", ...inconclusive(`a body of honest size ${outcome(positive.answer)}`, [positive]) }];
-  const most = operation.bodyMaxBytes ?? context.target.policy.bodyMaxBytes ?? assumedMaxBytes;
-  const padding = " ".repeat(most + 1024 - text.length);
-  const size = most >= 1024 * 1024 ? `${Math.round(most / 1024 / 1024)} MiB` : `${Math.round(most / 1024)} KiB`;
-  const large = `{${padding}${text.slice(1)}`;
-  const found: NamedOutcome[] = [
-    {
-      check: "declared",
-      ...(await refusedTwice(
-        write,
-        positive,
-        () => raw(context, write.outgoing, large, false),
-        `a declared body over ${size}`,
-      )),
-    },
+  const sizes = oversize(context, write);
+  const said = operation.bodyMaxBytes ?? context.target.policy.bodyMaxBytes;
+  // What is the same for every operation is asked of the first that lets itself be asked.
+  const known = limits.get(said);
+  const search = known ?? (said === undefined ? searchSize(sizes, ceilingBytes) : Promise.resolve(saidSize(said)));
+  limits.set(said, search);
+  const found = await search;
+  const asked: Asked = { context, write, positive, sizes, text };
+  const lengths = known === undefined ? await everyLength(asked, found, said) : await ownLength(asked, found, said);
+  return [...lengths, ...(await structure(asked, found.refused ?? ceilingBytes, known === undefined))];
+}
+
+function saidSize(most: number): SizeFound {
+  return { accepted: most, refused: most + overBytes, limited: undefined, trials: [] };
+}
+
+interface Asked {
+  readonly context: ProbeContext;
+  readonly write: HonestWrite;
+  readonly positive: Trial;
+  readonly sizes: Oversize;
+  /** The honest body. */
+  readonly text: string;
+}
+
+/** Every way a body can be too long. */
+async function everyLength(
+  { sizes, positive }: Asked,
+  { refused, accepted, limited, trials }: SizeFound,
+  said: number | undefined,
+): Promise<readonly NamedOutcome[]> {
+  if (limited !== undefined) return [{ check: "declared", ...inconclusive(limitedWhy(limited.answer), [limited]) }];
+  if (refused === undefined) return [{ check: "declared", ...(await noLimit(sizes, positive, ceilingBytes)) }];
+  const over = said === undefined ? refused : said + overBytes;
+  const size = sizeText(said ?? refused);
+  const least = accepted === undefined ? "" : ` (${sizeText(accepted)} is taken)`;
+  const declared =
+    said === undefined
+      ? held(`a declared body of ${size} is refused${least}`, [positive, ...trials.slice(-1)])
+      : await refusedTwice(positive, () => sizes.declared(over), `a declared body over ${size}`);
+  const beside = said === undefined ? `, which is refused where its length is declared` : "";
+  return [
+    { check: "declared", ...declared },
     {
       check: "chunked",
-      ...(await refusedTwice(
-        write,
-        positive,
-        () => raw(context, write.outgoing, large, true),
-        `a chunked body over ${size}`,
-      )),
+      ...(await refusedTwice(positive, () => sizes.chunked(over), `a chunked body over ${size}`, beside)),
     },
     {
       check: "compressed",
-      ...(await refusedTwice(
-        write,
-        positive,
-        () => compressed(context, write.outgoing, large),
-        `a compressed body that grows over ${size}`,
-      )),
+      ...(await refusedTwice(positive, () => sizes.compressed(over), `a compressed body that grows over ${size}`)),
     },
-    { check: "endless", ...(await endless(context, write, most)) },
+    { check: "endless", ...(await endless(sizes, over, size)) },
   ];
-  const depth = (context.target.policy.json.maxDepth ?? 64) + 8;
-  const nested = `${"[".repeat(depth)}${"]".repeat(depth)}`;
-  const keys = (context.target.policy.json.maxKeys ?? 20_000) + 10;
-  const many = Array.from({ length: keys }, (_entry, index) => `"k${index.toString(36)}":0`).join(",");
+}
+
+/** What a route may have decided for itself. */
+async function ownLength(
+  { sizes, positive }: Asked,
+  { refused }: SizeFound,
+  said: number | undefined,
+): Promise<readonly NamedOutcome[]> {
+  if (said === undefined && refused === undefined) return [];
+  // A route may take more than others do; without a word about it only what is too much for any of them is broken.
+  const over = said === undefined ? ceilingBytes : said + overBytes;
+  const size = sizeText(said ?? ceilingBytes);
+  return [
+    {
+      check: "declared",
+      ...(await refusedTwice(positive, () => sizes.declared(over), `a declared body over ${size}`)),
+    },
+    { check: "chunked", ...(await refusedTwice(positive, () => sizes.chunked(over), `a chunked body over ${size}`)) },
+  ];
+}
+
+async function noLimit(sizes: Oversize, positive: Trial, bytes: number): Promise<Outcome> {
+  return await refusedTwice(positive, () => sizes.declared(bytes), `a body of ${sizeText(bytes)}`);
+}
+
+/** Depth and number of keys. Where nothing is said of them, what no parser need bear. */
+async function structure(
+  { context, write, positive, text }: Asked,
+  room: number,
+  isFirst: boolean,
+): Promise<readonly NamedOutcome[]> {
+  const { maxDepth, maxKeys } = context.target.policy.json;
   const inside = text.slice(1, -1);
-  const extra = (member: string): Outgoing => ({
-    ...write.outgoing,
-    body: `{"pcExtra":${member}${inside === "" ? "" : ","}${inside}}`,
+  const name = freeMember(write) ?? "pcExtra";
+  const { [name]: _replaced, ...rest }: Record<string, unknown> = JSON.parse(text);
+  const others = name === "pcExtra" ? inside : JSON.stringify(rest).slice(1, -1);
+  const ask = async (member: string): Promise<Trial> => {
+    const body = `{${JSON.stringify(name)}:${member}${others === "" ? "" : ","}${others}}`;
+    const trial = await context.send("attack", { ...write.outgoing, body });
+    write.sent(trial);
+    return trial;
+  };
+  // As deep as fits: what is refused for its length says nothing about its depth.
+  const fits = Math.floor((room / 2 - text.length) / 2);
+  const depths = maxDepth === undefined ? [Math.min(deepest, fits)] : [maxDepth + 8, Math.min(deepest, fits)];
+  const found: NamedOutcome[] = [];
+  for (const depth of new Set(depths.filter((one) => one > 64 || one === (maxDepth ?? 0) + 8))) {
+    const nested = `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    const result = await refusedTwice(positive, () => ask(nested), `JSON nested ${depth} deep`);
+    found.push({ check: "deep", ...result });
+    if (result.verdict === "broken") break;
+  }
+  const keys = maxKeys === undefined ? Math.min(20_000, Math.floor(room / 2 / 10)) : maxKeys + 10;
+  if (!isFirst || keys < 500) return found;
+  const many = Array.from({ length: keys }, (_entry, index) => `"k${index.toString(36)}":0`).join(",");
+  found.push({
+    check: "many-keys",
+    ...(await refusedTwice(positive, () => ask(`{${many}}`), `JSON with ${keys} keys`)),
   });
-  found.push(
-    {
-      check: "deep",
-      ...(await refusedTwice(
-        write,
-        positive,
-        () => context.send("attack", extra(nested)),
-        `JSON nested ${depth} deep`,
-      )),
-    },
-    {
-      check: "many-keys",
-      ...(await refusedTwice(
-        write,
-        positive,
-        () => context.send("attack", extra(`{${many}}`)),
-        `JSON with ${keys} keys`,
-      )),
-    },
-  );
   return found;
 }
 
+/** A declared member that may be anything, so that the schema does not refuse what stands in it. */
+function freeMember({ outgoing }: HonestWrite): string | undefined {
+  for (const [name, schema] of propertiesOf(outgoing.operation?.body?.schema ?? {})) {
+    const plain = simplified(schema);
+    if (["enum", "const", "properties", "items"].some((word) => plain[word] !== undefined)) continue;
+    if (typeOf(plain) === undefined && plain["format"] === undefined) return name;
+  }
+  return undefined;
+}
+
 async function refusedTwice(
-  write: HonestWrite,
   positive: Trial,
   attack: () => Promise<Trial>,
   what: string,
+  beside = "",
 ): Promise<Outcome> {
   const trials = [positive];
   for (let round = 1; round <= 2; round += 1) {
     const trial = await attack();
-    trials.push(shortened(trial));
-    write.sent(trial);
+    trials.push(trial);
     if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), trials);
-    if (trial.answer.status === 0 && trial.answer.failure === "no answer in time")
-      return broken(`${what} is never answered`, trials);
+    const isUnanswered = trial.answer.status === 0 && trial.answer.failure === "no answer in time";
     const taken = isSuccess(trial.answer);
-    if (!taken && trial.answer.status < 500) return held(`${what} is refused (${outcome(trial.answer)})`, trials);
-    if (round === 2)
-      return broken(taken ? `${what} is accepted` : `${what} is an internal error (${trial.answer.status})`, trials);
+    if (!taken && !isUnanswered && trial.answer.status < 500)
+      return held(`${what} is refused (${outcome(trial.answer)})`, trials);
+    if (round === 1) continue;
+    if (isUnanswered) return broken(`${what} is never answered`, trials);
+    return broken(
+      taken ? `${what} is accepted${beside}` : `${what} is an internal error (${trial.answer.status})`,
+      trials,
+    );
   }
   return inconclusive("it was not decided", trials);
 }
 
-/** Evidence does not need the white space. */
-function shortened(trial: Trial): Trial {
-  const { body } = trial.outgoing;
-  if (body === undefined || body.length < 4000) return trial;
-  return {
-    ...trial,
-    outgoing: { ...trial.outgoing, body: typeof body === "string" ? body.slice(0, 3000) : body.subarray(0, 3000) },
-  };
-}
-
-/** Writes the body on a connection of its own: an early refusal must be seen, not lost to a reset. */
-async function raw(context: ProbeContext, outgoing: Outgoing, body: string, chunked: boolean): Promise<Trial> {
-  const headers = [
-    `Host: ${context.fetcher.url.host}`,
-    "Accept: application/json",
-    ...outgoing.headers.map(([name, value]) => `${name}: ${value}`),
-  ];
-  headers.push(chunked ? "Transfer-Encoding: chunked" : `Content-Length: ${Buffer.byteLength(body)}`);
-  const line = `${outgoing.method} ${outgoing.target} HTTP/1.1`;
-  const parts = chunked
-    ? [wireText(line, headers), ...chunksOf(body), "0\r\n\r\n"]
-    : [wireText(line, headers), ...piecesOf(body)];
-  const conversation = await context.fetcher.raw({ parts }, outgoing);
-  const answer = conversation.answers[0] ?? noAnswer(conversation.failure ?? "the connection was closed", 0);
-  return {
-    leg: "attack",
-    outgoing: {
-      ...outgoing,
-      body: body.slice(0, 200),
-      label: `${outgoing.label}, ${chunked ? "chunked" : "declared"}`,
-    },
-    answer,
-  };
-}
-
-const piece = 16 * 1024;
-
-function* piecesOf(body: string): Generator<string> {
-  for (let at = 0; at < body.length; at += piece) yield body.slice(at, at + piece);
-}
-
-function* chunksOf(body: string): Generator<string> {
-  for (const part of piecesOf(body)) yield `${Buffer.byteLength(part).toString(16)}\r\n${part}\r\n`;
-}
-
-async function compressed(context: ProbeContext, outgoing: Outgoing, body: string): Promise<Trial> {
-  return await context.send(
-    "attack",
-    withHeaders({ ...outgoing, body: gzipSync(body) }, [["content-encoding", "gzip"]], `${outgoing.label}, compressed`),
-  );
-}
-
-/** Chunks that never end: the server must stop reading long before us. */
-async function endless(context: ProbeContext, write: HonestWrite, most: number): Promise<Outcome> {
-  const { outgoing } = write;
-  const stop = most * 8 + 1024 * 1024;
-  let written = 0;
-  function* parts(): Generator<string> {
-    const headers = [
-      `Host: ${context.fetcher.url.host}`,
-      ...outgoing.headers.map(([name, value]) => `${name}: ${value}`),
-      "Transfer-Encoding: chunked",
-    ];
-    yield wireText(`${outgoing.method} ${outgoing.target} HTTP/1.1`, headers);
-    const chunk = `${piece.toString(16)}\r\n${" ".repeat(piece)}\r\n`;
-    while (written < stop) {
-      written += piece;
-      yield chunk;
-    }
+/** Chunks that never end: the server must say no, or close, without waiting for the last one. */
+async function endless(sizes: Oversize, over: number, size: string): Promise<Outcome> {
+  const trials: Trial[] = [];
+  for (let round = 1; round <= 2; round += 1) {
+    const { trial, isReadOn } = await sizes.endless(over + 256 * 1024);
+    trials.push(trial);
+    if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), trials);
+    if (!isReadOn) return held("a body without end is cut off", trials);
   }
-  const conversation = await context.fetcher.raw({ parts: parts(), timeoutMs: 1500 }, outgoing);
-  const answer = conversation.answers[0] ?? noAnswer(conversation.failure ?? "the connection was closed", 0);
-  const trial: Trial = {
-    leg: "attack",
-    outgoing: { ...outgoing, body: "(white space without end)", label: `${outgoing.label}, endless` },
-    answer,
-  };
-  if (isLimited(answer)) return inconclusive(limitedWhy(answer), [trial]);
-  if (conversation.answers.length === 0 && !conversation.closed) {
-    return broken(`a body without end is read on and on (${Math.round(written / 1024)} KiB and no answer)`, [trial]);
-  }
-  return held("a body without end is cut off", [trial]);
+  return broken(`a body that goes on past ${size} is neither refused nor cut off while it comes`, trials);
 }
