@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { type Answer, isSuccess, noAnswer } from "./answer.ts";
+import { type Answer, headerOf, isSuccess, noAnswer } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
@@ -129,13 +129,24 @@ async function raw(context: ProbeContext, outgoing: Outgoing, body: string, chun
   const parts = chunked
     ? [wireText(line, headers), ...chunksOf(body), "0\r\n\r\n"]
     : [wireText(line, headers), ...piecesOf(body)];
-  const conversation = await context.fetcher.raw({ parts }, outgoing);
+  const once = () => context.fetcher.raw({ parts }, outgoing);
+  let conversation = await once();
+  for (let tries = 0; tries < 2 && isLimited(answerOf(conversation)); tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs(answerOf(conversation))));
+    conversation = await once();
+  }
   const how = chunked ? "in chunks" : "declared";
   return {
     leg: "attack",
     outgoing: { ...outgoing, body, label: `${outgoing.label}, ${sizeText(body.length)} ${how}` },
     answer: answerOf(conversation),
   };
+}
+
+/** As long as the target asks for, and no longer than a scan can spare. */
+function waitMs(answer: Answer): number {
+  const seconds = Number(headerOf(answer, "retry-after") ?? "1");
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1000 + 50, 5000) : 1000;
 }
 
 function headerLines(context: ProbeContext, { headers }: Outgoing): string[] {
