@@ -1,10 +1,12 @@
 import http from "node:http";
 import https from "node:https";
-import { hostOf, portOf } from "./address.ts";
+import { hostOf, isLoopbackName, portOf } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { answerOf, headerOf, noAnswer } from "./answer.ts";
 import type { Header, Identity } from "./identities.ts";
-import { parseJson, textAt } from "./json.ts";
+import { declareCaller, declareLimits, routeKeys, unknownNearby, unknownRate } from "./declared-limits.ts";
+import { createGates } from "./gates.ts";
+import { createLocalAddresses } from "./local-addresses.ts";
 import type { Pacer, Reservation } from "./pace.ts";
 import { type Conversation, converse, type Wire } from "./raw.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -84,6 +86,11 @@ export interface Fetcher {
   close(): void;
 }
 
+/** True for requests that are one of many and may come from any address of this machine: those that claim nothing of it. */
+function isMovable({ headers, burst }: Outgoing): boolean {
+  return burst !== true && !headers.some(([name]) => /forward|^x-real|-ip$|^via$|^cookie$/.test(name));
+}
+
 /** Statuses a failure budget counts (docs/manifest.md, `limits.failures`). */
 const failures: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);
 
@@ -99,6 +106,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     maxSockets: 48,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   });
+  const gates = createGates();
+  const otherAddresses = createLocalAddresses(url);
   const timeoutMs = options.timeoutMs ?? 10_000;
   const maxAnswerBytes = options.maxAnswerBytes ?? 2 * 1024 * 1024;
   const maxRequests = options.maxRequests ?? 20_000;
@@ -111,7 +120,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   let unanswered: { outgoing: Outgoing; at: number }[] = [];
   /** How often in a row an operation gave no whole answer in time. */
   const stuck = new Map<string, number>();
-  declareLimits(pacer, policy);
+  const unknown = isLoopbackName(hostOf(url)) ? unknownNearby : unknownRate;
+  declareLimits(pacer, policy, unknown);
   if (options.rate !== undefined) pacer.declare("rate", { limit: options.rate, windowMs: 1000 });
 
   function count(): void {
@@ -140,7 +150,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   async function paced(outgoing: Outgoing): Promise<Answer> {
     return await withinLimits(
       outgoing,
-      () => once(outgoing),
+      (from) => once(outgoing, from),
       (answer) => failures.has(answer.status),
     );
   }
@@ -148,27 +158,41 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   /** Waits for the limits a request counts against, sends it, and settles what only failures count against. */
   async function withinLimits<Got>(
     outgoing: Outgoing,
-    go: () => Promise<Got>,
+    go: (from: string | undefined) => Promise<Got>,
     failed: (got: Got) => boolean,
   ): Promise<Got> {
     const caller = outgoing.as?.name;
     // Before proof a failure counts against the address, after it against the caller.
     const failureKey = caller === undefined || outgoing.operation === undefined ? "failures" : `failures ${caller}`;
-    if (caller !== undefined) declareCaller(pacer, policy, caller);
+    if (caller !== undefined) declareCaller(pacer, policy, caller, unknown);
     const routes = routeKeys(pacer, outgoing);
+    const from = failureKey === "failures" && isMovable(outgoing) ? await addressWithRoom() : undefined;
+    const here = from === undefined ? "" : ` ${from}`;
     const reservations: Reservation[] = [];
     let counted = false;
     try {
-      for (const key of [failureKey, ...routes.failures]) reservations.push(await pacer.reserve(key));
-      const who = caller === undefined ? ["address"] : ["tenant", `caller ${caller}`];
+      for (const key of [`${failureKey}${here}`, ...routes.failures]) reservations.push(await pacer.reserve(key));
+      const who = caller === undefined ? [`address${here}`] : ["tenant", `caller ${caller}`];
       await pacer.take(["all", "rate", ...who, ...routes.requests]);
       count();
-      const got = await go();
+      const got = await go(from);
       counted = failed(got);
       return got;
     } finally {
       for (const reservation of reservations) reservation.settle(counted);
     }
+  }
+
+  /** Another address of this machine, where what is declared for the usual one is used up. */
+  async function addressWithRoom(): Promise<string | undefined> {
+    const { failures: limit, address } = policy.limits;
+    if (limit === undefined || pacer.hasRoom(["failures", "address"])) return undefined;
+    for (const other of await otherAddresses()) {
+      pacer.declare(`failures ${other}`, limit, "count");
+      if (address !== undefined) pacer.declare(`address ${other}`, address);
+      if (pacer.hasRoom([`failures ${other}`, `address ${other}`])) return other;
+    }
+    return undefined;
   }
 
   async function send(outgoing: Outgoing): Promise<Answer> {
@@ -179,28 +203,46 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       count();
       return await once(outgoing);
     }
+    const gate = gateOf(outgoing);
+    await gates.open(gate);
     let answer = await paced(outgoing);
+    if (answer.status === 429) slowDown(outgoing);
     for (let tries = 0; tries < 2 && (answer.status === 429 || answer.status === 503); tries += 1) {
       const asked = Number(headerOf(answer, "retry-after") ?? "1");
       const waitMs = Number.isFinite(asked) && asked >= 0 ? asked * 1000 + 50 : 1000;
       if (waitMs > pacer.longestWaitMs()) return answer;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      gates.close(gate, waitMs);
+      await gates.open(gate);
       answer = await paced(outgoing);
     }
     return answer;
   }
 
-  async function once(outgoing: Outgoing): Promise<Answer> {
-    const first = await attempt(outgoing);
+  /** Operations that met a limit nobody declared, by the name of the limit they were sent under. */
+  const met = new Map<string, Set<string>>();
+
+  /** Where several operations meet limits nobody declared, it is their caller's: then the usual pace is fast enough. */
+  function slowDown(outgoing: Outgoing): void {
+    const { address, caller } = policy.limits;
+    const { as } = outgoing;
+    if ((as === undefined ? address : caller) !== undefined) return;
+    const name = as === undefined ? "address" : `caller ${as.name}`;
+    const operations = (met.get(name) ?? new Set()).add(stuckKey(outgoing));
+    met.set(name, operations);
+    if (operations.size > 2) pacer.lower(name, unknownRate);
+  }
+
+  async function once(outgoing: Outgoing, from?: string): Promise<Answer> {
+    const first = await attempt(outgoing, from);
     // A kept connection that the server closed at the same moment says nothing about the request.
     if (first.retry === true) unanswered = [...unanswered.slice(-7), { outgoing, at: performance.now() }];
-    const { answer, refused } = first.retry === true ? await attempt(outgoing) : first;
+    const { answer, refused } = first.retry === true ? await attempt(outgoing, from) : first;
     if (refused === true) await assertAlive(outgoing);
     remember(outgoing, answer);
     return answer;
   }
 
-  function attempt(outgoing: Outgoing): Promise<{ answer: Answer; retry?: boolean; refused?: boolean }> {
+  function attempt(outgoing: Outgoing, from?: string): Promise<{ answer: Answer; retry?: boolean; refused?: boolean }> {
     return new Promise((resolve, reject) => {
       const started = performance.now();
       const ms = () => performance.now() - started;
@@ -211,6 +253,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
         method: outgoing.method,
         path: outgoing.target,
         headers: wireHeaders(url, outgoing),
+        ...(from === undefined ? {} : { localAddress: from, family: 4 }),
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       });
       const timer = setTimeout(() => request.destroy(new Error("no answer in time")), timeoutMs);
@@ -296,12 +339,14 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       if (again.refused === true) await assertAlive(last.outgoing);
       unanswered = [];
     },
-    raw: (wire, like = stranger) =>
-      withinLimits(
+    async raw(wire, like = stranger) {
+      await gates.open(gateOf(like));
+      return await withinLimits(
         like,
         () => converse({ ...wire, url, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
         ({ answers }) => answers.some((answer) => failures.has(answer.status)),
-      ),
+      );
+    },
     close: () => agent.destroy(),
   };
 }
@@ -311,6 +356,11 @@ const mostStuck = 3;
 
 function stuckKey(outgoing: Outgoing): string {
   return outgoing.operation?.id ?? `${outgoing.method} ${outgoing.target.split("?")[0]}`;
+}
+
+/** What a refusal for now is taken to be about: one operation, for one caller. */
+function gateOf(outgoing: Outgoing): string {
+  return `${stuckKey(outgoing)} ${outgoing.as?.name ?? ""}`;
 }
 
 function requestLine(outgoing: Outgoing): string {
@@ -327,48 +377,6 @@ function wireHeaders(url: URL, outgoing: Outgoing): string[] {
   else if (outgoing.method !== "GET" && outgoing.method !== "HEAD" && outgoing.method !== "TRACE")
     out.push("Content-Length", "0");
   return out;
-}
-
-function declareLimits(pacer: Pacer, policy: Policy): void {
-  const { limits } = policy;
-  const unknown = { limit: 120, windowMs: 1000 };
-  const described = Object.keys(limits).length > 0;
-  pacer.declare("address", limits.address ?? (described ? { limit: 1000, windowMs: 1000 } : unknown));
-  const all = limits.wideAddress ?? limits.global;
-  if (all !== undefined) pacer.declare("all", all);
-  // Who is in which tenant is not known: all callers together stay below the limit of one.
-  if (limits.tenant !== undefined) pacer.declare("tenant", limits.tenant);
-  if (limits.failures !== undefined) pacer.declare("failures", limits.failures, "count");
-}
-
-function declareCaller(pacer: Pacer, policy: Policy, caller: string): void {
-  const { limits } = policy;
-  const described = Object.keys(limits).length > 0;
-  pacer.declare(`caller ${caller}`, limits.caller ?? { limit: described ? 1000 : 120, windowMs: 1000 });
-  if (limits.failures !== undefined) pacer.declare(`failures ${caller}`, limits.failures, "count");
-}
-
-/** Limits of the route: one bucket per caller, per value of an input field, or one for everybody at this address. */
-function routeKeys(pacer: Pacer, outgoing: Outgoing): { requests: readonly string[]; failures: readonly string[] } {
-  const keys: { requests: string[]; failures: string[] } = { requests: [], failures: [] };
-  const { operation } = outgoing;
-  for (const [index, limit] of (operation?.limits ?? []).entries()) {
-    const who =
-      limit.by === "caller"
-        ? (outgoing.as?.name ?? "")
-        : limit.by.startsWith("body.")
-          ? fieldOf(outgoing, limit.by.slice(5))
-          : "";
-    const key = `route ${operation?.id ?? ""} ${index} ${who}`;
-    pacer.declare(key, limit, limit.counts === "failures" ? "count" : "rate");
-    keys[limit.counts].push(key);
-  }
-  return keys;
-}
-
-function fieldOf(outgoing: Outgoing, name: string): string {
-  const body = typeof outgoing.body === "string" ? parseJson(outgoing.body) : undefined;
-  return textAt(body, name) ?? "";
 }
 
 function certificateProblem(error: NodeJS.ErrnoException): string | undefined {

@@ -50,21 +50,20 @@ export function createInterrupt(signal: AbortSignal | undefined): Interrupt {
     longestWaitMs: (usual) => (signal?.aborted === true ? Math.max(0, Math.min(usual, leftMs())) : usual),
     tidying: (go) => tidy.run(true, go),
     async settled(running) {
-      if (signal === undefined) return void (await running);
       let timer: NodeJS.Timeout | undefined;
       let onStop = (): void => {};
       const moment = new Promise<void>((resolve) => {
         onStop = () => {
           timer = setTimeout(resolve, settleMs);
         };
-        if (signal.aborted) onStop();
-        else signal.addEventListener("abort", onStop, { once: true });
+        if (signal?.aborted === true) onStop();
+        else signal?.addEventListener("abort", onStop, { once: true });
       });
       try {
         await Promise.race([running, moment]);
       } finally {
         clearTimeout(timer);
-        signal.removeEventListener("abort", onStop);
+        signal?.removeEventListener("abort", onStop);
       }
     },
   };

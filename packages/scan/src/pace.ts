@@ -16,6 +16,10 @@ export interface Pacer {
   take(names: readonly string[]): Promise<void>;
   /** Holds a place in a limit that only some answers count against, until `settle` says whether this one did. */
   reserve(name: string): Promise<Reservation>;
+  /** True where all named limits have room now. */
+  hasRoom(names: readonly string[]): boolean;
+  /** Lowers a declared limit to another one, for good: the target showed that it allows less. */
+  lower(name: string, limit: Limit): void;
   /** Counts something that happened outside the pacer, such as a burst. */
   record(name: string, times: number): void;
   /** The longest wait that may begin now, milliseconds. */
@@ -79,6 +83,16 @@ export function createPacer(maxWaitMs: () => number, now: () => number = () => p
       const cap = Math.max(1, Math.floor(limit.limit * share));
       windows.set(name, { name, limit, cap, windowMs: limit.windowMs * stretch, times: [], held: 0 });
     },
+    hasRoom(names) {
+      const at = now();
+      return names.flatMap((name) => windows.get(name) ?? []).every((entry) => roomIn(entry, at) === 0);
+    },
+    lower(name, limit) {
+      const entry = windows.get(name);
+      if (entry === undefined || entry.limit.limit <= limit.limit) return;
+      entry.limit = limit;
+      entry.cap = Math.max(1, Math.floor(limit.limit * shares.rate));
+    },
     take: (names) => pass(names, (entry, at) => entry.times.push(at)),
     async reserve(name) {
       const entry = windows.get(name);
@@ -119,8 +133,8 @@ function noRoom({ name, limit }: Window, waitMs: number): string {
 
 interface Window {
   readonly name: string;
-  readonly limit: Limit;
-  readonly cap: number;
+  limit: Limit;
+  cap: number;
   readonly windowMs: number;
   /** When each counted request happened, oldest first. */
   times: number[];

@@ -12,16 +12,20 @@ import type { VerdictKind } from "./verdict.ts";
 export interface Probe {
   readonly id: ProtectionId;
   /**
-   * When its checks run. `crowding`: after all others, because they fill collections up. `limits`: last of all
-   * and after everything was deleted, because they use limits up. Default: among all others, several at a time.
+   * When its checks run. `crowding`: after all others, because they fill collections up. `strangers`: while everything is
+   * deleted, because they need no object and no caller, and may wait long for the limits of strangers. `limits`: last of
+   * all and after everything was deleted, because they use limits up. Default: among all others, several at a time.
    */
-  readonly phase?: "crowding" | "limits";
+  readonly phase?: Phase;
   /**
    * What it would do to this target: one entry per check, each with what it runs or why it does not apply. Nothing is
    * sent while planning.
    */
   plan(context: ProbeContext): readonly Check[];
 }
+
+/** When a check runs. */
+export type Phase = "crowding" | "strangers" | "limits";
 
 /** One attack, or the reason why there is nothing to attack. */
 export type Check = Attack | NotApplicable;
@@ -32,7 +36,12 @@ export interface Attack {
   readonly check: string;
   readonly operation?: Operation;
   /** When it runs, where that is not when the others of its probe do; see {@link Probe.phase}. */
-  readonly phase?: "crowding" | "limits";
+  readonly phase?: Phase;
+  /**
+   * Whose limits it uses up, where those are callers' alone: where limits are declared, such checks need not wait for
+   * those that use up the limits of strangers.
+   */
+  readonly usesUp?: "callers";
   /** Several outcomes, where one run answers several questions; each has its own check name then. */
   run(): Promise<Outcome | readonly NamedOutcome[]>;
 }

@@ -24,14 +24,14 @@ export interface Progress {
   readonly waitingMs: number | undefined;
 }
 
-/** Checks that run at the same time: more of them where most will be waiting for minutes. */
-const lanes = { usual: 6, patient: 24 };
+/** Checks that run at the same time: most of them wait for a limit of the target, and more where that takes minutes. */
+const lanes = { usual: 16, patient: 24 };
 
 /** How often progress is told while nothing but waiting happens, milliseconds. */
 const tickMs = 1000;
 
-/** Before that, milliseconds, a pace says nothing. */
-const settledMs = 5000;
+/** Before that, milliseconds, a pace says nothing, and a limit may still count what was sent before it is looked at. */
+const settledMs = { pace: 5000, limits: 1000 };
 
 /** What a run is steered by, and who is told of it. */
 export interface Running {
@@ -46,7 +46,7 @@ export interface Running {
 
 /**
  * Runs the plan: most checks several at a time, then those that fill collections up, then the deletion of everything that
- * was created, and last the checks that use limits up.
+ * was created beside what only strangers do, and last the checks that use limits up.
  *
  * @returns the verdicts; where the target stopped listening on the way, `gone` says after which request
  * @throws ScanError when it cannot be trusted any more
@@ -71,7 +71,7 @@ export async function runChecks(
       check: last.check.check,
       operation: last.check.operation?.id,
       verdict: fold(last.probe.id, results.get(last) ?? []).verdict,
-      remainingMs: elapsed < settledMs ? undefined : (elapsed / done) * (planned.length - done),
+      remainingMs: elapsed < settledMs.pace ? undefined : (elapsed / done) * (planned.length - done),
       waitingMs: pacer.waitingMs(),
     });
   };
@@ -111,28 +111,52 @@ export async function runChecks(
   async function runPhases() {
     const phase = (name: PlannedCheck["probe"]["phase"]) => planned.filter((entry) => phaseOf(entry) === name);
     const inOrder = () => planned.flatMap((entry) => results.get(entry) ?? []);
-    const queue = phase(undefined);
-    const ran = Promise.all(
-      Array.from({ length: context.patienceMs > 60_000 ? lanes.patient : lanes.usual }, async () => {
-        for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
-      }),
-    ).then(() => Promise.all(phase("crowding").map(run)));
+    // Sign-ins have low limits: whoever waits for them begins first, and the others go on beside.
+    const isSignIn = ({ check: { operation } }: PlannedCheck) =>
+      operation !== undefined && context.sessions.signIns.includes(operation);
+    const usual = phase(undefined);
+    const ran = inLanes([...usual.filter(isSignIn), ...usual.filter((entry) => !isSignIn(entry))]).then(() =>
+      Promise.all(phase("crowding").map(run)),
+    );
     await interrupt.settled(ran);
-    const early = planned.filter((entry) => phaseOf(entry) !== "limits" && !results.has(entry));
-    for (const entry of early) results.set(entry, [cutOff(entry)]);
+    const early = [...usual, ...phase("crowding")];
+    for (const entry of early) if (!results.has(entry)) results.set(entry, [cutOff(entry)]);
     context.fetcher.spendRest();
     const tidy = <Got>(go: () => Promise<Got>, otherwise: Got) => interrupt.tidying(() => unlessGone(go, otherwise));
     const living = await tidy(() => withoutTheDead(context, inOrder()), inOrder());
-    const leftovers = await tidy(() => context.objects.cleanUp(), ["nothing could be deleted: the target is gone"]);
     const limits = phase("limits");
-    await interrupt.settled(inTurn(limits));
-    for (const entry of limits) if (!results.has(entry)) results.set(entry, [cutOff(entry)]);
-    const late = new Set(limits.flatMap((entry) => results.get(entry) ?? []));
+    const strangers = inLanes(phase("strangers"));
+    const leftovers = await tidy(() => context.objects.cleanUp(), ["nothing could be deleted: the target is gone"]);
+    const tidied = performance.now();
+    await interrupt.settled(
+      strangers.then(() => inTurn(limits.filter((entry) => !isBurst(entry) && !isSignIn(entry)))),
+    );
+    const quietMs = settledMs.limits - (performance.now() - tidied);
+    if (limits.some(isBurst) && !interrupt.isStopped) await new Promise((resolve) => setTimeout(resolve, quietMs));
+    // Bursts of callers while the limits of sign-ins, which the checks before used up in part, come back.
+    const byCallers = limits.filter((entry) => isBurst(entry) && usesUpCallers(entry));
+    const others = limits.filter((entry) => (isBurst(entry) ? !usesUpCallers(entry) : isSignIn(entry)));
+    // What counts is known where limits are declared; elsewhere one burst may meet the limit of another.
+    const isDeclared = context.target.source === "manifest";
+    await interrupt.settled(
+      isDeclared ? Promise.all([inTurn(byCallers), inTurn(others)]) : inTurn([...byCallers, ...others]),
+    );
+    const rest = [...phase("strangers"), ...limits];
+    for (const entry of rest) if (!results.has(entry)) results.set(entry, [cutOff(entry)]);
+    const late = new Set(rest.flatMap((entry) => results.get(entry) ?? []));
     return {
       verdicts: [...living, ...inOrder().filter((verdict) => late.has(verdict))],
       leftovers,
       ...(gone === undefined ? {} : { gone: sentence(gone.message) }),
     };
+  }
+
+  async function inLanes(entries: readonly PlannedCheck[]): Promise<void> {
+    const queue = [...entries];
+    const lane = async () => {
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
+    };
+    await Promise.all(Array.from({ length: context.patienceMs > 60_000 ? lanes.patient : lanes.usual }, lane));
   }
 
   async function inTurn(entries: readonly PlannedCheck[]): Promise<void> {
@@ -148,6 +172,15 @@ export async function runChecks(
       return otherwise;
     }
   }
+}
+
+/** True for checks of limits themselves; the others of that phase measure times and want it quiet. */
+function isBurst({ probe }: PlannedCheck): boolean {
+  return probe.phase === "limits";
+}
+
+function usesUpCallers({ check }: PlannedCheck): boolean {
+  return "run" in check && check.usesUp === "callers";
 }
 
 /** What is said of a check that was not done, or not done to its end, when somebody ended the scan. */

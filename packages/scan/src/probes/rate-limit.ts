@@ -47,19 +47,24 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
       checks.push({ check: "route", operation, notApplicable: `The same limit is proved on ${same.id}.` });
     } else if (limit !== undefined) {
       proved.set(kind, operation);
-      checks.push({ check: "route", operation, run: () => callerBurst(context, [operation], limit, "route") });
+      checks.push({
+        check: "route",
+        operation,
+        usesUp: "callers",
+        run: () => callerBurst(context, [operation], limit, "route"),
+      });
       if (edge === undefined || limit.windowMs < edge.limit.windowMs) edge = { operation, limit };
     }
   }
   if (edge !== undefined) {
     // All limits are counted by one limiter: its windows are looked at once, where that takes least time.
     const { operation, limit } = edge;
-    checks.push({ check: "route-window", operation, run: () => edgeOf(context, operation, limit) });
+    checks.push({ check: "route-window", operation, usesUp: "callers", run: () => edgeOf(context, operation, limit) });
   }
   const { caller, address, failures } = target.policy.limits;
   const cheap = target.operations.filter((operation) => isCheap(context, operation));
   if (caller !== undefined && cheap.length > 0) {
-    checks.push({ check: "caller", run: () => callerLimit(context, cheap, caller) });
+    checks.push({ check: "caller", usesUp: "callers", run: () => callerLimit(context, cheap, caller) });
   }
   const strangers = [address, failures].filter((limit) => limit !== undefined);
   const lowest = strangers.sort((left, right) => left.limit - right.limit)[0];
@@ -85,7 +90,7 @@ function guessed(context: ProbeContext, cheap: Operation | undefined): readonly 
   }));
   if (cheap !== undefined) {
     const assumed: Limit = { limit: 60, windowMs: 1000 };
-    checks.push({ check: "caller", operation: cheap, run: () => assumedBurst(context, cheap, assumed) });
+    checks.push({ check: "caller", operation: cheap, usesUp: "callers", run: () => assumedBurst(context, cheap, assumed) });
   }
   return checks.length > 0 ? checks : [{ check: "limits", notApplicable: "There is nothing to call often." }];
 }

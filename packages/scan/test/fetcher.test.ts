@@ -1,0 +1,85 @@
+import { createServer, type RequestListener } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { createFetcher, type Fetcher } from "../src/fetcher.ts";
+import { createPacer } from "../src/pace.ts";
+import type { Policy } from "../src/target.ts";
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function fetcherFor(limits: Policy["limits"], answer: RequestListener): Promise<Fetcher> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
+  const url = new URL(`http://127.0.0.1:${address.port}/`);
+  const fetcher = createFetcher({ url, policy: { ...policy, limits }, pacer: createPacer(() => 15_000) });
+  closing.push(
+    () =>
+      new Promise((resolve) => {
+        fetcher.close();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  );
+  return fetcher;
+}
+
+const policy: Omit<Policy, "limits"> = {
+  hosts: [],
+  origins: undefined,
+  transport: {},
+  proxies: { trusted: [], header: undefined },
+  credentials: [],
+  version: undefined,
+  bodyMaxBytes: undefined,
+  json: {},
+  resources: {},
+  unknown: [],
+};
+
+const stranger = { method: "GET", target: "/secret", headers: [], label: "nobody" } as const;
+
+describe("what strangers send", () => {
+  it("comes from other addresses of this machine where one has used its limit up, and exceeds it from none", async () => {
+    const counts = new Map<string, number>();
+    const fetcher = await fetcherFor({ failures: { limit: 10, windowMs: 60_000 } }, (request, response) => {
+      const from = request.socket.remoteAddress ?? "";
+      counts.set(from, (counts.get(from) ?? 0) + 1);
+      response.writeHead(401).end();
+    });
+    // Where a system knows one loopback address only, the tenth request would have to wait for a minute, and is refused.
+    const sent = await Promise.allSettled(Array.from({ length: 20 }, () => fetcher.send(stranger)));
+    expect(Math.max(...counts.values())).toBeLessThanOrEqual(10);
+    const isPossible = counts.size > 1;
+    expect(sent.filter(({ status }) => status === "fulfilled").length).toBe(isPossible ? 20 : 9);
+  });
+
+  it("comes from the usual address where a request says where it is from", async () => {
+    const from = new Set<string | undefined>();
+    const fetcher = await fetcherFor({ failures: { limit: 3, windowMs: 60_000 } }, (request, response) => {
+      from.add(request.socket.remoteAddress);
+      response.writeHead(401).end();
+    });
+    const claims = { ...stranger, headers: [["x-forwarded-for", "203.0.113.7"]] as const };
+    await Promise.allSettled(Array.from({ length: 6 }, () => fetcher.send(claims)));
+    expect([...from]).toEqual(["127.0.0.1"]);
+  });
+
+  it("waits together until a limit is over, and does not find that out one by one", async () => {
+    let asked = 0;
+    let openAt = Number.POSITIVE_INFINITY;
+    const fetcher = await fetcherFor({}, (_request, response) => {
+      asked += 1;
+      if (openAt === Number.POSITIVE_INFINITY) openAt = performance.now() + 1000;
+      response.writeHead(performance.now() >= openAt ? 200 : 429, { "retry-after": "1" }).end();
+    });
+    const first = fetcher.send(stranger);
+    await expect.poll(() => asked).toBe(1);
+    const rest = await Promise.all([first, ...Array.from({ length: 8 }, () => fetcher.send(stranger))]);
+    expect(rest.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 200));
+    expect(asked).toBeLessThanOrEqual(11);
+  });
+});
