@@ -1,33 +1,34 @@
-import { namesId } from "./ids.ts";
 import { isSuccess } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
+import { ownThing } from "./foreign-ids.ts";
+import { type IdPlace, idPlaces, withId } from "./id-places.ts";
+import { namesId } from "./ids.ts";
 import type { Kind } from "./kinds.ts";
-import type { Pair } from "./pairs.ts";
 import { outcome } from "./objects.ts";
 import { isLimited } from "./oracle.ts";
-import { broken, type Check, held, inconclusive, limitedWhy, type Outcome } from "./probe.ts";
-import { bodyOf } from "./requests.ts";
-import { propertiesOf, typeOf } from "./schema.ts";
+import type { Pair } from "./pairs.ts";
+import { broken, type Check, held, inconclusive, limitedWhy, notApplicable, type Outcome } from "./probe.ts";
+import { requestFor } from "./requests.ts";
 
-/** Bodies that name an object: another's id in it. Only where a manifest says which member names what. */
+/**
+ * New objects that name another's object. With a manifest, its being stored is enough. A plain description does not say
+ * whose objects may be named: there the object has to be one that the attacker cannot read, and a made-up id one that is
+ * refused, so that the API is seen to look at what is named and not at whose it is.
+ */
 export function referenceChecks(context: ProbeContext, pairs: readonly Pair[]): readonly Check[] {
   const pair = pairs[0];
   if (pair === undefined) return [];
-  return context.target.operations.flatMap((operation) => {
-    const creates = context.objects.kinds.find((kind) => kind.create === operation);
-    if (creates === undefined) return [];
-    return operation.objects.flatMap((use) => {
-      const kind = context.objects.kinds.find((entry) => entry.name === use.resource && entry.create !== undefined);
-      if (use.in !== "body" || kind === undefined || kind.policy?.shared !== undefined) return [];
-      return [
-        {
-          check: `foreign-${use.field}`,
-          operation,
-          run: () => foreignReference(context, creates, use.field, kind, pair),
-        },
-      ];
-    });
+  return context.objects.kinds.flatMap((creates) => {
+    const operation = creates.create;
+    if (operation === undefined) return [];
+    return idPlaces(context.objects.kinds, operation)
+      .filter((place) => place.in === "body" && place.kind.policy?.shared === undefined && place.kind !== creates)
+      .map((place) => ({
+        check: `foreign-${place.field}`,
+        operation,
+        run: () => foreignReference(context, creates, place, pair),
+      }));
   });
 }
 
@@ -35,18 +36,19 @@ export function referenceChecks(context: ProbeContext, pairs: readonly Pair[]): 
 async function foreignReference(
   context: ProbeContext,
   creates: Kind,
-  field: string,
-  kind: Kind,
+  place: IdPlace,
   { owner, attacker }: Pair,
 ): Promise<Outcome> {
-  const theirs = await context.objects.shared(kind, owner);
-  const mine = await context.objects.shared(kind, attacker);
+  const { field, kind } = place;
+  const theirs = await ownThing(context, kind, owner, "shared");
+  if (typeof theirs === "string") return notApplicable(theirs);
+  const mine = await ownThing(context, kind, attacker, "shared");
+  if (typeof mine === "string") return notApplicable(mine);
   const parent = creates.parent === undefined ? undefined : await context.objects.shared(creates.parent, attacker);
   const ask = async (leg: Trial["leg"], id: string) => {
     const mark = context.objects.canary();
     const honest = context.objects.creation(creates, attacker, parent, mark);
-    const value = Array.isArray(valueOf(creates, field)) ? [id] : id;
-    const trial = await context.send(leg, { ...honest, body: JSON.stringify({ ...bodyOf(honest), [field]: value }) });
+    const trial = await context.send(leg, withId(honest, place, id));
     context.objects.adopt(creates, attacker, trial, parent?.params ?? {}, mark);
     return trial;
   };
@@ -59,13 +61,31 @@ async function foreignReference(
     return held(`"${field}" may not name what belongs to ${owner.name}`, [positive, attack]);
   if (!namesId(attack.answer, kind, theirs.id, field))
     return held(`"${field}" of another's object is ignored`, [positive, attack]);
+  const trials = [positive, attack];
+  if (context.target.source !== "manifest") {
+    const why = await whyAllowed(context, kind, theirs.params, attacker, () =>
+      ask("negative", context.objects.missingId(kind)),
+    );
+    if (why !== undefined) return { ...notApplicable(why), trials };
+  }
   const again = await ask("attack", theirs.id);
-  if (!isSuccess(again.answer)) return inconclusive("it was accepted once and not again", [positive, attack, again]);
-  return broken(`${attacker.name} may name what belongs to ${owner.name} in "${field}"`, [positive, attack, again]);
+  if (!isSuccess(again.answer)) return inconclusive("it was accepted once and not again", [...trials, again]);
+  return broken(`${attacker.name} may name what belongs to ${owner.name} in "${field}"`, [...trials, again]);
 }
 
-/** What the schema of a member looks like: a list where it holds several ids. */
-function valueOf(kind: Kind, field: string): unknown {
-  const schema = propertiesOf(kind.create?.body?.schema ?? {}).get(field);
-  return schema !== undefined && typeOf(schema) === "array" ? [] : "";
+/** Why naming it may be meant, where nothing says who may; undefined where it cannot be. */
+async function whyAllowed(
+  context: ProbeContext,
+  kind: Kind,
+  params: Readonly<Record<string, string>>,
+  attacker: Pair["attacker"],
+  missing: () => Promise<Trial>,
+): Promise<string | undefined> {
+  if (kind.read === undefined) return `Nothing says whether a ${kind.name} may be named by everybody.`;
+  const seen = await context.send("negative", requestFor(kind.read, { as: attacker, params }));
+  if (isSuccess(seen.answer)) return `${attacker.name} may read that ${kind.name}, and so may name it.`;
+  const made = await missing();
+  return isSuccess(made.answer)
+    ? `A ${kind.name} that is not there may be named too: the name opens nothing.`
+    : undefined;
 }

@@ -1,9 +1,12 @@
+import { isSuccess } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import { type Identity, subjectOf } from "./identities.ts";
+import { kindsAlong } from "./kinds.ts";
 import { outcome } from "./objects.ts";
 import { isLimited, signatureOf } from "./oracle.ts";
 import { broken, held, inconclusive, limitedWhy, type NamedOutcome, notApplicable, type Outcome } from "./probe.ts";
+import { paramsIn, requestFor } from "./requests.ts";
 
 /**
  * A foreign object must look missing: another answer tells a stranger that it exists. Both requests are sent twice
@@ -32,6 +35,11 @@ export async function looksMissing(
   if (limited !== undefined) return { check, ...inconclusive(limitedWhy(limited.answer), first) };
   if (signatureOf(attack.answer) === signatureOf(missing.answer))
     return { check, ...held("a foreign object looks like a missing one", first) };
+  const seen = await readBy(context, attack, attacker);
+  if (seen !== undefined && isSuccess(seen.answer)) {
+    const why = `${attacker.name} may read the object, and so knows that it is there.`;
+    return { check, ...notApplicable(why) };
+  }
   const again: [Trial, Trial][] = [];
   // In both orders: a target that changes its answers by turns is no oracle.
   for (const trial of [missing, attack, attack, missing])
@@ -46,4 +54,14 @@ export async function looksMissing(
       trials,
     ),
   };
+}
+
+/** The attacker's read of what the path of an attack names last; undefined where nothing reads it. */
+async function readBy(context: ProbeContext, { outgoing }: Trial, attacker: Identity): Promise<Trial | undefined> {
+  const { operation } = outgoing;
+  const kind = operation === undefined ? undefined : kindsAlong(context.objects.kinds, operation.path).at(-1);
+  if (operation === undefined || kind?.read === undefined || kind.read === operation) return undefined;
+  const params = paramsIn(operation.path, outgoing.target.split("?")[0] ?? "");
+  if (params === undefined) return undefined;
+  return await context.send("reread", requestFor(kind.read, { as: attacker, params }));
 }

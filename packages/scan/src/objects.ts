@@ -9,7 +9,7 @@ import { createFilling, type Filled } from "./filling.ts";
 import { idIn, namesId, sameShape } from "./ids.ts";
 import type { Kind } from "./kinds.ts";
 import type { Random } from "./random.ts";
-import { bodyOf, requestFor } from "./requests.ts";
+import { bodyOf, paramsIn, requestFor } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import { type Operation, pathParameters } from "./target.ts";
 import { validValue } from "./values.ts";
@@ -346,21 +346,6 @@ export function createObjects(options: ObjectsOptions): Objects {
 /** What could not be decided is no answer; everything else that is thrown is. */
 function unlessUndecidable(error: unknown): undefined {
   if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
-}
-
-/** The values of a template's parameters in a path; undefined where the path is not of that template. */
-function paramsIn(template: string, path: string): Readonly<Record<string, string>> | undefined {
-  const parts = path.split("/");
-  const names = template.split("/");
-  if (parts.length !== names.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [index, name] of names.entries()) {
-    const part = parts[index] ?? "";
-    const parameter = /^\{(.+)\}$/.exec(name)?.[1];
-    if (parameter === undefined && name !== part) return undefined;
-    if (parameter !== undefined) params[parameter] = decodeURIComponent(part);
-  }
-  return params;
 }
 
 function keyOf(kind: Kind, owner: Identity): string {

@@ -93,3 +93,18 @@ export function bodyOf(outgoing: Outgoing): Readonly<Record<string, unknown>> | 
   const json = parseJson(outgoing.body);
   return isRecord(json) ? json : undefined;
 }
+
+/** The values of a template's parameters in a path; undefined where the path is not of that template. */
+export function paramsIn(template: string, path: string): Readonly<Record<string, string>> | undefined {
+  const parts = path.split("/");
+  const names = template.split("/");
+  if (parts.length !== names.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, name] of names.entries()) {
+    const part = parts[index] ?? "";
+    const parameter = /^\{(.+)\}$/.exec(name)?.[1];
+    if (parameter === undefined && name !== part) return undefined;
+    if (parameter !== undefined) params[parameter] = decodeURIComponent(part);
+  }
+  return params;
+}

@@ -1,5 +1,5 @@
 import { isSuccess } from "./answer.ts";
-import { honestBody, namesPerson } from "./bodies.ts";
+import { namesPerson } from "./bodies.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
@@ -46,6 +46,7 @@ export async function stageWrite(
 ): Promise<Stage> {
   const names = pathParameters(operation.path);
   const kinds = names.flatMap((name) => kindAt(context.objects.kinds, operation.path, name) ?? []);
+  await context.objects.learnBody(operation, owner);
   const creates = context.objects.kinds.find((kind) => kind.create === operation);
   if (creates !== undefined) return await stageCreate(context, operation, owner, creates);
   const last = kinds.at(-1);
@@ -103,7 +104,10 @@ function stageItem(context: ProbeContext, operation: Operation, owner: Identity,
     thing,
     request,
     async changed() {
-      const { exists, trial } = await context.objects.reread(thing);
+      const first = await context.objects.reread(thing);
+      // A read that fails by itself says nothing about the object; once more tells whether it does.
+      const { exists, trial } = first.exists || !isOutage(first.trial) ? first : await context.objects.reread(thing);
+      if (!exists && isOutage(trial)) return undefined;
       if (operation.method === "DELETE") return { changed: !exists, trial };
       if (trial.answer.text.includes(mark)) return { changed: true, trial };
       if (carriesMark(operation, mark)) return { changed: false, trial };
@@ -238,9 +242,7 @@ function readerOf(context: ProbeContext, operation: Operation, kind: Kind): Oper
 }
 
 function bodyFor(context: ProbeContext, operation: Operation, owner: Identity, mark: string): unknown {
-  const other = context.identities.find((identity) => identity.name !== owner.name);
-  const person = other === undefined ? undefined : context.subject(other);
-  return honestBody(operation, { random: context.random, canary: mark, person: () => person });
+  return context.objects.body(operation, owner, mark);
 }
 
 function asSomebody(honest: Outgoing, owner: Identity, as: Identity | undefined, label?: string): Outgoing {
@@ -251,6 +253,11 @@ function asSomebody(honest: Outgoing, owner: Identity, as: Identity | undefined,
   const theirs = personalHeaders(as);
   const along = (as.along ?? []).filter(([name]) => theirs.includes(name));
   return { ...rest, as, headers: [as.header, ...along, ...headers], label: label ?? as.name };
+}
+
+/** True for no answer, a limit and an error of the target's own: none of them says that something is gone. */
+function isOutage({ answer }: Trial): boolean {
+  return answer.status === 0 || answer.status === 429 || answer.status >= 500;
 }
 
 function carriesMark(operation: Operation, mark: string): boolean {

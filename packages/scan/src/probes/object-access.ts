@@ -1,9 +1,10 @@
 import { isSuccess } from "../answer.ts";
-import { type ProbeContext, requiredQuery, takes } from "../context.ts";
+import { isPrivileged, type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
+import { foreignIdChecks, ownThing, unreachable } from "../foreign-ids.ts";
 import { listChecks } from "../foreign-lists.ts";
 import { referenceChecks } from "../foreign-references.ts";
-import type { Identity } from "../identities.ts";
+import { canAct, type Identity } from "../identities.ts";
 import { type Kind, kindAt, kindsAlong } from "../kinds.ts";
 import { beyondRole, grantingOf } from "../object-roles.ts";
 import { looksMissing } from "../looks-missing.ts";
@@ -16,6 +17,7 @@ import {
   inconclusive,
   limitedWhy,
   type NamedOutcome,
+  notApplicable,
   type Probe,
   threeLegs,
   twice,
@@ -57,7 +59,7 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
     if (kinds.length > 0) checks.push(...foreignChecks(context, operation, kinds, pairs));
     checks.push(...listChecks(context, operation, pairs));
   }
-  checks.push(...referenceChecks(context, pairs), ...roleChecks(context, pairs));
+  checks.push(...foreignIdChecks(context, pairs), ...referenceChecks(context, pairs), ...roleChecks(context, pairs));
   for (const kind of objects.kinds) {
     const { read, parent } = kind;
     const pair = pairs[0];
@@ -97,19 +99,25 @@ async function foreignRead(
   operation: Operation,
   { owner, attacker }: Pair,
 ): Promise<readonly NamedOutcome[]> {
-  const { params, things } = await context.objects.fill(operation, owner);
-  const query = requiredQuery(operation, context.random);
-  const positive = await context.send("positive", requestFor(operation, { as: owner, params, query }));
+  const filled = await context.objects.fill(operation, owner);
+  const { params, things } = filled;
+  const innermost = kindsAlong(context.objects.kinds, operation.path).at(-1);
+  const named = things.find(({ kind }) => kind === innermost);
+  if (named !== undefined && named.owner.name !== owner.name) {
+    const why = `${owner.name} may not create a ${named.kind.name}: it belongs to ${named.owner.name}, who shows it.`;
+    return [{ check: "foreign-read", ...notApplicable(why) }];
+  }
+  const positive = await context.send("positive", requestFor(operation, { as: owner, ...filled }));
   const missing = await context.send(
     "negative",
-    requestFor(operation, { as: attacker, params: withMissing(context, operation, params), query }),
+    requestFor(operation, { as: attacker, ...filled, params: withMissing(context, operation, params) }),
   );
   const canary = things.map((thing) => thing.canary).find((mark) => positive.answer.text.includes(mark));
   const foreign = await threeLegs({
     positive,
     negatives: [missing],
     canary,
-    attack: () => context.send("attack", requestFor(operation, { as: attacker, params, query })),
+    attack: () => context.send("attack", requestFor(operation, { as: attacker, ...filled })),
     broken: `${attacker.name} reads what belongs to ${owner.name}`,
     held: `${attacker.name} cannot read what belongs to ${owner.name}`,
   });
@@ -130,8 +138,11 @@ function withMissing(context: ProbeContext, operation: Operation, params: Readon
 async function foreignWrite(
   context: ProbeContext,
   operation: Operation,
-  { owner, attacker }: Pair,
+  { owner: first, attacker }: Pair,
 ): Promise<readonly NamedOutcome[]> {
+  const check = operation.method === "DELETE" ? "foreign-delete" : "foreign-write";
+  const owner = await makerFor(context, operation, first);
+  if (typeof owner === "string") return [{ check, ...notApplicable(owner) }];
   const written = await twice(async () => {
     const stage = await stageWrite(context, operation, owner, attacker);
     const attack = await context.send("attack", stage.request(attacker));
@@ -155,13 +166,29 @@ async function foreignWrite(
     return held(`${attacker.name} cannot change what belongs to ${owner.name}`, [proof, attack, seen.trial]);
   });
   const attack = written.trials.find((trial) => trial.leg === "attack");
-  const check = operation.method === "DELETE" ? "foreign-delete" : "foreign-write";
   if (written.verdict !== "held" || attack === undefined) return [{ check, ...written }];
   const missing = await context.send("negative", {
     ...attack.outgoing,
     target: missingTarget(context, operation, attack),
   });
   return [{ check, ...written }, await looksMissing(context, written, missing, attacker)];
+}
+
+/**
+ * Whose object is attacked: the owner's, and where only somebody else may create one, what that one made. What lies inside
+ * of something everybody may see is not attacked then.
+ */
+async function makerFor(context: ProbeContext, operation: Operation, owner: Identity): Promise<Identity | string> {
+  const kind = kindsAlong(context.objects.kinds, operation.path).at(-1);
+  if (kind === undefined) return owner;
+  const own = await ownThing(context, kind, owner, "shared");
+  if (typeof own !== "string") return owner;
+  if (kind.item !== operation.path) return own;
+  for (const other of context.identities.filter((one) => canAct(one) && isPrivileged(one, context.target))) {
+    const theirs = await ownThing(context, kind, other, "shared").catch(unreachable);
+    if (typeof theirs !== "string") return other;
+  }
+  return own;
 }
 
 /** The target of a write with every object id replaced by one that belongs to nothing. */
@@ -184,8 +211,13 @@ async function parentSwap(
   read: Operation,
   { owner, attacker }: Pair,
 ): Promise<readonly NamedOutcome[]> {
-  const victim = await context.objects.shared(kind, owner);
-  const mine = await context.objects.shared(kind, attacker);
+  const victim = await ownThing(context, kind, owner, "shared");
+  const mine = await ownThing(context, kind, attacker, "shared");
+  if (typeof victim === "string") return [{ check: "parent-swap", ...notApplicable(victim) }];
+  if (typeof mine === "string") return [{ check: "parent-swap", ...notApplicable(mine) }];
+  const above = kind.parent?.parameter ?? "";
+  if (victim.params[above] === mine.params[above])
+    return [{ check: "parent-swap", ...notApplicable("What both callers made lies in the same object.") }];
   const ask = (leg: Trial["leg"], as: Identity, params: Readonly<Record<string, string>>) =>
     context.send(leg, requestFor(read, { as, params }));
   const positive = await ask("positive", owner, victim.params);
