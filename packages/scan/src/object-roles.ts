@@ -36,11 +36,16 @@ export function grantingOf(context: ProbeContext, kind: Kind): Granting | undefi
   return undefined;
 }
 
+/** True for roles that look and do not touch, by their names; of all others nothing is known. */
+export function isReadingRole(role: string): boolean {
+  return /^(?:viewer|reader|read(?:[-_ ]?only)?|guest|observer|auditor|watcher|spectator)$/i.test(role);
+}
+
 /**
  * Gives somebody a role in a new object that lets him see it but not do this, lets him do it, and looks at what the owner
  * reads afterwards.
  *
- * @param role  a role the operation's policy does not name
+ * @param role  a role the operation's policy does not name, or without a policy one that reads by its name
  */
 export async function beyondRole(
   context: ProbeContext,
@@ -65,7 +70,8 @@ export async function beyondRole(
   const after = await stage.changed(attack);
   if (after === undefined) return inconclusive("its effect cannot be read back", [attack]);
   const trials = [seen, attack, after.trial];
-  if (after.changed) return broken(`the role "${role}" may do it although the policy does not name it`, trials);
+  const why = context.target.source === "manifest" ? "the policy does not name it" : "by its name it only reads";
+  if (after.changed) return broken(`the role "${role}" may do it although ${why}`, trials);
   const proof = await stage.prove?.();
   if (proof === undefined || !isSuccess(proof.answer))
     return inconclusive(`nothing changed, but ${owner.name} could not do it either`, trials);

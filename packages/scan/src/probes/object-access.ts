@@ -6,7 +6,7 @@ import { listChecks } from "../foreign-lists.ts";
 import { referenceChecks } from "../foreign-references.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { type Kind, kindAt, kindsAlong } from "../kinds.ts";
-import { beyondRole, grantingOf } from "../object-roles.ts";
+import { beyondRole, grantingOf, isReadingRole } from "../object-roles.ts";
 import { looksMissing } from "../looks-missing.ts";
 import { isLimited } from "../oracle.ts";
 import { type Pair, pairsOf } from "../pairs.ts";
@@ -257,8 +257,7 @@ function roleChecks(context: ProbeContext, pairs: readonly Pair[]): readonly Che
     if (granting === undefined) return [];
     return [kind.update, kind.remove].flatMap((operation) => {
       if (operation?.access.kind !== "caller") return [];
-      const needed = operation.access.objectRole[kind.name] ?? [];
-      const others = needed.length === 0 ? [] : granting.roles.filter((role) => !needed.includes(role));
+      const others = rolesBelow(context, operation.access.objectRole[kind.name] ?? [], granting.roles);
       return others.map((role) => ({
         check: `beyond-role-${role}`,
         operation,
@@ -266,4 +265,15 @@ function roleChecks(context: ProbeContext, pairs: readonly Pair[]): readonly Che
       }));
     });
   });
+}
+
+/**
+ * Roles that must not change or delete it: those the policy does not name. Without a policy only a name that says so
+ * counts, beside another role.
+ */
+function rolesBelow(context: ProbeContext, needed: readonly string[], roles: readonly string[]): readonly string[] {
+  if (context.target.source === "manifest")
+    return needed.length === 0 ? [] : roles.filter((role) => !needed.includes(role));
+  const reading = roles.filter((role) => isReadingRole(role));
+  return reading.length < roles.length ? reading : [];
 }

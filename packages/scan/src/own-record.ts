@@ -1,0 +1,113 @@
+import { isSuccess } from "./answer.ts";
+import { candidate, sticks } from "./assigned-values.ts";
+import type { ProbeContext } from "./context.ts";
+import type { Trial } from "./exchange.ts";
+import type { Identity } from "./identities.ts";
+import { isRecord, type JsonRecord } from "./json.ts";
+import { outcome } from "./objects.ts";
+import { isLimited } from "./oracle.ts";
+import { broken, held, inconclusive, limitedWhy, type NamedOutcome, type Outcome } from "./probe.ts";
+import { requestFor } from "./requests.ts";
+import { propertiesOf } from "./schema.ts";
+import { isGone, type Operation } from "./target.ts";
+
+/** Fields of one's own record that grant power. Others, such as its id, are left alone: the caller might be lost with them. */
+const powers = ["role", "roles", "isAdmin", "is_admin", "admin", "verified", "permissions", "scopes"];
+
+/**
+ * Reads that show the record an operation changes: the same path, else what is known to show the caller itself. A record
+ * may be changed at `/me` and read with the session.
+ */
+export function ownViews(context: ProbeContext, operation: Operation): readonly Operation[] {
+  const reads = context.target.operations.filter(
+    (entry) => entry.method === "GET" && !entry.path.includes("{") && !isGone(entry, context.now()),
+  );
+  const same = reads.filter((entry) => entry.path === operation.path);
+  if (same.length > 0 || !isOwn(operation.path)) return same;
+  return reads.filter((entry) => isOwn(entry.path) && entry.access.kind !== "public");
+}
+
+function isOwn(path: string): boolean {
+  return /\/(?:me|self|profile|account|user|whoami|session)$/i.test(path);
+}
+
+/** The caller's own record: only fields that grant power, and what stuck is put back. */
+export async function ownRecord(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const owner = context.permitted(operation);
+  if (owner === undefined) return [{ check: "own-record", ...inconclusive("no identity may call it") }];
+  const seen = await viewOf(context, operation, owner);
+  if (!("record" in seen)) {
+    const why = seen.trial === undefined ? "nothing shows it" : `reading it ${outcome(seen.trial.answer)}`;
+    return [{ check: "own-record", ...inconclusive(why, seen.trial === undefined ? [] : [seen.trial]) }];
+  }
+  const { view, record } = seen;
+  const declared = propertiesOf(operation.body?.schema ?? {});
+  const base = Object.fromEntries(
+    [...declared.keys()].filter((name) => record[name] !== undefined).map((name) => [name, record[name]]),
+  );
+  const shown = propertiesOf(view.responses.get(200) ?? {});
+  const found: NamedOutcome[] = [];
+  for (const name of powers) {
+    if (declared.has(name)) continue;
+    const write = (value: unknown) => requestFor(operation, { as: owner, body: { ...base, [name]: value } });
+    const values = [1, 2].map((round) => candidate(context, name, record[name], shown.get(name), round));
+    const read = () => context.send("reread", requestFor(view, { as: owner }));
+    const result = await tryField(context, name, values, write, read);
+    let why = result.why;
+    if (result.touched && record[name] !== undefined) {
+      await context.send("positive", write(record[name]));
+      const after = await read();
+      if (!sticks(after, name, record[name])) why = `${why}; what it was before could not be put back`;
+    }
+    found.push({ check: `own-${name}`, ...result.outcome, why });
+  }
+  return found;
+}
+
+/** The first of the reads that shows a record the operation could change. */
+async function viewOf(
+  context: ProbeContext,
+  operation: Operation,
+  owner: Identity,
+): Promise<{ view: Operation; record: JsonRecord } | { trial: Trial | undefined }> {
+  const declared = propertiesOf(operation.body?.schema ?? {});
+  let trial: Trial | undefined;
+  for (const view of ownViews(context, operation)) {
+    trial = await context.send("reread", requestFor(view, { as: owner }));
+    const { json } = trial.answer;
+    const isIt = view.path === operation.path || (isRecord(json) && [...declared.keys()].some((name) => name in json));
+    if (isSuccess(trial.answer) && isRecord(json) && isIt) return { view, record: json };
+  }
+  return { trial };
+}
+
+/** Sends both values one after the other; only two that stick are proof. */
+async function tryField(
+  context: ProbeContext,
+  name: string,
+  values: readonly unknown[],
+  write: (value: unknown) => Trial["outgoing"],
+  read: () => Promise<Trial>,
+): Promise<{ outcome: Outcome; why: string; touched: boolean }> {
+  const trials: Trial[] = [];
+  const told = (outcome: Outcome, touched: boolean) => ({ outcome, why: outcome.why, touched });
+  let stuck = 0;
+  let touched = false;
+  for (const value of values) {
+    const attack = await context.send("attack", write(value));
+    trials.push(attack);
+    if (isLimited(attack.answer)) return told(inconclusive(limitedWhy(attack.answer), trials), touched);
+    // What fails on the way out may have been stored before.
+    touched ||= isSuccess(attack.answer) || attack.answer.status >= 500;
+    if (!isSuccess(attack.answer) && attack.answer.status < 500) break;
+    const after = await read();
+    trials.push(after);
+    if (sticks(after, name, value)) stuck += 1;
+  }
+  if (stuck === values.length) {
+    const why = `"${name}" of the caller's own record is set by the client: two different values stuck`;
+    return told(broken(why, trials), touched);
+  }
+  if (stuck > 0) return told(inconclusive(`"${name}" stuck once and not again`, trials), touched);
+  return told(held(`"${name}" is not taken over`, trials), touched);
+}
