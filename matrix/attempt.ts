@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { identityOf, scan, type ScanOptions } from "@portcullis/scan";
-import { accountOf, webhookPath } from "./product/people.ts";
+import { accountOf, appOrigin, webhookPath } from "./product/people.ts";
 import type { Running } from "./variants/running.ts";
 
 /** What a scan of one API came to. */
@@ -42,7 +42,7 @@ export function optionsFor({ url, ca, manifest, openapi, tokens, key, jwtKey, we
     url,
     ca,
     ...(manifest === undefined ? {} : { manifest }),
-    ...(openapi === undefined ? {} : { openapi }),
+    ...(openapi === undefined ? {} : { openapi, origins: [appOrigin] }),
     identities: [
       identityOf("alice", `Bearer ${tokens.alice}`),
       identityOf("bob", `Bearer ${tokens.bob}`),

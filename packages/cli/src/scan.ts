@@ -79,6 +79,7 @@ export function withTarget(command: Command): Command {
     .option("--rate <number>", "most requests in any second")
     .option("--budget <number>", "most requests of the whole scan; default: 20000")
     .option("--consent <host>", "attack this host too, whose owner agrees (repeat)", collect)
+    .option("--origin <url>", "a browser origin that may read answers, and no other may (repeat)", collect)
     .option("--allow-unsafe", "also fetch what its name says is changed by reading, such as GET /reset")
     .option("--seed <number>", "repeat the values of an earlier scan");
 }
@@ -144,6 +145,7 @@ interface Flags extends TargetFlags, OutputFlags {
   readonly notify?: string;
   readonly quiet?: true;
 }
+  readonly origin?: readonly string[];
 
 async function runScan(url: string, flags: Flags): Promise<void> {
   /** Ends the repetition, and the scan that runs. */
@@ -273,6 +275,7 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
 function patienceOf(profile = "full"): number {
   if (profile === "quick") return 10_000;
   if (profile === "full") return 30 * 60_000;
+    ...(flags.origin === undefined ? {} : { origins: flags.origin }),
   throw new ScanError(`--profile ${profile}: there are quick and full`);
 }
 

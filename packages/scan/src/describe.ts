@@ -26,6 +26,11 @@ export interface Sources {
   /** Also send reads whose name says that they change or wipe something; default false. */
   readonly allowUnsafe?: boolean;
 }
+  /**
+   * Browser origins that may read answers, and no others: `https://app.example.com`. A manifest says it itself. Default:
+   * nobody says, and only what no API could mean is called broken.
+   */
+  readonly origins?: readonly string[];
 
 /** What is needed to read them. */
 export interface Surroundings {
@@ -47,7 +52,22 @@ const maxDocumentBytes = 32 * 1024 * 1024;
  */
 export async function describeTarget(sources: Sources, around: Surroundings): Promise<Target> {
   const target = await wholeTarget(sources, around);
-  return withoutUnsafeReads(target, sources.allowUnsafe === true);
+  const allowed = originsOf(sources.origins);
+  const whole =
+    allowed === undefined || target.source === "manifest"
+      ? target
+      : { ...target, policy: { ...target.policy, origins: allowed } };
+  return withoutUnsafeReads(whole, sources.allowUnsafe === true);
+}
+
+function originsOf(given: readonly string[] | undefined): readonly string[] | undefined {
+  if (given === undefined || given.length === 0) return undefined;
+  return given.map((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol) || !/^https?:\/\/[^/?#]+\/?$/i.test(text))
+      throw new ScanError(`"${text}" is no origin; write it as https://app.example.com`);
+    return url.origin;
+  });
 }
 
 async function wholeTarget(sources: Sources, around: Surroundings): Promise<Target> {
@@ -73,7 +93,8 @@ function isDocumentPath(openapi: Description, url: URL): boolean {
 async function recordedTarget(path: string, url: URL): Promise<Target> {
   const { requests, notes } = await readRecording(path, url);
   const target = targetOf(inferDescription(requests, url.host), "requests", "");
-  return { ...target, assumptions: [...target.assumptions, ...notes] };
+  const seenOrigins = [...new Set(requests.flatMap(({ origin }) => origin ?? []))];
+  return { ...target, seenOrigins, assumptions: [...target.assumptions, ...notes] };
 }
 
 async function discoveredTarget(sources: Sources, around: Surroundings, fetch: Fetch): Promise<Target> {
@@ -93,7 +114,8 @@ async function discoveredTarget(sources: Sources, around: Surroundings, fetch: F
 }
 
 /** A description, and the operations of a recording that it does not have. */
-function together(described: Target, recorded: Target): Target {
+function together(document: Target, recorded: Target): Target {
+  const described = { ...document, seenOrigins: [...new Set([...recorded.seenOrigins, ...document.seenOrigins])] };
   const key = (path: string) => path.replace(/\{[^{}]+\}/g, "{}");
   const known = new Set(described.operations.map(({ method, path }) => `${method} ${key(path)}`));
   const more = recorded.operations.filter(({ method, path }) => !known.has(`${method} ${key(path)}`));

@@ -64,8 +64,19 @@ export function targetOf(document: JsonRecord, source: Target["source"], prefix?
     schemes: readSchemes(document),
     unguarded: readUnguarded(own),
     untouched: [],
+    seenOrigins: serverOrigins(document),
     assumptions: [...(source === "manifest" ? unguardedNotes(own) : assumed[source]), ...assumptions],
   };
+}
+
+/** Where its servers are said to be; parts in braces are nobody's. */
+function serverOrigins(document: JsonRecord): readonly string[] {
+  const urls = listAt(document, "servers").flatMap((server) => textAt(server, "url") ?? []);
+  return [
+    ...new Set(
+      urls.flatMap((url) => (/^https?:\/\/[^{}]+$/i.test(url) && URL.canParse(url) ? [new URL(url).origin] : [])),
+    ),
+  ];
 }
 
 const inAnyCase: readonly string[] = [

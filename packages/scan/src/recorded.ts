@@ -12,6 +12,8 @@ export interface Recorded {
   /** Body as JSON, or the fields of a form; undefined where there was none or none that can be read. */
   readonly body: unknown;
   readonly mediaType: string | undefined;
+  /** The browser origin it came from, where one was recorded. */
+  readonly origin?: string | undefined;
   /** What was answered, where that is known. */
   readonly status: number | undefined;
   readonly answer: unknown;
@@ -121,10 +123,18 @@ function readEntry(entry: JsonRecord): readonly Recorded[] {
       ...at,
       body: bodyOf(posted, mediaType),
       mediaType: posted === undefined ? undefined : mediaType,
+      origin: originOf(request),
       status: status === 0 ? undefined : status,
       answer: parseJson(plain),
     },
   ];
+}
+
+/** What a browser said of where the request came from; `null` names nobody. */
+function originOf(request: JsonRecord | undefined): string | undefined {
+  const header = listAt(request, "headers").find((entry) => textAt(entry, "name")?.toLowerCase() === "origin");
+  const value = textAt(header, "value") ?? "";
+  return /^https?:\/\//i.test(value) && URL.canParse(value) ? new URL(value).origin : undefined;
 }
 
 function bodyOf(posted: JsonRecord | undefined, mediaType: string | undefined): unknown {

@@ -24,6 +24,11 @@ export interface Target {
   readonly policy: Policy;
   /** How credentials travel, where the description says it. */
   readonly schemes: readonly Scheme[];
+  /**
+   * Origins a browser was seen to call it from, or that it is said to live at: of recorded requests and of the servers a
+   * description names. Nobody says that they may read answers.
+   */
+  readonly seenOrigins: readonly string[];
   /** What had to be assumed because the description does not say it; shown in the report. */
   readonly assumptions: readonly string[];
 }
@@ -32,7 +37,7 @@ export interface Target {
 export interface Policy {
   /** Values of the Host header that are served. */
   readonly hosts: readonly string[];
-  /** Browser origins that may read answers; undefined where the description does not say. */
+  /** Browser origins that may read answers, and no others; undefined where nobody says. */
   readonly origins: readonly string[] | undefined;
   readonly transport: { readonly tls?: string; readonly plainHttp?: string; readonly hsts?: string };
   readonly proxies: { readonly trusted: readonly string[]; readonly header: string | undefined };

@@ -11,7 +11,6 @@ import {
   type Outcome,
   type Probe,
   mustRefuse,
-  notApplicable,
 } from "../probe.ts";
 import { outcome } from "../objects.ts";
 import { isLimited, judge } from "../oracle.ts";
@@ -30,33 +29,50 @@ function planHost(context: ProbeContext): readonly Check[] {
   ];
 }
 
+/**
+ * Names nobody configured. A manifest says which are served, so that every spelling counts. A plain description does not;
+ * then names below `.example` decide, which nobody can serve (RFC 6761 section 6.5): an API that gives its data away
+ * under one compares the name with nothing, and is told so once.
+ */
 async function unknownHosts(context: ProbeContext): Promise<readonly NamedOutcome[]> {
   const witness = await context.witness();
   const { url } = context.fetcher;
   const exact = context.target.source === "manifest";
+  const foreign = `pc-${context.random.text(6)}.example`;
   const names: readonly (readonly [string, string])[] = [
-    ["foreign", `pc-${context.random.text(6)}.example`],
-    ["foreign-port", `evil.example:${url.port === "" ? "443" : url.port}`],
     ["suffix", `${url.hostname}.evil.example`],
     ["prefix", `evil${url.hostname}`],
-    ["userinfo", `evil.example@${url.host}`],
-    ["two-names", `${url.host}, evil.example`],
+    ...(exact
+      ? ([
+          ["foreign-port", `evil.example:${url.port === "" ? "443" : url.port}`],
+          ["userinfo", `evil.example@${url.host}`],
+          ["two-names", `${url.host}, evil.example`],
+        ] as const)
+      : []),
   ];
-  const found: NamedOutcome[] = [];
-  for (const [check, name] of names) {
-    const result = await mustRefuse({
-      positive: witness.positive,
-      negatives: witness.negatives,
-      canary: witness.canary,
-      attack: () => context.send("attack", anonymousPace(witness, name)),
-      broken: `a request for the host "${name}" is served`,
-      held: `a request for the host "${name}" is refused`,
-    });
-    // Without a manifest nobody says which names are right; answering to a strange one is then no proof of a hole.
-    const why = "The description names no hosts, so serving a strange one may be meant.";
-    found.push({ check: `host-${check}`, ...(exact || result.verdict !== "broken" ? result : notApplicable(why)) });
-  }
+  const first = await unknownHost(context, witness, exact ? "foreign" : "any", foreign);
+  // Where any name is served, those that look like the right one say nothing more.
+  if (first.verdict === "broken") return [first];
+  const found = [first];
+  for (const [check, name] of names) found.push(await unknownHost(context, witness, check, name));
   return found;
+}
+
+async function unknownHost(
+  context: ProbeContext,
+  witness: Witness,
+  check: string,
+  name: string,
+): Promise<NamedOutcome> {
+  const result = await mustRefuse({
+    positive: witness.positive,
+    negatives: witness.negatives,
+    canary: witness.canary,
+    attack: () => context.send("attack", anonymousPace(witness, name)),
+    broken: `a request for the host "${name}" is served`,
+    held: `a request for the host "${name}" is refused`,
+  });
+  return { check: `host-${check}`, ...result };
 }
 
 function anonymousPace(witness: Witness, name: string) {

@@ -1,19 +1,22 @@
 import tls from "node:tls";
 import { hostOf, isLoopbackName, portOf } from "../address.ts";
-import { headerOf } from "../answer.ts";
+import { headerOf, isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
+import { isLimited, sameSignature } from "../oracle.ts";
 import {
   broken,
   type Check,
   held,
   inconclusive,
+  limitedWhy,
   mustRefuse,
   type NamedOutcome,
   notApplicable,
   type Outcome,
   type Probe,
 } from "../probe.ts";
+import { converse } from "../raw.ts";
 import { withHeaders } from "../requests.ts";
 
 /**
@@ -36,31 +39,65 @@ function planTransport(context: ProbeContext): readonly Check[] {
   ];
 }
 
-/** The same port without TLS: refused, or redirected and nothing else. */
+/** The same port without TLS, and where https has its usual port the usual one of http: refused, or redirected. */
 async function plainHttp(context: ProbeContext): Promise<Outcome> {
+  const { url } = context.fetcher;
+  const held: Outcome[] = [];
+  const usual = url.port === "" ? [new URL(`http://${url.hostname}/`)] : [];
+  for (const at of [undefined, ...usual]) {
+    const outcome = await plainlyAt(context, at);
+    if (outcome.verdict !== "held") return outcome;
+    held.push(outcome);
+  }
+  return held.find(({ trials }) => trials.some(({ leg }) => leg === "attack")) ?? held[0] ?? notApplicable("No port.");
+}
+
+/**
+ * @param at  where else than on the target's own port
+ */
+async function plainlyAt(context: ProbeContext, at: URL | undefined): Promise<Outcome> {
   const witness = await context.witness();
-  const { outgoing } = witness.positive;
+  const { url, ca } = { url: context.fetcher.url, ca: context.ca };
+  // Beyond this machine, whoever listens on the way would have the credential: a stranger's request has to do.
+  const stranger = witness.negatives[1];
+  const honest = isLoopbackName(hostOf(url)) || stranger === undefined ? witness.positive : stranger;
+  const { outgoing } = honest;
   const lines = [
     `${outgoing.method} ${outgoing.target} HTTP/1.1`,
-    `Host: ${context.fetcher.url.host}`,
+    `Host: ${url.host}`,
     ...outgoing.headers.map(([name, value]) => `${name}: ${value}`),
     "Connection: close",
     "",
     "",
   ];
-  const conversation = await context.fetcher.raw({ parts: [lines.join("\r\n")], plain: true });
-  const answer = conversation.answers[0];
-  const trial: Trial | undefined =
-    answer === undefined ? undefined : { leg: "attack", outgoing: { ...outgoing, label: "plain http" }, answer };
-  if (trial === undefined) return held("plain http gets no answer", [witness.positive]);
+  const parts = [lines.join("\r\n")];
+  const ask = async (): Promise<Trial | undefined> => {
+    const conversation =
+      at === undefined
+        ? await context.fetcher.raw({ parts, plain: true })
+        : await converse({ url: at, parts, plain: true, ...(ca === undefined ? {} : { ca }) });
+    const answer = conversation.answers[0];
+    return answer === undefined
+      ? undefined
+      : { leg: "attack", outgoing: { ...outgoing, label: `${outgoing.label}, plain http` }, answer };
+  };
+  const trial = await ask();
+  if (trial === undefined) return held("plain http gets no answer", [honest]);
+  const { status } = trial.answer;
   const target = headerOf(trial.answer, "location");
-  if (trial.answer.status >= 300 && trial.answer.status < 400) {
+  if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [honest, trial]);
+  if (status >= 300 && status < 400) {
     return target?.startsWith("https://") === true
       ? held("plain http is only redirected", [trial])
       : broken(`plain http is redirected to ${target ?? "nowhere"}`, [trial]);
   }
-  if (trial.answer.status >= 400) return held(`plain http is refused (${trial.answer.status})`, [trial]);
-  return broken(`plain http is answered with ${trial.answer.status}`, [trial]);
+  // A refusal of plain http differs from what the API says over https; its own words are the API, listening.
+  const isApi = isSuccess(trial.answer) || sameSignature(trial.answer, honest.answer);
+  if (!isApi) return held(`plain http is refused (${status})`, [trial]);
+  const again = await ask();
+  if (again === undefined || again.answer.status !== status)
+    return inconclusive("plain http was answered once and not again", [honest, trial]);
+  return broken(`plain http is answered with ${status}, as https is`, [honest, trial, again]);
 }
 
 /** Handshakes with older versions than promised; only an accepted one counts. */
@@ -109,23 +146,40 @@ function handshake(context: ProbeContext, version: tls.SecureVersion): Promise<b
   });
 }
 
-/** HSTS on a public name; loopback names must not be pinned to https (RFC 6797 section 8.1 speaks of hosts, not machines). */
+/**
+ * HSTS, where a browser would note it. Loopback names must not be pinned to https, so a manifest that serves no other
+ * name promises none; a plain description promises nothing, and what serves https itself has nobody in front to add it.
+ */
 async function hsts(context: ProbeContext): Promise<Outcome> {
-  const publicName = context.target.policy.hosts.find((name) => !isLoopbackName(name.replace(/:\d+$/, "")));
-  const { hostname } = context.fetcher.url;
-  if (publicName === undefined && isLoopbackName(hostname))
+  const { policy, source, seenOrigins } = context.target;
+  const isPublic = (name: string) => !isLoopbackName(name.replace(/:\d+$/, ""));
+  const described = seenOrigins.map((origin) => new URL(origin).host);
+  const names = (source === "manifest" ? policy.hosts : described).filter(isPublic).slice(0, 2);
+  if (source === "manifest" && names.length === 0 && isLoopbackName(hostOf(context.fetcher.url)))
     return notApplicable("Only loopback names are served, and those are not pinned to https.");
   const witness = await context.witness();
-  const trial = await context.send("attack", {
-    ...witness.positive.outgoing,
-    ...(publicName === undefined ? {} : { host: publicName }),
-  });
-  const value = headerOf(trial.answer, "strict-transport-security");
-  const age = Number(/max-age=(\d+)/i.exec(value ?? "")?.[1] ?? 0);
-  if (value === undefined) return broken("answers over https carry no Strict-Transport-Security", [trial]);
-  if (age < 31_536_000) return broken(`Strict-Transport-Security lasts ${age} s, less than a year`, [trial]);
-  if (!/includeSubDomains/i.test(value)) return broken("Strict-Transport-Security leaves subdomains out", [trial]);
-  return held("https is pinned for a year, subdomains too", [trial]);
+  const { as: _as, operation: _operation, ...anonymous } = witness.positive.outgoing;
+  const trials: Trial[] = source === "manifest" && names.length > 0 ? [] : [witness.positive];
+  for (const host of names) {
+    const label = `${witness.identity.name}, Host: ${host}`;
+    trials.push(await context.send("attack", { ...anonymous, host, label }));
+  }
+  const limited = trials.find(({ answer }) => isLimited(answer));
+  if (limited !== undefined) return inconclusive(limitedWhy(limited.answer), trials);
+  const wrongs = trials.map(({ answer }) => wrongHsts(headerOf(answer, "strict-transport-security")));
+  const right = trials[wrongs.indexOf(undefined)];
+  if (right !== undefined) return held("https is pinned for a year, subdomains too", [right]);
+  return broken(wrongs.find((wrong) => wrong !== absent) ?? absent, trials);
+}
+
+const absent = "answers over https carry no Strict-Transport-Security";
+
+/** What is wrong with the header; undefined where nothing is (RFC 6797 section 6.1, ASVS 5.0 3.4.1). */
+function wrongHsts(value: string | undefined): string | undefined {
+  if (value === undefined) return absent;
+  const age = Number(/max-age="?(\d+)/i.exec(value)?.[1] ?? 0);
+  if (age < 31_536_000) return `Strict-Transport-Security lasts ${age} s, less than a year`;
+  return /includeSubDomains/i.test(value) ? undefined : "Strict-Transport-Security leaves subdomains out";
 }
 
 /** On plain http: a public name, or a stranger's word that he came by https, must not be served. */
