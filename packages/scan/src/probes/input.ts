@@ -2,8 +2,9 @@ import { isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import { type HonestWrite, honestWrite } from "../honest-write.ts";
-import { type JsonRecord, listAt, numberAt, textsAt } from "../json.ts";
+import { badValues } from "../bad-values.ts";
+import { honestWrite } from "../honest-write.ts";
+import { type JsonRecord, listAt, numberAt, textAt } from "../json.ts";
 import { outcome } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
 import {
@@ -25,9 +26,12 @@ import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../t
 /**
  * Bodies, queries and paths that the schema forbids: unknown members, other types, too long, not in the list, missing,
  * in another media type, with a member twice, with prototype keys. Accepted or answered with an internal error is broken;
- * any other refusal holds.
+ * any other refusal holds. One verdict for each kind of mistake, whichever member lets it in.
  */
 export const input: Probe = { id: "input", plan: planInput };
+
+/** Most mistakes of one kind that are tried, members by turns. */
+const mostOfAKind = 8;
 
 function planInput(context: ProbeContext): readonly Check[] {
   const now = context.now();
@@ -47,6 +51,13 @@ function planInput(context: ProbeContext): readonly Check[] {
   return checks.length > 0 ? checks : [{ check: "input", notApplicable: "Nothing takes any input." }];
 }
 
+/** Mistakes of one kind, each a request. */
+interface Bad {
+  readonly check: string;
+  readonly what: string;
+  readonly outgoing: Outgoing;
+}
+
 async function badBodies(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
   const schema = operation.body?.schema ?? {};
   const write = await honestWrite(context, operation, 14 + 4 * propertiesOf(schema).size);
@@ -58,122 +69,83 @@ async function badBodies(context: ProbeContext, operation: Operation): Promise<r
   if (!isSuccess(positive.answer)) {
     return [{ check: "body", ...inconclusive(`a valid body ${outcome(positive.answer)}`, [positive]) }];
   }
+  const bad = [...badTexts(context, write.outgoing, honest, schema), ...badMembers(write.outgoing, honest, schema)];
+  return await kindByKind(context, positive, bad, (trial) => write.sent(trial));
+}
+
+/** What is wrong with the body as a whole. */
+function badTexts(context: ProbeContext, honest: Outgoing, body: JsonRecord, schema: JsonRecord): readonly Bad[] {
+  const text = JSON.stringify(body);
+  const inside = text.slice(1, -1);
+  const raw = (value: string): Outgoing => ({ ...honest, body: value });
+  const bad: Bad[] = [];
+  const add = (check: string, what: string, outgoing: Outgoing) => void bad.push({ check, what, outgoing });
+  if (isClosed(schema)) {
+    const behind = inside === "" ? "" : `,${inside}`;
+    const unknown = JSON.stringify({ ...body, [`pc_${context.random.text(6)}`]: "x" });
+    add("unknown-field", "an unknown field", raw(unknown));
+    add("prototype-key", "a __proto__ key", raw(`{"__proto__":{"isAdmin":true}${behind}}`));
+    add("constructor-key", "a constructor key", raw(`{"constructor":{"prototype":{"isAdmin":true}}${behind}}`));
+    const first = Object.keys(body)[0];
+    if (first !== undefined) {
+      const again = `${JSON.stringify(first)}:${JSON.stringify(body[first])}`;
+      add("duplicate-key", "a field twice", raw(`{${again},${inside}}`));
+      // Escapes make two spellings of one name; a reader that looks at the text alone sees two names.
+      const escaped = `"${first.replace(/^./, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
+      add("duplicate-key", "a field twice, escaped once", raw(`{${inside},${escaped}:${JSON.stringify(body[first])}}`));
+    }
+  }
+  if (typeOf(schema) === "object")
+    add("wrong-root", "a list in place of an object", { ...honest, body: JSON.stringify([body]) });
+  add("text-plain", "JSON called text/plain", withHeaders(honest, [["content-type", "text/plain"]]));
+  add("form", "JSON called a form", withHeaders(honest, [["content-type", "application/x-www-form-urlencoded"]]));
+  const headers = honest.headers.filter(([name]) => name !== "content-type");
+  add("no-content-type", "no content type", { ...honest, headers });
+  add("not-json", "JSON cut short", raw(text.slice(0, -1)));
+  return bad;
+}
+
+function badMembers(honest: Outgoing, body: JsonRecord, schema: JsonRecord): readonly Bad[] {
+  return badValues(body, schema).map(({ fault, what, body: changed }) => ({
+    check: fault,
+    what,
+    outgoing: { ...honest, body: JSON.stringify(changed) },
+  }));
+}
+
+/** One verdict for each kind: the first mistake that is taken, or that all were refused. */
+async function kindByKind(
+  context: ProbeContext,
+  positive: Trial,
+  bad: readonly Bad[],
+  sent?: (trial: Trial) => void,
+): Promise<readonly NamedOutcome[]> {
   const found: NamedOutcome[] = [];
-  for (const [check, outgoing, what] of badRequests(context, write.outgoing, honest, schema)) {
-    found.push({
-      check,
-      ...(await mustNotBeTaken(
-        context,
-        positive,
-        { ...outgoing, label: `${positive.outgoing.label}, ${what}` },
-        what,
-        write,
-      )),
-    });
+  for (const [check, all] of Map.groupBy(bad, (one) => one.check)) {
+    const outcomes: Outcome[] = [];
+    const tried = spread(all);
+    for (const { what, outgoing } of tried) {
+      const label = `${positive.outgoing.label}, ${what}`;
+      outcomes.push(await mustNotBeTaken(context, positive, { ...outgoing, label }, what, sent));
+      if (outcomes.at(-1)?.verdict === "broken") break;
+    }
+    const worst =
+      outcomes.find(({ verdict }) => verdict === "broken") ?? outcomes.find(({ verdict }) => verdict !== "held");
+    const names = tried.map(({ what }) => what);
+    const why = names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+    const trials = outcomes[0]?.trials ?? [];
+    found.push({ check, ...(worst ?? held(names.length > 1 ? `refused: ${why}` : `${why} is refused`, trials)) });
   }
   return found;
 }
 
-type Bad = readonly [check: string, outgoing: Outgoing, what: string];
-
-function badRequests(context: ProbeContext, honest: Outgoing, body: JsonRecord, schema: JsonRecord): readonly Bad[] {
-  const text = JSON.stringify(body);
-  const bad: Bad[] = [];
-  const as = (value: unknown): Outgoing => ({ ...honest, body: JSON.stringify(value) });
-  const raw = (value: string): Outgoing => ({ ...honest, body: value });
-  const closed = isClosed(schema);
-  const inside = text.slice(1, -1);
-  if (closed) {
-    bad.push(["unknown-field", as({ ...body, [`pc_${context.random.text(6)}`]: "x" }), "an unknown field"]);
-    bad.push([
-      "prototype-key",
-      raw(`{"__proto__":{"isAdmin":true}${inside === "" ? "" : ","}${inside}}`),
-      "a __proto__ key",
-    ]);
-    bad.push([
-      "constructor-key",
-      raw(`{"constructor":{"prototype":{"isAdmin":true}}${inside === "" ? "" : ","}${inside}}`),
-      "a constructor key",
-    ]);
-  }
-  const first = Object.keys(body)[0];
-  if (first !== undefined && closed) {
-    bad.push([
-      "duplicate-key",
-      raw(`{${JSON.stringify(first)}:${JSON.stringify(body[first])},${inside}}`),
-      "a field twice",
-    ]);
-  }
-  if (typeOf(schema) === "object") bad.push(["wrong-root", as([body]), "a list in place of an object"]);
-  for (const name of textsAt(simplified(schema), "required")) {
-    const { [name]: _left, ...rest } = body;
-    bad.push([`missing-${name}`, as(rest), `no ${name}`]);
-  }
-  for (const [name, member] of propertiesOf(schema)) {
-    if (body[name] !== undefined) bad.push(...badMembers(body, name, simplified(member), as));
-  }
-  bad.push(["text-plain", withHeaders(honest, [["content-type", "text/plain"]]), "JSON called text/plain"]);
-  bad.push([
-    "form",
-    withHeaders(honest, [["content-type", "application/x-www-form-urlencoded"]]),
-    "JSON called a form",
-  ]);
-  bad.push([
-    "no-content-type",
-    { ...honest, headers: honest.headers.filter(([name]) => name !== "content-type") },
-    "no content type",
-  ]);
-  bad.push(["not-json", raw(text.slice(0, -1)), "JSON cut short"]);
-  return bad;
-}
-
-function badMembers(
-  body: JsonRecord,
-  name: string,
-  schema: JsonRecord,
-  as: (value: unknown) => Outgoing,
-): readonly Bad[] {
-  const bad: Bad[] = [];
-  const type = typeOf(schema);
-  const value = body[name];
-  const wrong: readonly unknown[] =
-    type === "string"
-      ? [[value], { $ne: null }, 7, true]
-      : type === "array"
-        ? ["x", {}]
-        : type === "object"
-          ? ["x"]
-          : ["x", [value]];
-  for (const [index, entry] of wrong.entries()) {
-    if (type !== undefined)
-      bad.push([`type-${name}-${index + 1}`, as({ ...body, [name]: entry }), `${name} as ${kindOf(entry)}`]);
-  }
-  const most = numberAt(schema, "maxLength");
-  if (most !== undefined && typeof value === "string" && schema["enum"] === undefined) {
-    bad.push([
-      `length-${name}`,
-      as({ ...body, [name]: lengthened(value, most + 1) }),
-      `${name} over ${most} characters`,
-    ]);
-  }
-  if (listAt(schema, "enum").length > 0)
-    bad.push([`enum-${name}`, as({ ...body, [name]: "pc-not-in-the-list" }), `${name} not in the list`]);
-  const high = numberAt(schema, "maximum");
-  if (high !== undefined) bad.push([`range-${name}`, as({ ...body, [name]: high + 1 }), `${name} over ${high}`]);
-  return bad;
-}
-
-function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  if (value === null) return "null";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-function lengthened(value: string, length: number): string {
-  const at = value.indexOf("@");
-  // A long local part keeps an address an address and a URL a URL: only the length is wrong.
-  if (at > 0) return `${"a".repeat(Math.max(1, length - (value.length - at)))}${value.slice(at)}`;
-  return value + "a".repeat(Math.max(0, length - value.length));
+/** A few of a kind, as far apart as they lie: every member has its turn before one has its second. */
+function spread(all: readonly Bad[]): readonly Bad[] {
+  if (all.length <= mostOfAKind) return all;
+  const step = all.length / mostOfAKind;
+  return Array.from({ length: mostOfAKind }, (_one, index) => all[Math.floor(index * step)]).filter(
+    (one) => one !== undefined,
+  );
 }
 
 async function mustNotBeTaken(
@@ -181,13 +153,13 @@ async function mustNotBeTaken(
   positive: Trial,
   outgoing: Outgoing,
   what: string,
-  write?: HonestWrite,
+  sent?: (trial: Trial) => void,
 ): Promise<Outcome> {
   const trials: Trial[] = [positive];
   for (let round = 1; round <= 2; round += 1) {
     const attack = await context.send("attack", outgoing);
     trials.push(attack);
-    write?.sent(attack);
+    sent?.(attack);
     if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
     const taken = isSuccess(attack.answer);
     if (!taken && attack.answer.status < 500) return held(`${what} is refused`, trials);
@@ -201,25 +173,24 @@ async function mustNotBeTaken(
 async function badQueries(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
   const positive = await context.baseline(operation);
   if (!isSuccess(positive.answer)) return [{ check: "query", ...notHonest(positive) }];
-  const exact = context.target.source === "manifest";
   const bad: Bad[] = [];
-  if (exact)
-    bad.push([
-      "unknown-query",
-      withQuery(positive.outgoing, `pc_${context.random.text(5)}`, "1"),
-      "an unknown query parameter",
-    ]);
-  for (const parameter of operation.parameters) {
-    if (parameter.in !== "query") continue;
-    const schema = simplified(parameter.schema);
+  const add = (check: string, what: string, outgoing: Outgoing) => void bad.push({ check, what, outgoing });
+  if (context.target.source === "manifest") {
+    const unknown = withQuery(positive.outgoing, `pc_${context.random.text(5)}`, "1");
+    add("unknown-query", "an unknown query parameter", unknown);
+  }
+  for (const { name, in: place, schema: given } of operation.parameters) {
+    if (place !== "query") continue;
+    const schema = simplified(given);
     const type = typeOf(schema);
-    const set = (value: string) => replaceQuery(positive.outgoing, parameter.name, value);
-    if (type === "integer" || type === "number")
-      bad.push([`type-${parameter.name}`, set("pc"), `${parameter.name} that is no number`]);
+    const set = (value: string) => replaceQuery(positive.outgoing, name, value);
+    if (type === "integer" || type === "number") add("query-type", `${name} that is no number`, set("pc"));
+    if (type === "boolean") add("query-type", `${name} that is neither true nor false`, set("pc"));
+    if (listAt(schema, "enum").length > 0) add("query-enum", `${name} not in the list`, set("pc-not-in-the-list"));
+    if (textAt(schema, "format") === "uuid") add("query-format", `${name} that is no UUID`, set("pc-no-uuid"));
     const most = numberAt(schema, "maxLength");
-    if (type === "string" && most !== undefined && most < 4000) {
-      bad.push([`length-${parameter.name}`, set("a".repeat(most + 1)), `${parameter.name} over ${most} characters`]);
-    }
+    if (type === "string" && most !== undefined && most < 4000)
+      add("query-length", `${name} over ${most} characters`, set("a".repeat(most + 1)));
   }
   const id = pathParameters(operation.path).at(-1);
   const idSchema = operation.parameters.find((entry) => entry.in === "path" && entry.name === id)?.schema;
@@ -228,15 +199,9 @@ async function badQueries(context: ProbeContext, operation: Operation): Promise<
       /[0-9a-f]{8}-[0-9a-f-]{27}(?![\s\S]*[0-9a-f]{8}-[0-9a-f-]{27})/i,
       "pc-no-uuid",
     );
-    bad.push([`format-${id}`, { ...positive.outgoing, target }, `${id} that is no UUID`]);
+    add("path-format", `${id} that is no UUID`, { ...positive.outgoing, target });
   }
-  const found: NamedOutcome[] = [];
-  for (const [check, outgoing, what] of bad) {
-    found.push({
-      check,
-      ...(await mustNotBeTaken(context, positive, { ...outgoing, label: `${positive.outgoing.label}, ${what}` }, what)),
-    });
-  }
+  const found = await kindByKind(context, positive, bad);
   return found.length > 0 ? found : [{ check: "query", ...notApplicable("It takes neither query nor id.") }];
 }
 
