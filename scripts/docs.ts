@@ -74,6 +74,15 @@ export function isPlanned({ gate, probe, rule }: Protection): boolean {
   return ![gate, probe, rule].some((cell) => cell === "built" || (typeof cell === "object" && "in" in cell));
 }
 
+/**
+ * True for a protection whose probe has a hole to find, built into the pipeline by a test. Where there is neither gate nor
+ * rule it is about a server of its own, and the probe's test brings one.
+ */
+export function hasHole({ gate, probe, rule }: Protection): boolean {
+  const isApart = [gate, rule].every((cell) => typeof cell === "object" && "none" in cell);
+  return probe === "built" && gate !== "planned" && !isApart;
+}
+
 /** The rows that answer an item. */
 export function rowsOf(item: string): readonly Protection[] {
   return checklist.filter(({ sources }) => sources.includes(item));
@@ -127,7 +136,7 @@ function statusLine(row: Protection, folder: string): string {
   const parts = [
     link("gate", row.gate, (id) => `packages/portcullis/src/gates/${id}.ts`),
     link("probe", row.probe, (id) => `packages/scan/src/probes/${id}.ts`),
-    ...(row.probe === "built" && row.gate !== "planned" ? [`[hole](../../tests/holes/${row.id}.ts)`] : []),
+    ...(hasHole(row) ? [`[hole](../../tests/holes/${row.id}.ts)`] : []),
     ...testsOf(row.id, folder).map((path) => `[test](../../${path})`),
     link("rule", row.rule, (id) => `packages/eslint-plugin/src/rules/${id}.ts`),
   ].map((part) => part.replace(/\.$/, ""));

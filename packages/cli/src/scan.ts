@@ -3,6 +3,7 @@ import {
   type Account,
   type Progress,
   parseIdentity,
+  parseOAuthClient,
   parseRoles,
   ScanError,
   type ScanOptions,
@@ -64,6 +65,11 @@ export function withTarget(command: Command): Command {
     .option(
       "--account <email:password>",
       "account for the sign-in probes; signs in where nobody else is given",
+      collect,
+    )
+    .option(
+      "--oauth <client=id[:secret],redirect=uri>",
+      "client of the target's authorization server; a second one tries what is the first one's (repeat)",
       collect,
     )
     .option("--no-register", "register no throwaway users where fewer than two callers are given")
@@ -132,6 +138,7 @@ export interface TargetFlags {
   readonly as?: readonly string[];
   readonly roles?: readonly string[];
   readonly account?: readonly string[];
+  readonly oauth?: readonly string[];
   readonly jwtKey?: string;
   readonly ca?: string;
   readonly only?: readonly string[];
@@ -252,6 +259,7 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     url,
     identities,
     accounts: (flags.account ?? []).map(accountOf),
+    oauth: (flags.oauth ?? []).map(parseOAuthClient),
     only: listed(flags.only),
     skip: listed(flags.skip),
     roles,

@@ -63,9 +63,9 @@ const rows = [
     id: "oauth",
     title: "OAuth",
     promise:
-      "Authorization code + PKCE (S256), 15-minute access tokens, refresh rotation with one successor and reuse detection, revocation",
+      "Authorization code + PKCE (S256) for every client, redirect addresses compared whole, codes and refresh tokens used once and ended with their family when they come again, access tokens of an hour at most, revocation, sign-out, no implicit or password grant",
     gate: { none: "The authorization server is a server of its own, not a gate on somebody else's route." },
-    probe: "planned",
+    probe: "built",
     rule: { none: "A protocol flow is proved from outside, not read in source." },
     owasp: ["API2"],
     asvs: ["10.x"],

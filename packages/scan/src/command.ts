@@ -48,7 +48,19 @@ function isMadeUp(attack: Exchange): boolean {
 
 /** Identities and the words evidence puts in place of secrets, as they stand in a text. */
 function placeholdersOf(identities: readonly string[]): RegExp {
-  const names = [...identities, "token", "credential", "cookie", "redacted", "password", "jwt-key"];
+  const names = [
+    ...identities,
+    "token",
+    "credential",
+    "cookie",
+    "code",
+    "verifier",
+    "refresh token",
+    "client secret",
+    "redacted",
+    "password",
+    "jwt-key",
+  ];
   const quoted = names.map((name) => name.replaceAll(/[^\w]/g, "\\$&"));
   return new RegExp(`<(${quoted.join("|")}|secret of [^<>]{1,200})>`, "g");
 }

@@ -6,6 +6,7 @@ import { reachOf } from "./framework.ts";
 import { canAct, headerWith, type Identity, scopesOf, subjectOf } from "./identities.ts";
 import { textAt } from "./json.ts";
 import { resembles } from "./oracle.ts";
+import type { OAuthClient } from "./oauth-client.ts";
 import type { Objects } from "./objects.ts";
 import type { Random } from "./random.ts";
 import type { Redactor } from "./redact.ts";
@@ -30,6 +31,8 @@ export interface ProbeContext {
   readonly jwtKey: string | undefined;
   /** Secrets of webhooks, to send what their senders send. */
   readonly webhookSecrets: readonly WebhookSecret[];
+  /** Clients of the target's authorization server; the first is attacked, the second tries what is the first one's. */
+  readonly oauthClients: readonly OAuthClient[];
   /** PEM certificates to trust besides the system's. */
   readonly ca: string | undefined;
   /** Unix time in milliseconds. */
@@ -78,6 +81,7 @@ export type ContextParts = Pick<
   | "random"
   | "jwtKey"
   | "webhookSecrets"
+  | "oauthClients"
   | "ca"
   | "now"
   | "patienceMs"

@@ -6,6 +6,7 @@ import { hostOf } from "./address.ts";
 import type { Identity } from "./identities.ts";
 import { inferDescription } from "./inferred.ts";
 import { readTarget, targetOf } from "./manifest.ts";
+import { isMetadata, metadataPlaces } from "./oauth-server.ts";
 import { createPacer } from "./pace.ts";
 import { readRecording } from "./recorded.ts";
 import { ScanError } from "./scan-error.ts";
@@ -100,7 +101,16 @@ async function recordedTarget(path: string, url: URL): Promise<Target> {
 async function discoveredTarget(sources: Sources, around: Surroundings, fetch: Fetch): Promise<Target> {
   const fetcher = openFetcher(around.url, around);
   try {
-    const found = await discover(fetcher, around.identities, sources.allowUnsafe === true);
+    const found = await discover(fetcher, around.identities, sources.allowUnsafe === true).catch(async (error) => {
+      if (!(error instanceof ScanError) || !(await isAuthorizationServer(fetcher))) throw error;
+      return undefined;
+    });
+    // An authorization server is described by its metadata; what it offers besides, nobody says.
+    if (found === undefined)
+      return {
+        ...targetOf({}, "discovered"),
+        assumptions: ["The target is an authorization server and nothing else."],
+      };
     if (found.kind === "inferred") {
       const target = targetOf(found.document, "discovered", "");
       if (target.operations.length === 0) throw new ScanError(`nothing was found at ${around.url.origin}`);
@@ -111,6 +121,14 @@ async function discoveredTarget(sources: Sources, around: Surroundings, fetch: F
   } finally {
     fetcher.close();
   }
+}
+
+async function isAuthorizationServer(fetcher: Fetcher): Promise<boolean> {
+  for (const target of metadataPlaces(fetcher.url)) {
+    const answer = await fetcher.send({ method: "GET", target, headers: [], label: "discovery" });
+    if (isSuccess(answer) && isMetadata(answer.json)) return true;
+  }
+  return false;
 }
 
 /** A description, and the operations of a recording that it does not have. */

@@ -1,5 +1,6 @@
 import type { Sources } from "./describe.ts";
 import type { Identity } from "./identities.ts";
+import type { OAuthClient } from "./oauth-client.ts";
 import type { Selection } from "./plan.ts";
 import type { Progress } from "./run.ts";
 import type { WebhookSecret } from "./sign-delivery.ts";
@@ -32,6 +33,11 @@ export interface ScanOptions extends Selection, Sources {
   readonly jwtKey?: string;
   /** Secrets of webhooks, so that stale and changed deliveries can be tried; their handlers run for what is honest. */
   readonly webhooks?: readonly WebhookSecret[];
+  /**
+   * Clients of the target's authorization server: the first one's flows are attacked, with the first account or a cookie
+   * signed in; the second tries to use what is the first one's. Nothing is sent to their redirect addresses.
+   */
+  readonly oauth?: readonly OAuthClient[];
   /** PEM certificates to trust besides the system's. */
   readonly ca?: string;
   /** Repeats the same values; default: a new one. */

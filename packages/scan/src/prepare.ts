@@ -46,6 +46,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const received = (secret: string, name: string) => redactor.add(secret, name);
   for (const identity of options.identities) received(identity.secret, identity.name);
   if (options.jwtKey !== undefined) received(options.jwtKey, "jwt-key");
+  for (const { secret, id } of options.oauth ?? []) if (secret !== undefined) received(secret, `secret of ${id}`);
   for (const { secret, endpoint } of options.webhooks ?? []) received(secret, `secret of ${endpoint}`);
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, isSignIn);
@@ -82,6 +83,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     random,
     jwtKey: options.jwtKey,
     webhookSecrets: options.webhooks ?? [],
+    oauthClients: options.oauth ?? [],
     ca: options.ca,
     now: Date.now,
     patienceMs,

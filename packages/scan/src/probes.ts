@@ -14,6 +14,7 @@ import { injection } from "./probes/injection.ts";
 import { input } from "./probes/input.ts";
 import { jwt } from "./probes/jwt.ts";
 import { massAssignment } from "./probes/mass-assignment.ts";
+import { oauth } from "./probes/oauth.ts";
 import { objectAccess } from "./probes/object-access.ts";
 import { output } from "./probes/output.ts";
 import { pagination } from "./probes/pagination.ts";
@@ -38,6 +39,7 @@ export const probes: readonly Probe[] = [
   ssrf,
   idempotency,
   apiKeys,
+  oauth,
   sessions,
   webhookReceive,
   csrf,

@@ -30,6 +30,7 @@ export type { Description } from "./documents.ts";
 export type { LedgerEntry } from "./plan.ts";
 export type { Progress } from "./run.ts";
 export { ScanError } from "./scan-error.ts";
+export { type OAuthClient, parseOAuthClient } from "./oauth-client.ts";
 export type { WebhookSecret } from "./sign-delivery.ts";
 export type { Account } from "./sign-in.ts";
 export type { ProtectionResult, Verdict, VerdictKind } from "./verdict.ts";

@@ -141,7 +141,8 @@ export function sessionCookie(answer: Answer, target: Target): Cookie | undefine
   return cookies.find((cookie) => named.includes(cookie.name)) ?? cookies[0];
 }
 
-function readCookie(line: string): Cookie {
+/** Reads the value of a `Set-Cookie` header. */
+export function readCookie(line: string): Cookie {
   const [pair = "", ...rest] = line.split(";").map((part) => part.trim());
   const cut = pair.indexOf("=");
   const attributes = new Map<string, string>();
