@@ -99,8 +99,7 @@ async function inQuery(context: ProbeContext, operation: Operation, name: string
   const owner = context.permitted(operation) ?? context.identities[0];
   if (owner === undefined) return notApplicable("No identity was given that could search.");
   const as = operation.access.kind === "public" ? undefined : owner;
-  const { params } = await context.objects.fill(operation, owner);
-  const required = requiredQuery(operation, context.random);
+  const { params, query: required } = await context.objects.fill(operation, owner);
   const ask = (value: string): Outgoing => ({
     ...requestFor(operation, { as, params, query: { ...required, [name]: value } }),
     label: owner.name,
@@ -126,8 +125,7 @@ async function querySignals(
   if (owner === undefined)
     return [{ check: `quote-${name}`, ...notApplicable("No identity was given that could ask.") }];
   const as = operation.access.kind === "public" ? undefined : owner;
-  const { params } = await context.objects.fill(operation, owner);
-  const required = requiredQuery(operation, context.random);
+  const { params, query: required } = await context.objects.fill(operation, owner);
   const ask = (query: Readonly<Record<string, string>>): Outgoing => ({
     ...requestFor(operation, { as, params, query: { ...required, ...query } }),
     label: owner.name,

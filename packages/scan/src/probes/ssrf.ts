@@ -1,7 +1,6 @@
-import { type ProbeContext, requiredQuery, takes } from "../context.ts";
+import { type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import { honestBody } from "../bodies.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { type Listener, listen } from "../listener.ts";
 import { type JsonRecord, textAt } from "../json.ts";
@@ -139,8 +138,7 @@ async function asker(
   inBody: boolean,
 ): Promise<Ask | string> {
   const as = operation.access.kind === "public" ? undefined : owner;
-  const { params } = await context.objects.fill(operation, owner);
-  const query = requiredQuery(operation, context.random);
+  const { params, query } = await context.objects.fill(operation, owner);
   if (!inBody) {
     return (address) =>
       Promise.resolve({
@@ -158,12 +156,9 @@ async function asker(
       return Promise.resolve({ outgoing: { ...honest, body }, sent });
     };
   }
+  await context.objects.learnBody(operation, owner);
   return (address) => {
-    const honest = honestBody(operation, {
-      random: context.random,
-      canary: context.objects.canary(),
-      person: () => undefined,
-    });
+    const honest = context.objects.body(operation, owner, context.objects.canary());
     const body = { ...(typeof honest === "object" ? honest : {}), [name]: address };
     return Promise.resolve({
       outgoing: { ...requestFor(operation, { as, params, query, body }), label: owner.name },
