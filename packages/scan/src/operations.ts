@@ -80,7 +80,7 @@ function readOperation(
 ): Operation {
   const policy = source === "manifest" ? recordAt(described, "x-portcullis") : undefined;
   const sunset = textAt(recordAt(policy, "deprecated"), "sunset");
-  const sunsetAt = sunset === undefined ? Number.NaN : Date.parse(sunset);
+  const sunsetAt = sunset === undefined ? describedEnd(described, source) : Date.parse(sunset);
   const parameters = readParameters(item, described);
   return {
     id: `${method} ${path.replace(/\{([^{}]+)\}/g, ":$1")}`,
@@ -102,6 +102,13 @@ function readOperation(
     deprecated: described["deprecated"] === true,
     sunsetAt: Number.isNaN(sunsetAt) ? undefined : sunsetAt,
   };
+}
+
+/** A plain description says that an operation is over by describing no answer but 410 (RFC 9110 section 15.5.11). */
+function describedEnd(described: JsonRecord, source: Target["source"]): number {
+  const statuses = Object.keys(recordAt(described, "responses") ?? {});
+  const isOver = statuses.includes("410") && !statuses.some((status) => /^[23]/.test(status));
+  return source === "openapi" && isOver ? 0 : Number.NaN;
 }
 
 /** What tells a further version of an operation from the first, for people: ` (x-api-version: 2)`. */

@@ -5,6 +5,7 @@ import type { Outgoing } from "../fetcher.ts";
 import { isKept, reachOf } from "../framework.ts";
 import { honestWrite, plainCreation } from "../honest-write.ts";
 import { isRecord, numberAt, textAt } from "../json.ts";
+import { isLeak, tellsOf } from "../machinery.ts";
 import {
   broken,
   type Check,
@@ -15,11 +16,13 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { withCredential, withHeaders } from "../requests.ts";
+import { requestFor, withCredential, withHeaders } from "../requests.ts";
+import { Unreachable } from "../scan-error.ts";
+import { isGone } from "../target.ts";
 
 /**
  * Provokes errors of every kind and reads them: internal errors for a client's mistake, shapes that differ, and text of
- * the machinery behind. A leak needs two signals, or three stack frames.
+ * the machinery behind. A leak needs two signals, or three stack frames, twice.
  */
 export const errors: Probe = { id: "errors", plan: planErrors };
 
@@ -35,8 +38,9 @@ async function provoke(context: ProbeContext): Promise<readonly NamedOutcome[]> 
   }
   if (trials.length === 0) return [{ check: "answers", ...inconclusive("nothing provoked an error") }];
   return [
-    { check: "leaks", ...leaks(trials) },
-    { check: "status", ...wrongStatus(trials) },
+    { check: "leaks", ...(await leaks(context, trials)) },
+    { check: "validator", ...(await validators(context, trials)) },
+    { check: "status", ...(await wrongStatus(context, trials)) },
     { check: "shape", ...shape(context, trials) },
     { check: "request-id", ...requestIds(context, trials) },
   ];
@@ -47,7 +51,7 @@ async function provocations(context: ProbeContext): Promise<readonly Outgoing[]>
   const { outgoing } = witness.positive;
   const { as: _as, operation: _operation, ...unproved } = outgoing;
   const path = outgoing.target.split("?")[0] ?? outgoing.target;
-  const up = path.slice(0, path.lastIndexOf("/"));
+  const up = await collectionOf(context, path);
   const list: Outgoing[] = [
     withCredential(outgoing, undefined, "nobody"),
     withCredential(outgoing, [witness.identity.header[0], "Bearer eyJhbGciOiJ"], "half a token"),
@@ -78,47 +82,61 @@ async function provocations(context: ProbeContext): Promise<readonly Outgoing[]>
   return list;
 }
 
-/** Stack frames of the usual run-times. */
-const frame =
-  /(?:^|\n|\\n|<br>|&nbsp;)\s*(?:at (?:async )?[\w.<>$[\] ]* ?\(?(?:file:\/\/|node:|\/|[A-Z]:\\)[^\s()]*:\d+:\d+\)?|File "[^"]+", line \d+|\s*at [\w.$]+\([\w]+\.java:\d+\))/g;
-
-/** Words that only the machinery behind an API says. */
-const machinery: readonly RegExp[] = [
-  /\bnode_modules\b/,
-  /\b(?:TypeError|ReferenceError|RangeError|SyntaxError|URIError): /,
-  /\b(?:SQLITE_[A-Z]+|SqliteError|SQLSTATE|ER_[A-Z_]{4,}|ECONNREFUSED|MongoServerError|PrismaClient\w*|SequelizeDatabaseError|QueryFailedError)\b/,
-  /\b(?:near "[^"]*": syntax error|unrecognized token|no such (?:table|column)|syntax error at or near|duplicate key value violates)\b/i,
-  /\bUnexpected (?:token|end of JSON input)\b|\bin JSON at position \d+/,
-  /\bFailed to decode param\b/,
-  /\b(?:select|insert into|update|delete from)\s+[\w"*.,\s]+\s(?:from|where|values|set)\s/i,
-  /(?:\/(?:home|usr|var|app|srv|opt|root|Users)\/[\w./-]+\.(?:[cm]?[jt]s|py|java|rb|php))/,
-  /\bZodError\b|"code":\s*"(?:invalid_type|unrecognized_keys|too_small)"/,
-  /"stack"\s*:/,
-];
-
-function leaks(trials: readonly Trial[]): Outcome {
-  for (const trial of trials) {
-    const { text } = trial.answer;
-    const frames = [...text.matchAll(frame)].length;
-    const signals = machinery.filter((pattern) => pattern.test(text)).length;
-    if (frames >= 3 || (frames >= 1 && signals >= 1) || signals >= 2) {
-      return broken(
-        `an error shows the machinery behind (${trial.outgoing.label}: ${frames} stack frames, ${signals} tell-tale words)`,
-        [trial],
-      );
-    }
-  }
-  return held("no error shows what is behind the API", trials.slice(0, 2));
+/** Where the ids of objects stand: what is no id there reaches what reads them. */
+async function collectionOf(context: ProbeContext, path: string): Promise<string> {
+  const now = context.now();
+  const kind = context.objects.kinds.find(
+    ({ read, create }) => read !== undefined && create !== undefined && !isGone(read, now),
+  );
+  const owner = kind?.create === undefined ? undefined : context.permitted(kind.create);
+  const thing =
+    kind === undefined || owner === undefined
+      ? undefined
+      : await context.objects.shared(kind, owner).catch((error: unknown) => {
+          if (error instanceof Unreachable) return undefined;
+          throw error;
+        });
+  const target = kind?.read === undefined || thing === undefined ? path : requestFor(kind.read, thing).target;
+  return target.slice(0, target.lastIndexOf("/"));
 }
 
-function wrongStatus(trials: readonly Trial[]): Outcome {
-  const bad = trials.filter((trial) => trial.answer.status >= 500 && trial.answer.status !== 503);
-  const first = bad[0];
-  if (first === undefined) return held("a client's mistake is never an internal error", trials.slice(0, 2));
+/** Sent again, an answer has to show the same: an error of the moment is no finding. */
+async function leaks(context: ProbeContext, trials: readonly Trial[]): Promise<Outcome> {
+  const leaking = trials.find(({ answer }) => isLeak(tellsOf(answer)));
+  if (leaking === undefined) return held("no error shows what is behind the API", trials.slice(0, 2));
+  const { frames, words } = tellsOf(leaking.answer);
+  const again = await context.send("attack", leaking.outgoing);
+  if (!isLeak(tellsOf(again.answer)))
+    return inconclusive("an error showed the machinery behind once and not again", [leaking, again]);
   return broken(
-    `a client's mistake is an internal error: ${first.outgoing.label} answered ${first.answer.status}`,
-    bad.slice(0, 3),
+    `an error shows the machinery behind (${leaking.outgoing.label}: ${frames} stack frames, ${words} tell-tale words)`,
+    [leaking, again],
   );
+}
+
+/** The issues of a validation library tell how the inside looks, and which library to look up. */
+async function validators(context: ProbeContext, trials: readonly Trial[]): Promise<Outcome> {
+  const telling = trials.find(({ answer }) => tellsOf(answer).validator !== undefined);
+  const library = telling === undefined ? undefined : tellsOf(telling.answer).validator;
+  if (telling === undefined || library === undefined)
+    return held("no error passes on what a validation library says", trials.slice(0, 2));
+  const again = await context.send("attack", telling.outgoing);
+  if (tellsOf(again.answer).validator !== library)
+    return inconclusive("a validation library's issues were shown once and not again", [telling, again]);
+  return broken(`an error passes on ${library}'s own issues (${telling.outgoing.label})`, [telling, again]);
+}
+
+async function wrongStatus(context: ProbeContext, trials: readonly Trial[]): Promise<Outcome> {
+  const isInternal = ({ answer }: Trial) => answer.status >= 500 && answer.status !== 503;
+  const [first] = trials.filter(isInternal);
+  if (first === undefined) return held("a client's mistake is never an internal error", trials.slice(0, 2));
+  const again = await context.send("attack", first.outgoing);
+  if (!isInternal(again))
+    return inconclusive("a client's mistake was an internal error once and not again", [first, again]);
+  return broken(`a client's mistake is an internal error: ${first.outgoing.label} answered ${first.answer.status}`, [
+    first,
+    again,
+  ]);
 }
 
 /** RFC 9457: type or title, and a status that agrees with the answer's. */

@@ -1,6 +1,6 @@
-import { type Answer, isSuccess, mediaTypeOf } from "../answer.ts";
+import { isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
-import { isRecord } from "../json.ts";
+import { type Place, places } from "../exposed-places.ts";
 import { isLimited, sameSignature } from "../oracle.ts";
 import {
   broken,
@@ -14,6 +14,7 @@ import {
   threeLegs,
 } from "../probe.ts";
 import { withCredential, withQuery } from "../requests.ts";
+import { exposedSourceMap } from "../source-maps.ts";
 
 /**
  * Places that strangers find first: debug endpoints, dot files, source maps, metrics, documentation. Only content that
@@ -21,76 +22,20 @@ import { withCredential, withQuery } from "../requests.ts";
  */
 export const exposure: Probe = { id: "exposure", plan: planExposure };
 
-interface Place {
-  readonly path: string;
-  readonly what: string;
-  readonly shows: (answer: Answer) => boolean;
-}
-
-/** At least two tell-tale words, so that no ordinary answer is mistaken for a dump. */
-function debugging(answer: Answer): boolean {
-  const words = [
-    /\bNODE_ENV\b/i,
-    /\b(?:DATABASE|DB|REDIS|MONGO)_?(?:URL|URI|PASSWORD|HOST|PATH)?\b/i,
-    /\b\w*(?:SECRET|PASSWORD|API_?KEY|PRIVATE_?KEY)\w*\b/i,
-    /\b(?:heapUsed|heapTotal|rss)\b/,
-    /\b(?:pid|ppid|uptime|argv|execPath|cwd|hostname|nodeVersion|versions)\b/,
-    /\bnode_modules\b/,
-    /\b(?:memoryUsage|cpuUsage|loadavg)\b/,
-    /\b(?:routes|middleware|stack)\b/,
-  ];
-  return answer.text.length > 2 && words.filter((word) => word.test(answer.text)).length >= 2;
-}
-
-const isOpenApi = (answer: Answer) =>
-  isRecord(answer.json) && ("openapi" in answer.json || "swagger" in answer.json) && "paths" in answer.json;
-const isMetrics = (answer: Answer) => /^# (?:HELP|TYPE) \w+/m.test(answer.text);
-
-const places: readonly Place[] = [
-  {
-    path: "/.env",
-    what: "an .env file",
-    shows: (answer) => /^[A-Z][A-Z0-9_]{2,}=\S/m.test(answer.text) && mediaTypeOf(answer) !== "text/html",
-  },
-  { path: "/.git/HEAD", what: "a git repository", shows: (answer) => answer.text.startsWith("ref: refs/") },
-  { path: "/.git/config", what: "a git repository", shows: (answer) => /^\[core\]/m.test(answer.text) },
-  { path: "/debug", what: "a debug endpoint", shows: debugging },
-  { path: "/debug/config", what: "a debug endpoint", shows: debugging },
-  { path: "/debug/env", what: "a debug endpoint", shows: debugging },
-  { path: "/v1/debug", what: "a debug endpoint", shows: debugging },
-  { path: "/status", what: "a status page with internals", shows: debugging },
-  { path: "/config", what: "the configuration", shows: debugging },
-  { path: "/actuator/env", what: "a Spring actuator", shows: (answer) => /"propertySources"/.test(answer.text) },
-  { path: "/metrics", what: "metrics", shows: isMetrics },
-  { path: "/openapi.json", what: "the API's description", shows: isOpenApi },
-  { path: "/swagger.json", what: "the API's description", shows: isOpenApi },
-  {
-    path: "/api-docs",
-    what: "the API's description",
-    shows: (answer) => isOpenApi(answer) || /swagger-ui/i.test(answer.text),
-  },
-  { path: "/docs", what: "documentation", shows: (answer) => /swagger-ui|redoc/i.test(answer.text) },
-  {
-    path: "/package.json",
-    what: "package.json",
-    shows: (answer) => isRecord(answer.json) && "dependencies" in answer.json,
-  },
-  {
-    path: "/server.js.map",
-    what: "a source map",
-    shows: (answer) => isRecord(answer.json) && "mappings" in answer.json,
-  },
-];
-
 function planExposure(context: ProbeContext): readonly Check[] {
   const declared = new Set(context.target.operations.map((operation) => operation.path));
   const checks: Check[] = places
     .filter((place) => !declared.has(place.path))
     .map((place) => ({
       check: `path-${place.path.slice(1).replace(/[^a-z0-9]+/gi, "-")}`,
+      phase: "strangers",
       run: () => look(context, place),
     }));
-  return [...checks, { check: "credential-in-url", run: () => credentialInUrl(context) }];
+  return [
+    ...checks,
+    { check: "source-map", phase: "strangers", run: () => exposedSourceMap(context) },
+    { check: "credential-in-url", run: () => credentialInUrl(context) },
+  ];
 }
 
 async function look(context: ProbeContext, place: Place): Promise<Outcome> {
@@ -105,7 +50,23 @@ async function look(context: ProbeContext, place: Place): Promise<Outcome> {
   const again = await ask();
   if (!isSuccess(again.answer) || !place.shows(again.answer))
     return inconclusive("it showed something once and not again", [trial, again]);
-  return broken(`${place.path} shows ${place.what} to anybody`, [nowhere, trial]);
+  // A made-up name beside it: some servers answer every name of a folder or an ending alike.
+  const beside = neighbourOf(place.path, `pc-${context.random.text(10)}`);
+  const control = await context.send("negative", {
+    ...trial.outgoing,
+    target: beside,
+    label: "nobody, a made-up name",
+  });
+  if (isSuccess(control.answer) && place.shows(control.answer))
+    return inconclusive(`${beside}, which cannot exist, is answered alike`, [control, trial]);
+  return broken(`${place.path} shows ${place.what} to anybody`, [control, trial]);
+}
+
+/** Another name in the same folder, with the same beginning dot and the same ending. */
+function neighbourOf(path: string, name: string): string {
+  const cut = path.lastIndexOf("/") + 1;
+  const [, dot = "", ending = ""] = /^(\.?)[^.]*(\.[\w.]+)?$/.exec(path.slice(cut)) ?? [];
+  return `${path.slice(0, cut)}${dot}${name}${ending}`;
 }
 
 /** The caller's own credential in the query: URLs end in logs. */

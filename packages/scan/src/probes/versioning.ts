@@ -2,7 +2,7 @@ import { headerOf, isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import { kindAt } from "../kinds.ts";
+import { type Kind, kindAt } from "../kinds.ts";
 import { outcome } from "../objects.ts";
 import { isLimited, sameSignature } from "../oracle.ts";
 import {
@@ -19,11 +19,12 @@ import {
   notHonest,
 } from "../probe.ts";
 import { withHeaders } from "../requests.ts";
-import { isGone, type Operation, pathParameters } from "../target.ts";
+import { isGone, type Operation, pathParameters, tightLimit } from "../target.ts";
+import { undeclaredWrites } from "../undeclared-writes.ts";
 import { validValue } from "../values.ts";
 
 /**
- * Undeclared methods on declared paths, unknown paths, what is past its sunset or deprecated, and older or newer versions
+ * Undeclared methods on declared paths, judged by what they change where the scan can make an object, unknown paths, what is past its sunset or deprecated, and older or newer versions
  * of declared paths that nobody declared.
  */
 export const versioning: Probe = { id: "versioning", plan: planVersioning };
@@ -40,11 +41,35 @@ function planVersioning(context: ProbeContext): readonly Check[] {
     if (operation.deprecated) checks.push({ check: "deprecated", operation, run: () => announced(context, operation) });
     if (seen.has(operation.path)) continue;
     seen.add(operation.path);
+    const kind = context.objects.kinds.find((entry) => entry.item === operation.path);
+    // Where the scan can make one of it, writes are tried for what they do; elsewhere only what can do no harm.
+    if (kind?.create !== undefined && kind.read !== undefined && isAmple(context, kind)) {
+      const answer = (trial: Trial, methods: readonly string[], what: string) =>
+        methodAnswer(context, trial, methods, what);
+      const declared = methodsAt(context, operation);
+      checks.push({
+        check: "undeclared-method",
+        operation,
+        run: () => undeclaredWrites(context, kind, declared, answer),
+      });
+      continue;
+    }
     checks.push({ check: "undeclared-method", operation, run: () => undeclaredMethod(context, operation) });
   }
   checks.push({ check: "other-versions", run: () => otherVersions(context) });
   checks.push({ check: "trace", run: () => traceMethod(context) });
   return checks;
+}
+
+/** True where its own limits leave room for a handful of objects. */
+function isAmple(context: ProbeContext, { create, read }: Kind): boolean {
+  return [create, read].every(
+    (entry) => entry === undefined || tightLimit(entry, 10, context.patienceMs) === undefined,
+  );
+}
+
+function methodsAt(context: ProbeContext, { path }: Operation): readonly string[] {
+  return context.target.operations.filter((entry) => entry.path === path).map(({ method }) => method);
 }
 
 async function unknownPath(context: ProbeContext): Promise<Outcome> {
@@ -76,13 +101,13 @@ function somewhere(context: ProbeContext, operation: Operation): string {
 }
 
 async function undeclaredMethod(context: ProbeContext, operation: Operation): Promise<Outcome> {
-  const declared = context.target.operations
-    .filter((entry) => entry.path === operation.path)
-    .map((entry) => entry.method);
-  // DELETE and POST on a path nobody described could do harm; PUT and PATCH with an empty object do least.
+  const declared = methodsAt(context, operation);
+  // DELETE and POST on a path nobody described could do harm; PATCH with an empty object does least, and PUT with one
+  // is sent to ids nobody has, or by nobody.
   const method = ["PATCH", "PUT"].find((name) => !declared.includes(name));
   if (method === undefined) return notApplicable("Every method that is safe to try is declared.");
-  const identity = context.identities[0];
+  const isHarmless = method === "PATCH" || pathParameters(operation.path).length > 0;
+  const identity = isHarmless ? context.identities[0] : undefined;
   const outgoing: Outgoing = {
     method,
     target: somewhere(context, operation),
@@ -95,8 +120,11 @@ async function undeclaredMethod(context: ProbeContext, operation: Operation): Pr
   if (isLimited(answer)) return inconclusive(limitedWhy(answer), [trial]);
   if (isSuccess(answer)) {
     const nowhere = await context.nowhere();
-    if (sameSignature(answer, nowhere.answer)) return inconclusive("it answers everything alike", [nowhere, trial]);
-    return broken(`${method} ${operation.path} is served and not declared`, [trial]);
+    // A method of WebDAV, which no API serves: some refuse with 200 and an error text.
+    const strange = await context.send("negative", { ...outgoing, method: "PROPPATCH", label: "a strange method" });
+    const alike = [nowhere, strange].find((negative) => sameSignature(answer, negative.answer));
+    if (alike !== undefined) return inconclusive("it answers everything alike", [alike, trial]);
+    return broken(`${method} ${operation.path} is served and not declared`, [strange, trial]);
   }
   return methodAnswer(context, trial, declared, `${method} ${operation.path}`);
 }
@@ -111,7 +139,9 @@ function methodAnswer(context: ProbeContext, trial: Trial, declared: readonly st
     return broken(`${what} is not told 405 but ${answer.status}`, [trial]);
   }
   const allow = headerOf(answer, "allow");
-  if (allow === undefined) return broken(`${what}: 405 without Allow`, [trial]);
+  const exact = context.target.source === "manifest";
+  if (allow === undefined)
+    return exact ? broken(`${what}: 405 without Allow`, [trial]) : held(`${what} is refused (405)`, [trial]);
   const named = allow
     .split(",")
     .map((name) => name.trim().toUpperCase())
@@ -119,7 +149,7 @@ function methodAnswer(context: ProbeContext, trial: Trial, declared: readonly st
   const extra = named.filter((name) => !declared.includes(name) && name !== "HEAD" && name !== "OPTIONS");
   const missing = declared.filter((name) => !named.includes(name));
   if (extra.length > 0) return broken(`Allow names methods nobody declared: ${extra.join(", ")}`, [trial]);
-  if (missing.length > 0) return broken(`Allow leaves declared methods out: ${missing.join(", ")}`, [trial]);
+  if (missing.length > 0 && exact) return broken(`Allow leaves declared methods out: ${missing.join(", ")}`, [trial]);
   return held(`${what} is 405 with the declared methods in Allow`, [trial]);
 }
 
@@ -136,7 +166,13 @@ async function afterSunset(context: ProbeContext, operation: Operation): Promise
   const trial = await context.send("attack", outgoing);
   if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [trial]);
   if (trial.answer.status === 410) return held("it is gone since its sunset (410)", [trial]);
-  if (isSuccess(trial.answer)) return broken(`${operation.id} is past its sunset and still served`, [trial]);
+  if (isSuccess(trial.answer)) {
+    const again = await context.send("attack", outgoing);
+    return isSuccess(again.answer)
+      ? broken(`${operation.id} is past its sunset and still served`, [trial, again])
+      : inconclusive("it was served once and not again", [trial, again]);
+  }
+  if (context.target.source !== "manifest") return held(`it is refused (${outcome(trial.answer)})`, [trial]);
   return broken(`${operation.id} is past its sunset and ${outcome(trial.answer)} in place of 410`, [trial]);
 }
 
@@ -145,6 +181,11 @@ async function announced(context: ProbeContext, operation: Operation): Promise<O
   const trial = await context.baseline(operation);
   const { answer } = trial;
   if (!isSuccess(answer)) return notHonest(trial);
+  const ended = Date.parse(headerOf(answer, "sunset") ?? "");
+  if (ended < context.now())
+    return broken(`its own Sunset was ${new Date(ended).toISOString().slice(0, 10)}, and it is still served`, [trial]);
+  if (context.target.source !== "manifest")
+    return held("it is deprecated, and its Sunset, if it has one, is still to come", [trial]);
   if (headerOf(answer, "deprecation") === undefined)
     return broken("it is deprecated and does not say so (Deprecation)", [trial]);
   if (operation.sunsetAt !== undefined && headerOf(answer, "sunset") === undefined)
@@ -185,13 +226,13 @@ async function otherVersions(context: ProbeContext): Promise<readonly NamedOutco
   const version = /^(.*?)\/v(\d+)(\/.*)$/.exec(base.target);
   if (version?.[3] === undefined) return [{ check: "other-versions", ...notApplicable("Its paths carry no version.") }];
   const [, before = "", number = "1", rest] = version;
+  const newest = Math.min(Number(number) + 1, 9);
   const others = [
-    `v${Number(number) + 1}`,
-    ...(Number(number) > 0 ? [`v${Number(number) - 1}`] : []),
+    ...Array.from({ length: newest + 1 }, (_, version) => `v${newest - version}`),
     "beta",
     "internal",
     "",
-  ];
+  ].filter((name) => name !== `v${number}` && !isDeclaredVersion(context, before, name));
   const found: NamedOutcome[] = [];
   for (const name of others) {
     const target = `${before}${name === "" ? "" : `/${name}`}${rest}`;
@@ -208,11 +249,32 @@ async function otherVersions(context: ProbeContext): Promise<readonly NamedOutco
   return found;
 }
 
+/** True where paths below that version are declared: then it is no shadow of another. */
+function isDeclaredVersion({ target }: ProbeContext, before: string, name: string): boolean {
+  return (
+    name !== "" &&
+    target.operations.some(({ path, sunsetAt }) => {
+      return path.startsWith(`${before}/${name}/`) && sunsetAt === undefined;
+    })
+  );
+}
+
 /** TRACE would send credentials back (ASVS 5.0 13.4.4). */
 async function traceMethod(context: ProbeContext): Promise<Outcome> {
   const witness = await context.witness();
   const { as: _as, operation: _operation, ...base } = witness.positive.outgoing;
-  const trial = await context.send("attack", { ...base, method: "TRACE", label: `${witness.identity.name}, TRACE` });
-  if (isSuccess(trial.answer)) return broken("TRACE is served", [trial]);
+  const mark = context.objects.canary();
+  const outgoing = { ...base, method: "TRACE", label: `${witness.identity.name}, TRACE` };
+  const marked = withHeaders(outgoing, [["x-pc-trace", mark]]);
+  const trial = await context.send("attack", marked);
+  if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [trial]);
+  if (isSuccess(trial.answer)) {
+    if (!trial.answer.text.includes(mark))
+      return held("TRACE is answered, and nothing of the request comes back", [trial]);
+    const again = await context.send("attack", marked);
+    return again.answer.text.includes(mark)
+      ? broken("TRACE is served: the request comes back with its credential", [trial, again])
+      : inconclusive("TRACE was served once and not again", [trial, again]);
+  }
   return held(`TRACE is refused (${outcome(trial.answer)})`, [trial]);
 }
