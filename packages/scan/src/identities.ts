@@ -123,25 +123,45 @@ export function withBrowsers(identities: readonly Identity[], along: readonly He
 
 /** The same identity, whatever its credential is at the time, with headers that travel with every honest request. */
 export function accompanied(identity: Identity, along: readonly Header[]): Identity {
+  return changing(
+    identity,
+    () => identity,
+    ({ along: own = [] }) => [...own.filter(([name]) => !along.some(([other]) => other === name)), ...along],
+  );
+}
+
+/**
+ * An identity whose credential changes: whoever holds it sends what it is at the time.
+ *
+ * @param who      its name and roles, which stay
+ * @param current  the credential of the moment
+ * @param along    the headers that travel with that credential
+ */
+export function changing(
+  { name, roles }: Pick<Identity, "name" | "roles">,
+  current: () => Identity,
+  along: (now: Identity) => readonly Header[],
+): Identity {
   return {
-    name: identity.name,
-    kind: identity.kind,
-    roles: identity.roles,
+    name,
+    roles,
+    get kind() {
+      return current().kind;
+    },
     get header() {
-      return identity.header;
+      return current().header;
     },
     get scheme() {
-      return identity.scheme;
+      return current().scheme;
     },
     get secret() {
-      return identity.secret;
+      return current().secret;
     },
     get cookie() {
-      return identity.cookie;
+      return current().cookie;
     },
     get along() {
-      const own = identity.along ?? [];
-      return [...own.filter(([name]) => !along.some(([other]) => other === name)), ...along];
+      return along(current());
     },
   };
 }

@@ -1,7 +1,7 @@
 import { type Answer, isSuccess } from "./answer.ts";
 import type { Login, Recipe } from "./auth-file.ts";
 import type { Outgoing } from "./fetcher.ts";
-import { type Header, type Identity, identityOf, readToken } from "./identities.ts";
+import { changing, type Header, type Identity, identityOf, readToken } from "./identities.ts";
 import { numberAt } from "./json.ts";
 import { obtained } from "./obtained.ts";
 import { resembles } from "./oracle.ts";
@@ -72,28 +72,11 @@ export function createLive(options: LiveOptions): Live {
   let failures = 0;
   let renewing: Promise<boolean> | undefined;
 
-  const identity: Identity = {
-    name: recipe.name,
-    roles: recipe.roles,
-    get kind() {
-      return current.kind;
-    },
-    get header() {
-      return current.header;
-    },
-    get scheme() {
-      return current.scheme;
-    },
-    get secret() {
-      return current.secret;
-    },
-    get cookie() {
-      return current.cookie;
-    },
-    get along() {
-      return along(current, recipe.headers);
-    },
-  };
+  const identity = changing(
+    recipe,
+    () => current,
+    (now) => along(now, recipe.headers),
+  );
 
   function take(credential: Identity): void {
     if (current !== none) former.add(current.header[1]);
