@@ -115,6 +115,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   const rest = Math.min(100, Math.max(12, Math.ceil(maxRequests * 0.1)));
   let kept = rest;
   let sent = 0;
+  /** Whether anything was ever answered. */
+  let answered = false;
   const notes: string[] = [];
   /** The last requests that got no answer, and whether anything was answered after them. */
   let unanswered: { outgoing: Outgoing; at: number }[] = [];
@@ -136,7 +138,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     const key = stuckKey(outgoing);
     if (answer.ms >= timeoutMs) stuck.set(key, (stuck.get(key) ?? 0) + 1);
     else if (answer.status !== 0) stuck.delete(key);
-    if (answer.status !== 0) unanswered = [];
+    if (answer.status !== 0) [unanswered, answered] = [[], true];
     else unanswered = [...unanswered.slice(-7), { outgoing, at: performance.now() }];
   }
 
@@ -315,7 +317,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       unanswered = [];
       return;
     }
-    if (sent <= 1) throw new ScanError(`nothing listens on ${url.origin}`);
+    if (!answered) throw new ScanError(`nothing listens on ${url.origin}`);
     throw new TargetGone(`the target stopped listening; the last request was ${suspects[0]}${others}`);
   }
 
