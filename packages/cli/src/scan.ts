@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
 import {
   type Account,
+  type Planned,
+  type Profile,
   type Progress,
   parseIdentity,
   parseOAuthClient,
   parseRoles,
+  parseWebhook,
   ScanError,
   type ScanOptions,
   scan,
@@ -77,15 +80,23 @@ export function withTarget(command: Command): Command {
       "--jwt-key <file>",
       "test signing key (PEM, JWK or secret in a file, or secret:<text>); without it single claims are not tried",
     )
+    .option("--origin <url>", "a browser origin that may read answers, and no other may (repeat)", collect)
+    .option(
+      "--webhook <endpoint=scheme[:secret]>",
+      "a webhook and how its sender signs: stripe, github, slack, svix, standard-webhooks or hmac(…) (repeat)",
+      collect,
+    )
     .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
     .option("--skip <id>", "leave this protection out", collect)
-    .option("--profile <name>", "quick: waits 10 s at most for the API's own limits; full, the default: 30 minutes")
+    .option(
+      "--profile <name>",
+      "quick: one limit of each kind, short waits, for every push; full, the default: all of it",
+    )
     .option("--patience <minutes>", "how long the scan may take to stay below the API's own limits")
     .option("--rate <number>", "most requests in any second")
     .option("--budget <number>", "most requests of the whole scan; default: 20000")
     .option("--consent <host>", "attack this host too, whose owner agrees (repeat)", collect)
-    .option("--origin <url>", "a browser origin that may read answers, and no other may (repeat)", collect)
     .option("--allow-unsafe", "also fetch what its name says is changed by reading, such as GET /reset")
     .option("--seed <number>", "repeat the values of an earlier scan");
 }
@@ -120,8 +131,8 @@ Ctrl-C ends it early: attacks stop, what was created is deleted within ten
 seconds, and the report says what is known by then; a second one ends at once.
 
 Exit status: 0 held, 1 broken, 2 something is inconclusive, 3 the scan could
-not be done or was interrupted. --fail-on leaves findings below a severity out of it, --baseline
-those somebody answers for.`;
+not be done or was interrupted. --fail-on leaves findings below a severity out
+of it, --baseline those somebody answers for.`;
 
 /** The options that say what to attack and as whom. */
 export interface TargetFlags {
@@ -140,6 +151,8 @@ export interface TargetFlags {
   readonly account?: readonly string[];
   readonly oauth?: readonly string[];
   readonly jwtKey?: string;
+  readonly webhook?: readonly string[];
+  readonly origin?: readonly string[];
   readonly ca?: string;
   readonly only?: readonly string[];
   readonly skip?: readonly string[];
@@ -152,7 +165,6 @@ interface Flags extends TargetFlags, OutputFlags {
   readonly notify?: string;
   readonly quiet?: true;
 }
-  readonly origin?: readonly string[];
 
 async function runScan(url: string, flags: Flags): Promise<void> {
   /** Ends the repetition, and the scan that runs. */
@@ -209,7 +221,7 @@ async function scanOnce(
     const result = await scan({
       ...options,
       signal,
-      ...(progress === undefined ? {} : { onProgress: progress.show }),
+      ...(progress === undefined ? {} : { onPlanned: sayPlanned, onProgress: progress.show }),
       ...(outputs.onVerdict === undefined ? {} : { onVerdict: outputs.onVerdict }),
     });
     progress?.clear();
@@ -263,27 +275,27 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     only: listed(flags.only),
     skip: listed(flags.skip),
     roles,
-    patienceMs: flags.patience === undefined ? patienceOf(flags.profile) : minutes(flags.patience) * 60_000,
+    profile: profileOf(flags.profile),
+    ...(flags.patience === undefined ? {} : { patienceMs: minutes(flags.patience) * 60_000 }),
     ...(flags.manifest === undefined ? {} : { manifest: flags.manifest }),
     ...(flags.openapi === undefined ? {} : { openapi: flags.openapi }),
     ...(flags.requests === undefined ? {} : { requests: flags.requests }),
     ...(flags.auth === undefined ? {} : { auth: flags.auth }),
     ...(flags.register === false ? { register: false } : {}),
+    ...(flags.origin === undefined ? {} : { origins: flags.origin }),
     ...(flags.rate === undefined ? {} : { rate: positive("--rate", flags.rate) }),
     ...(flags.budget === undefined ? {} : { budget: positive("--budget", flags.budget) }),
     ...(flags.consent === undefined ? {} : { consent: flags.consent.map(hostName) }),
     ...(flags.allowUnsafe === true ? { allowUnsafe: true } : {}),
     ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
+    ...(flags.webhook === undefined ? {} : { webhooks: flags.webhook.map(parseWebhook) }),
     ...(flags.ca === undefined ? {} : { ca: await fileText(flags.ca) }),
     ...(flags.seed === undefined ? {} : { seed: wholeNumber(flags.seed) }),
   };
 }
 
-/** How long a profile waits for the API's own limits, milliseconds. */
-function patienceOf(profile = "full"): number {
-  if (profile === "quick") return 10_000;
-  if (profile === "full") return 30 * 60_000;
-    ...(flags.origin === undefined ? {} : { origins: flags.origin }),
+function profileOf(profile = "full"): Profile {
+  if (profile === "quick" || profile === "full") return profile;
   throw new ScanError(`--profile ${profile}: there are quick and full`);
 }
 
@@ -353,6 +365,14 @@ function minutes(text: string): number {
   if (text.trim() === "" || !(value >= 0 && value <= 1440))
     throw new ScanError(`--patience ${text}: patience is minutes, 0 to 1440`);
   return value;
+}
+
+/** What is about to happen, before it does. */
+function sayPlanned({ operations, checks, profile, aboutMs }: Planned): void {
+  const time = aboutMs < 90_000 ? `${Math.ceil(aboutMs / 1000)} s` : `${Math.ceil(aboutMs / 60_000)} min`;
+  process.stderr.write(
+    `portcullis scan: ${operations} operations, ${checks} checks (${profile} profile), about ${time} where limits count in seconds\n`,
+  );
 }
 
 function terminal(): { width: number; color: boolean } {

@@ -1,5 +1,6 @@
 import type { Abilities } from "./abilities.ts";
 import { type Answer, isSuccess } from "./answer.ts";
+import type { Effort } from "./effort.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
 import { reachOf } from "./framework.ts";
@@ -37,6 +38,8 @@ export interface ProbeContext {
   readonly ca: string | undefined;
   /** Unix time in milliseconds. */
   readonly now: () => number;
+  /** How much is tried where more of the same is possible. */
+  readonly effort: Effort;
   /** How long the requests of one check may take where the operation's own limits are low, milliseconds. */
   readonly patienceMs: number;
   /** The account an identity is known by in the API's data; undefined where nothing told it. */
@@ -84,6 +87,7 @@ export type ContextParts = Pick<
   | "oauthClients"
   | "ca"
   | "now"
+  | "effort"
   | "patienceMs"
   | "send"
 > & {

@@ -21,9 +21,6 @@ interface Route {
 /** Pairs of requests that compare words, statuses and headers. */
 const pairs = 2;
 
-/** Requests about the known user in one measurement of times; twice as many go to users nobody knows. */
-const samples = 8;
-
 /**
  * Whether sign-in, sign-up and password reset tell who has an account: by what they answer, and by how long it takes.
  *
@@ -182,6 +179,7 @@ async function compareDurations(
   account: Account,
   burst: boolean,
 ): Promise<Outcome> {
+  const { samples } = context.effort;
   const tight = tightLimit(route.operation, samples * 5, context.patienceMs);
   if (tight !== undefined) return notApplicable(tight);
   const first = await measure(context, route, account, burst);
@@ -210,6 +208,7 @@ interface Measured {
 
 /** @param burst  stop at a limit rather than wait until it is over */
 async function measure(context: ProbeContext, route: Route, account: Account, burst: boolean): Promise<Measured> {
+  const { samples } = context.effort;
   const known: number[] = [];
   const strangers: [number[], number[]] = [[], []];
   let trials: readonly Trial[] = [];

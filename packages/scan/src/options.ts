@@ -1,4 +1,6 @@
 import type { Sources } from "./describe.ts";
+import type { Profile } from "./effort.ts";
+import type { Planned } from "./estimate.ts";
 import type { Identity } from "./identities.ts";
 import type { OAuthClient } from "./oauth-client.ts";
 import type { Selection } from "./plan.ts";
@@ -43,14 +45,21 @@ export interface ScanOptions extends Selection, Sources {
   /** Repeats the same values; default: a new one. */
   readonly seed?: number;
   /**
-   * How long the scan may take to stay below the target's own limits, milliseconds; default 10,000, which is enough where
-   * limits count in seconds. A single wait of 15 s is always allowed, and no wait outlasts a token that expires.
+   * `quick`: one limit of each kind, few pairs of callers, short measurements of time. `full`: all of them. Both attack every
+   * protection of every operation; default `quick`.
+   */
+  readonly profile?: Profile;
+  /**
+   * How long the scan may take to stay below the target's own limits, milliseconds; default the profile's: 10,000 where it
+   * is quick, which is enough where limits count in seconds, and 30 minutes where it is full. A single wait of 15 s is always allowed, and no wait outlasts a token that expires.
    */
   readonly patienceMs?: number;
   /** Most requests in any second, bursts of the limiter probes among them; default: what the target's limits allow. */
   readonly rate?: number;
   /** Most requests of the whole scan; default 20,000. What is left then is inconclusive. */
   readonly budget?: number;
+  /** Called once, when it is known what the scan will do. */
+  readonly onPlanned?: (planned: Planned) => void;
   /** Called after every check. */
   readonly onProgress?: (progress: Progress) => void;
   /**

@@ -4,6 +4,7 @@ import { sameOrigin } from "./browser.ts";
 import { type Callers, createCallers } from "./callers.ts";
 import { createContext, isPrivileged, type ProbeContext } from "./context.ts";
 import { createCreations } from "./creations.ts";
+import { efforts } from "./effort.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
 import { hostOf } from "./address.ts";
@@ -87,6 +88,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     ca: options.ca,
     now: Date.now,
     patienceMs,
+    effort: efforts[options.profile ?? "quick"],
     send,
     subjects,
     sessions: createSessions({

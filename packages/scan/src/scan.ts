@@ -1,6 +1,8 @@
 import { checklist, type ProtectionId } from "portcullis/checklist";
 import { hostOf, isLoopbackName } from "./address.ts";
 import { describeTarget } from "./describe.ts";
+import { efforts } from "./effort.ts";
+import { estimate } from "./estimate.ts";
 import type { ScanOptions } from "./options.ts";
 import { createFetcher } from "./fetcher.ts";
 import { readToken } from "./identities.ts";
@@ -25,6 +27,8 @@ import {
 export type { Exchange } from "./exchange.ts";
 export { identityOf, type Identity, parseIdentity, parseRoles } from "./identities.ts";
 export type { Sources } from "./describe.ts";
+export type { Profile } from "./effort.ts";
+export type { Planned } from "./estimate.ts";
 export type { ScanOptions } from "./options.ts";
 export type { Description } from "./documents.ts";
 export type { LedgerEntry } from "./plan.ts";
@@ -105,6 +109,7 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
     const context = await prepare({ options, described, fetcher, seed, patienceMs, mayContact }).catch(tooLittle);
     const { target } = context;
     const planned = plan(context, options);
+    options.onPlanned?.(estimate(context, planned, options.rate));
     const ran = await runChecks(context, planned, { pacer, interrupt, ...tellers(options) });
     const { verdicts, leftovers } = ran;
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
@@ -179,7 +184,7 @@ function assertConsistent(options: ScanOptions): void {
 
 /** As asked for, and not beyond the life of the first token to expire: what a dead credential is refused proves nothing. */
 function patienceOf(options: ScanOptions, now: number): number {
-  const asked = options.patienceMs ?? 10_000;
+  const asked = options.patienceMs ?? efforts[options.profile ?? "quick"].patienceMs;
   const ends = options.identities.flatMap(({ secret }) => numberAt(readToken(secret)?.claims, "exp") ?? []);
   const left = Math.min(...ends.map((seconds) => seconds * 1000 - now - 60_000));
   return Math.min(asked, Math.max(left, 10_000));

@@ -5,7 +5,7 @@ import type { Outgoing } from "../fetcher.ts";
 import { signInBurst } from "../guessing.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { bypasses } from "../limit-bypass.ts";
-import { burstSize, described, mostRequests, parallelRace, windowEdge } from "../limit-shape.ts";
+import { burstSize, described, inTurn, mostRequests, parallelRace, windowEdge } from "../limit-shape.ts";
 import { outcome } from "../objects.ts";
 import {
   broken,
@@ -43,7 +43,7 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
       checks.push({ check: "sign-in", operation, run: () => signInBurst(context, operation) });
     } else if (!guesses && (limit === undefined || !isCheap(context, operation))) {
       checks.push({ check: "route", operation, notApplicable: "A burst of it would change or cost too much." });
-    } else if (same !== undefined) {
+    } else if (same !== undefined && !context.effort.everyLimit) {
       checks.push({ check: "route", operation, notApplicable: `The same limit is proved on ${same.id}.` });
     } else if (limit !== undefined) {
       proved.set(kind, operation);
@@ -90,7 +90,12 @@ function guessed(context: ProbeContext, cheap: Operation | undefined): readonly 
   }));
   if (cheap !== undefined) {
     const assumed: Limit = { limit: 60, windowMs: 1000 };
-    checks.push({ check: "caller", operation: cheap, usesUp: "callers", run: () => assumedBurst(context, cheap, assumed) });
+    checks.push({
+      check: "caller",
+      operation: cheap,
+      usesUp: "callers",
+      run: () => assumedBurst(context, cheap, assumed),
+    });
   }
   return checks.length > 0 ? checks : [{ check: "limits", notApplicable: "There is nothing to call often." }];
 }
@@ -277,6 +282,17 @@ async function assumedBurst(
       { check: "caller", ...held(why, sent.refused.slice(0, 1)) },
       ...(await bypasses(context, honest, "caller", sent)),
       { check: "caller-parallel", ...(await parallelRace(context, () => honest, sent)) },
+    ];
+  }
+  // A count that is read, waited for and then written sees too little of a burst: one after the other it may see them all.
+  const turn = await inTurn(context, () => honest, limit.limit);
+  if (turn.refused !== undefined) {
+    return [
+      {
+        check: "caller",
+        ...held(`there is a limit: after ${turn.count} requests one after the other`, [turn.refused]),
+      },
+      { check: "caller-parallel", ...(await parallelRace(context, () => honest, sent, turn)) },
     ];
   }
   return [
