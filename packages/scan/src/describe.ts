@@ -26,12 +26,12 @@ export interface Sources {
   readonly requests?: string;
   /** Also send reads whose name says that they change or wipe something; default false. */
   readonly allowUnsafe?: boolean;
-}
   /**
    * Browser origins that may read answers, and no others: `https://app.example.com`. A manifest says it itself. Default:
    * nobody says, and only what no API could mean is called broken.
    */
   readonly origins?: readonly string[];
+}
 
 /** What is needed to read them. */
 export interface Surroundings {
@@ -52,8 +52,8 @@ const maxDocumentBytes = 32 * 1024 * 1024;
  * @throws ScanError that says what is wrong with what was given, or that nothing was given and nothing found
  */
 export async function describeTarget(sources: Sources, around: Surroundings): Promise<Target> {
-  const target = await wholeTarget(sources, around);
   const allowed = originsOf(sources.origins);
+  const target = await wholeTarget(sources, around);
   const whole =
     allowed === undefined || target.source === "manifest"
       ? target

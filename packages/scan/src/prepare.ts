@@ -51,8 +51,8 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   for (const { secret, endpoint } of options.webhooks ?? []) received(secret, `secret of ${endpoint}`);
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, isSignIn);
-  const now = Date.now();
   const abilities = createAbilities();
+  const now = Date.now();
   const callers = createCallers({
     target: described,
     fetcher,
@@ -64,8 +64,8 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const send = async (leg: Leg, outgoing: Outgoing): Promise<Trial> => {
     const trial: Trial = { leg, ...(await callers.send(outgoing, (one) => fetcher.send(one))) };
     creations.watch(trial);
-    return trial;
     abilities.watch(trial);
+    return trial;
   };
   await preflight(fetcher, described, options.identities, now);
   const using = { target: described, url: fetcher.url, random: random.fork("accounts"), prefix, send, received, now };
@@ -91,9 +91,9 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     effort: efforts[options.profile ?? "quick"],
     send,
     subjects,
+    abilities,
     sessions: createSessions({
       url: fetcher.url,
-    abilities,
       target,
       identities,
       accounts: options.accounts ?? [],
@@ -111,9 +111,9 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
       creations,
       keep: (requests) => fetcher.keep(requests),
       identities,
+      self: subject,
       person(owner) {
         const others = identities.filter((identity) => identity.name !== owner.name);
-      self: subject,
         return others.map(subject).find((account) => account !== undefined && account !== subject(owner));
       },
     }),
