@@ -93,12 +93,12 @@ export type ContextParts = Pick<
 > & {
   /** Accounts learned by reading each identity's own record. */
   readonly subjects: ReadonlyMap<string, string>;
+  /** Who was let do what so far. */
+  readonly abilities: Abilities;
 };
 
 /**
  * Makes what every probe of one scan works with. Sends nothing: what has to be learned from the target is asked for at
-  /** Who was let do what so far. */
-  readonly abilities: Abilities;
  * first use, once, and remembered.
  *
  * @param parts  the tools of the scan and what each identity's own record said of its account
@@ -175,11 +175,11 @@ export function createContext(parts: ContextParts): ProbeContext {
       if (isSuccess(trial.answer)) return trial;
     }
     if (first !== undefined) return first;
+    if (unfilled !== undefined) throw unfilled;
     throw new Unreachable(`no identity was given that may call ${operation.id}${roleHint(operation)}`);
   }
 }
 
-    if (unfilled !== undefined) throw unfilled;
 /** Required query parameters with valid values. */
 export function requiredQuery(operation: Operation, random: Random): Readonly<Record<string, string>> {
   const out: Record<string, string> = {};
@@ -214,11 +214,13 @@ function permittedIdentities(
   operation: Operation,
   identities: readonly Identity[],
   target: Target,
+  abilities: Abilities,
 ): readonly Identity[] {
   const roles = operation.access.kind === "caller" ? operation.access.roles : [];
   const able = identities.filter((identity) => takes(operation, identity, target));
-  if (roles.length > 0) return able.filter((identity) => hasRole(identity, roles));
-  abilities: Abilities,
+  const fitting = able.filter((identity) => hasRole(identity, roles));
+  // The words of a plain description may name a role otherwise than --roles does.
+  if (roles.length > 0 && (fitting.length > 0 || target.source === "manifest")) return fitting;
   // Whoever has a role comes after everybody else, but before those who are known to be refused.
   const rank = (identity: Identity) => {
     const known = abilities.rank(operation, identity);
@@ -243,11 +245,11 @@ export function takes(operation: Operation, identity: Identity, target: Target):
  * given one has it for a reason.
  */
 export function isPrivileged(identity: Identity, target: Target): boolean {
+  if (target.source !== "manifest" && identity.roles.length > 0) return true;
   return target.operations.some(
     (operation) =>
       operation.access.kind === "caller" &&
       operation.access.roles.length > 0 &&
-  if (target.source !== "manifest" && identity.roles.length > 0) return true;
       hasRole(identity, operation.access.roles),
   );
 }

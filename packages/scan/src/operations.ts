@@ -1,3 +1,4 @@
+import { demandsOf, scopeWords } from "./demands.ts";
 import type { Header } from "./identities.ts";
 import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from "./json.ts";
 import type {
@@ -30,6 +31,7 @@ export function readOperations(
   const assumptions: string[] = [];
   const paths = recordAt(document, "paths") ?? {};
   const prefix = source === "manifest" ? "" : (below ?? serverPath(document));
+  const words = source === "manifest" ? new Set<string>() : scopeWords(document);
   for (const [path, item] of Object.entries(paths)) {
     if (!isRecord(item) || !path.startsWith("/")) {
       assumptions.push(`"${path}" is no path of the API and was left out.`);
@@ -41,7 +43,8 @@ export function readOperations(
       // A path has one operation per method in OpenAPI; a manifest keeps the further versions of it beside the first.
       const versions = source === "manifest" ? listAt(recordAt(described, "x-portcullis"), "versions") : [];
       for (const one of [described, ...versions.filter(isRecord)]) {
-        const read = readOperation(document, `${prefix}${inBraces(path)}`, method.toUpperCase(), item, one, source);
+        const whole = `${prefix}${inBraces(path)}`;
+        const read = demanding(readOperation(document, whole, method.toUpperCase(), item, one, source), one, words);
         operations.push(one === described ? read : { ...read, id: `${read.id}${selectedBy(read)}` });
       }
     }
@@ -51,6 +54,14 @@ export function readOperations(
     assumptions.push(`${unsaid} operations do not say whether they need a caller; for them nothing is called broken.`);
   }
   return { operations, assumptions };
+}
+
+/** The same, where its description says in words or an extension which scope or role it takes; a manifest is exact already. */
+function demanding(operation: Operation, described: JsonRecord, words: ReadonlySet<string>): Operation {
+  const { access } = operation;
+  if (access.kind !== "caller" || recordAt(described, "x-portcullis") !== undefined) return operation;
+  const { scopes, roles } = demandsOf(described, words);
+  return { ...operation, access: { ...access, scopes: [...new Set([...access.scopes, ...scopes])], roles } };
 }
 
 /** Some generators write parameters as a router does: `/things/:id`. */
