@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ProbeContext } from "./context.ts";
 import { type Signer, signerOf } from "./forge.ts";
 import type { Token } from "./identities.ts";
-import { type JsonRecord, textAt } from "./json.ts";
+import { type JsonRecord, numberAt, textAt } from "./json.ts";
 import { judge } from "./oracle.ts";
 import { inconclusive, type NamedOutcome } from "./probe.ts";
 import { type Forgery, noToken, sendForged, tokenWitness, tryForgeries } from "./token-trials.ts";
@@ -63,6 +63,7 @@ async function claimForgeries(
     Object.fromEntries(Object.entries(right).filter(([claim]) => claim !== name));
   const sign = (claims: JsonRecord, header: JsonRecord = token.header) => signer.sign(header, claims);
   const maxAge = policy?.maxAgeSeconds;
+  const lifetime = (numberAt(token.claims, "exp") ?? 0) - (numberAt(token.claims, "iat") ?? 0);
   const wrongType = policy?.types.length === 0 ? undefined : await sign(right, { ...token.header, typ: "logout+jwt" });
   const list: (Forgery | undefined)[] = [
     ["expired", await sign({ ...right, exp: now - 3600, iat: now - 3700 }), "that expired an hour ago"],
@@ -83,7 +84,7 @@ async function claimForgeries(
       : ["id-token", await idToken(signer, token, right, now), "for the client (ID token)"],
     wrongType === undefined ? undefined : ["wrong-type", wrongType, "of another type (typ)"],
     maxAge === undefined
-      ? undefined
+      ? await outlived(sign, token, right, lifetime, now)
       : [
           "too-old",
           await sign({ ...right, iat: now - maxAge - 3600 }),
@@ -103,6 +104,27 @@ async function claimForgeries(
   }
   return list.filter((entry) => entry !== undefined);
 }
+
+/**
+ * Where nothing says how old a token may be, the API's own tell how long they live: one of a month ago is none of theirs,
+ * whatever its exp says. Undefined where they live longer than a day, or do not tell.
+ */
+async function outlived(
+  sign: (claims: JsonRecord) => Promise<string>,
+  token: Token,
+  right: JsonRecord,
+  lifetime: number,
+  now: number,
+): Promise<Forgery | undefined> {
+  const known = numberAt(token.claims, "iat") !== undefined && lifetime > 0 && lifetime <= longestLife;
+  if (!known) return undefined;
+  const lives = lifetime < 7200 ? `${Math.round(lifetime / 60)} min` : `${Math.round(lifetime / 3600)} h`;
+  const what = `issued 30 days ago (iat), where the API's own live for ${lives},`;
+  return ["too-old", await sign({ ...right, iat: now - 30 * 86_400 }), what];
+}
+
+/** Beyond that, seconds, a lifetime is no sign that old tokens are not meant to be taken. */
+const longestLife = 86_400;
 
 /** What an OpenID provider tells the client about the user (OpenID Connect Core section 2); no API is its audience. */
 async function idToken(signer: Signer, token: Token, right: JsonRecord, now: number): Promise<string> {

@@ -146,6 +146,18 @@ describe("jwt", { timeout: 30_000 }, () => {
       ]),
     );
   });
+
+  it("finds tokens of last month accepted where the API's own live for minutes, and says that it goes by them", async () => {
+    const found = await scanTokens((token) => ageless(token), { jwtKey: privatePem });
+    expect(found.broken).toEqual(["too-old"]);
+    expect(found.verdicts.find(({ check }) => check === "too-old")?.why).toContain("the API's own live for 10 min");
+  });
+
+  it("calls no token too old where the API's own live for a month", async () => {
+    const found = await scanTokens((token) => ageless(token), { jwtKey: privatePem, lives: "30d" });
+    expect(found.broken).toEqual([]);
+    expect(found.held).not.toContain("too-old");
+  });
 });
 
 interface Read {
@@ -173,6 +185,12 @@ function believesAlg(token: Read, key: string): JsonRecord | undefined {
 }
 
 function pinned(token: Read): JsonRecord | undefined {
+  const { iat } = token.claims;
+  return typeof iat === "number" && iat < Date.now() / 1000 - 3600 ? undefined : ageless(token);
+}
+
+/** Everything but how long ago it was issued. */
+function ageless(token: Read): JsonRecord | undefined {
   const { header, claims } = token;
   const now = Date.now() / 1000;
   const { iss, aud, sub, exp, nbf, iat } = claims;
@@ -198,9 +216,11 @@ interface Options {
   readonly jwtKey?: string;
   readonly published?: boolean;
   readonly sign?: string;
+  /** How long its own tokens live; default 10 minutes. */
+  readonly lives?: string;
 }
 
-async function scanTokens(verify: Verify, { jwtKey, published = false, sign }: Options) {
+async function scanTokens(verify: Verify, { jwtKey, published = false, sign, lives = "10m" }: Options) {
   const url = await serve(verify, published);
   const token = await new SignJWT({})
     .setProtectedHeader({ alg: sign === undefined ? "RS256" : "HS256", typ: "at+jwt" })
@@ -208,7 +228,7 @@ async function scanTokens(verify: Verify, { jwtKey, published = false, sign }: O
     .setAudience("https://api.example.com")
     .setSubject("alice")
     .setIssuedAt()
-    .setExpirationTime("10m")
+    .setExpirationTime(lives)
     .sign(sign === undefined ? privateKey : new TextEncoder().encode(sign));
   const options: ScanOptions = {
     url,

@@ -4,6 +4,7 @@ import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { type Header, readToken } from "../identities.ts";
 import { type JsonRecord, listAt, recordAt, walk } from "../json.ts";
+import { keyScopes } from "../key-scopes.ts";
 import type { Kind } from "../kinds.ts";
 import type { Thing } from "../objects.ts";
 import { judge } from "../oracle.ts";
@@ -14,16 +15,18 @@ import {
   broken,
   type NamedOutcome,
   notApplicable,
+  type Outcome,
   type Probe,
   threeLegs,
 } from "../probe.ts";
 import { bodyOf, requestFor, withCredential, withQuery } from "../requests.ts";
 import { Unreachable } from "../scan-error.ts";
 import { propertiesOf, simplified, typeOf } from "../schema.ts";
+import { twoCredentials } from "../two-credentials.ts";
 
 /**
  * A key with its secret, its id or its checksum changed, in the wrong header, in the URL, beside another credential,
- * after it was revoked, and shown again after it was created.
+ * with a scope that is not enough, after it was revoked, and shown again after it was created.
  */
 export const apiKeys: Probe = { id: "api-keys", plan: planApiKeys };
 
@@ -63,7 +66,30 @@ async function attackKeys(context: ProbeContext): Promise<readonly NamedOutcome[
     const promised = context.target.policy.credentials.some((entry) => entry.kind === "api-keys");
     return [{ check: "keys", ...(promised ? inconclusive(key) : notApplicable(key)) }];
   }
-  return [...(await tampered(context, key)), ...(await misplaced(context, key)), ...(await lifetime(context, key))];
+  const { identity } = key.witness;
+  return [
+    ...(await tampered(context, key)),
+    ...(await misplaced(context, key)),
+    { check: "two-credentials", ...(await twoCredentials(context, key.header(key.secret), identity)) },
+    { check: "scopes", ...(await narrowed(context, key)) },
+    ...(await lifetime(context, key)),
+  ];
+}
+
+/** A key of the same owner with one scope, beside the one with all. */
+async function narrowed(context: ProbeContext, key: Key): Promise<Outcome> {
+  const { thing, witness } = key;
+  if (thing?.kind.create === undefined)
+    return notApplicable("The key was given, so no other can be created beside it.");
+  const scopes = Object.values(everyScope(context, thing.kind.create.body?.schema ?? {})).flatMap((value) =>
+    Array.isArray(value) ? value.filter((scope) => typeof scope === "string") : [],
+  );
+  const create = async (scope: string) => {
+    const made = await makeKey(context, witness, [scope]);
+    context.redactor.add(made.secret, "key of one scope");
+    return key.header(made.secret);
+  };
+  return await keyScopes(context, { full: key.header(key.secret), owner: witness.identity, scopes, create });
 }
 
 /** A key made for the probe, else one given with --as; or why there is none. */
@@ -99,12 +125,16 @@ async function obtainKey(context: ProbeContext): Promise<Key | string> {
   return `a key was ${typeof made === "string" ? "given" : "created"}, but ${witness.operation.id} does not take it`;
 }
 
-async function makeKey(context: ProbeContext, witness: Witness): Promise<{ secret: string; thing: Thing }> {
+async function makeKey(
+  context: ProbeContext,
+  witness: Witness,
+  only?: readonly string[],
+): Promise<{ secret: string; thing: Thing }> {
   const kind = keyKind(context);
   if (kind?.create === undefined) throw new Unreachable("no key was given and nothing creates one");
   const mark = context.objects.canary();
   const honest = context.objects.creation(kind, witness.identity, undefined, mark);
-  const body = { ...bodyOf(honest), ...everyScope(context, kind.create.body?.schema ?? {}) };
+  const body = { ...bodyOf(honest), ...everyScope(context, kind.create.body?.schema ?? {}, only) };
   const trial = await context.send("positive", { ...honest, body: JSON.stringify(body) });
   const thing = context.objects.adopt(kind, witness.identity, trial, {}, mark);
   if (!isSuccess(trial.answer) || thing === undefined)
@@ -120,14 +150,14 @@ async function makeKey(context: ProbeContext, witness: Witness): Promise<{ secre
   return { secret, thing };
 }
 
-/** Every scope the schema lists, or every scope the operations demand, so that the key may do what its owner may. */
-function everyScope(context: ProbeContext, schema: JsonRecord): JsonRecord {
+/** The scopes asked for, else every scope the schema lists, or every scope the operations demand, so that the key may do what its owner may. */
+function everyScope(context: ProbeContext, schema: JsonRecord, only?: readonly string[]): JsonRecord {
   const out: Record<string, unknown> = {};
   const demanded = context.target.operations.flatMap(({ access }) => (access.kind === "caller" ? access.scopes : []));
   for (const [name, member] of propertiesOf(schema)) {
     if (typeOf(simplified(member)) !== "array" || !/scope|permission/i.test(name)) continue;
     const listed = listAt(simplified(recordAt(simplified(member), "items") ?? {}), "enum");
-    out[name] = listed.length > 0 ? listed : [...new Set(demanded)];
+    out[name] = only ?? (listed.length > 0 ? listed : [...new Set(demanded)]);
   }
   return out;
 }

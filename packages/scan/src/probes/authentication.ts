@@ -1,11 +1,13 @@
 import { isSuccess } from "../answer.ts";
+import { claimedIdentity } from "../claimed-identity.ts";
 import { madeUpCredential, type ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { type Header, type Identity, readToken } from "../identities.ts";
+import { listAt } from "../json.ts";
 import { threeLegsLearning } from "../learned.ts";
 import { outcome } from "../objects.ts";
-import { isLimited, resembles } from "../oracle.ts";
+import { isLimited, resembles, sameSignature } from "../oracle.ts";
 import {
   broken,
   type Check,
@@ -20,11 +22,12 @@ import {
 } from "../probe.ts";
 import { withCredential } from "../requests.ts";
 import { type Stage, stageWrite } from "../stage.ts";
+import { changesByReading } from "../suspicious.ts";
 import { isGone, isSafe, type Operation } from "../target.ts";
 
 /**
- * Every operation without a credential and with a made-up one; a few with the right credential in the wrong place.
- * Reads are judged by three legs, writes by what the owner reads afterwards.
+ * Every operation without a credential and with a made-up one; a few with the right credential in the wrong place, or
+ * with a header that only says who calls. Reads are judged by three legs, writes by what the owner reads afterwards.
  */
 export const authentication: Probe = { id: "authentication", plan: planAuthentication };
 
@@ -43,6 +46,7 @@ function planAuthentication(context: ProbeContext): readonly Check[] {
     }
   }
   checks.push({ check: "wrong-place", run: () => wrongPlaces(context) });
+  checks.push({ check: "claimed-identity", run: () => claimedIdentity(context) });
   return checks;
 }
 
@@ -105,20 +109,47 @@ async function strangersWrite(context: ProbeContext, operation: Operation): Prom
     if (seen?.changed === true) return broken(`${operation.id} takes effect for ${label}`, [...trials, seen.trial]);
     if (seen === undefined && isSuccess(attack.answer)) return await unseenEffect(context, stage, trials);
   }
-  if (stage.prove === undefined) {
-    const refused = trials.every(
-      (trial) => trial.answer.status === 0 || (trial.answer.status >= 300 && trial.answer.status < 500),
-    );
-    const why = "strangers are refused; its honest use was not tried because it could not be undone";
-    return refused
-      ? held(why, trials)
-      : inconclusive(`strangers got ${trials.map((trial) => trial.answer.status).join(" and ")}`, trials);
-  }
+  if (stage.prove === undefined) return await refusedUnproved(context, stage, trials);
   const proof = await stage.prove();
   if (!isSuccess(proof.answer)) {
     return inconclusive(`strangers had no effect, but its owner ${outcome(proof.answer)} too`, [proof, ...trials]);
   }
   return held("strangers are refused and change nothing; the owner succeeds", [proof, ...trials]);
+}
+
+/**
+ * Strangers were refused, and the honest use cannot be tried because it could not be undone. They may have been refused for
+ * what they sent, and not because nobody knows them: a body that is refused to everybody tells it, where a made-up
+ * credential is refused in another way than none.
+ */
+async function refusedUnproved(context: ProbeContext, stage: Stage, trials: readonly Trial[]): Promise<Outcome> {
+  const isRefusal = ({ answer }: Trial) => answer.status === 0 || (answer.status >= 300 && answer.status < 500);
+  if (!trials.every(isRefusal)) return inconclusive(`strangers got ${trials.map(statusOf).join(" and ")}`, trials);
+  const [nobody, madeUp] = trials;
+  const refused = held("strangers are refused; its honest use was not tried because it could not be undone", trials);
+  const { body, id } = stage.operation;
+  if (nobody === undefined || madeUp === undefined || body === undefined) return refused;
+  if (isAskedWho(nobody) || listAt(body.schema, "required").length === 0) return refused;
+  if (sameSignature(nobody.answer, madeUp.answer)) return refused;
+  const empty = (outgoing: Outgoing) => ({ ...outgoing, body: "{}", label: `${outgoing.label}, empty body` });
+  const owner = await context.send("positive", empty(stage.request(stage.owner)));
+  const stranger = await context.send("attack", empty(nobody.outgoing));
+  const liar = await context.send("negative", empty(madeUp.outgoing));
+  const evidence = [owner, liar, nobody, stranger];
+  const isLikeOwner = isRefusal(owner) && !isAskedWho(owner) && sameSignature(owner.answer, stranger.answer);
+  if (!isLikeOwner || sameSignature(liar.answer, stranger.answer)) return refused;
+  return broken(
+    `${id} looks at what callers without any credential send, as it does for ${stage.owner.name}, and refuses only made-up credentials`,
+    evidence,
+  );
+}
+
+function isAskedWho({ answer }: Trial): boolean {
+  return answer.status === 401 || answer.status === 403;
+}
+
+function statusOf({ answer }: Trial): number {
+  return answer.status;
 }
 
 /** A stranger's write was answered with success, and nothing reads back whether it took effect. */
@@ -128,8 +159,11 @@ async function unseenEffect(context: ProbeContext, stage: Stage, trials: readonl
   if (attack === undefined || resembles(attack.answer, nowhere.answer)) {
     return inconclusive("it answers everything alike", [...trials, nowhere]);
   }
+  // What a stranger was let do twice as well, its owner may do once, unless its name says that it does harm.
+  const harmless = stage.operation.method === "POST" && !changesByReading(stage.operation.path);
+  const once = () => context.send("positive", stage.request(stage.owner));
   const says = `${stage.operation.id} ${outcome(attack.answer)} to ${attack.outgoing.label}`;
-  const proof = await stage.prove?.();
+  const proof = await (stage.prove ?? (harmless ? once : undefined))?.();
   const likeOwner = proof === undefined ? context.target.source === "manifest" : resembles(attack.answer, proof.answer);
   const evidence = [...(proof === undefined ? [] : [proof]), ...trials, nowhere];
   if (proof !== undefined && isSuccess(proof.answer) && !likeOwner) {

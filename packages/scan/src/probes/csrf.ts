@@ -16,7 +16,7 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { withHeaders } from "../requests.ts";
+import { bodyOf, withHeaders } from "../requests.ts";
 import { type Stage, stageWrite } from "../stage.ts";
 import { isGone, isSafe, type Operation } from "../target.ts";
 
@@ -26,37 +26,77 @@ import { isGone, isSafe, type Operation } from "../target.ts";
  */
 export const csrf: Probe = { id: "csrf", plan: planCsrf };
 
-/** What a browser sends from somebody else's page. */
-const foreign: readonly (readonly [check: string, headers: readonly Header[], what: string])[] = [
-  [
-    "cross-site",
-    [
-      ["sec-fetch-site", "cross-site"],
-      ["sec-fetch-mode", "no-cors"],
-      ["origin", "https://evil.example"],
-    ],
-    "a foreign page",
-  ],
-  ["foreign-origin", [["origin", "https://evil.example"]], "a foreign page in an old browser (Origin only)"],
-  ["null-origin", [["origin", "null"]], "a sandboxed frame (Origin: null)"],
-  [
-    "same-site",
-    [
-      ["sec-fetch-site", "same-site"],
-      ["origin", "https://other.localhost"],
-    ],
-    "a sibling site",
-  ],
-  [
-    "text-plain",
-    [
-      ["sec-fetch-site", "cross-site"],
-      ["origin", "https://evil.example"],
-      ["content-type", "text/plain"],
-    ],
-    "a foreign form with JSON in it (text/plain)",
-  ],
-];
+/** A request as a browser makes it on somebody else's page. */
+interface ForeignPage {
+  readonly check: string;
+  readonly headers: readonly Header[];
+  /** Who sends it, after "a write from". */
+  readonly what: string;
+  /** The body is that of a form, where it can be written as one. */
+  readonly isForm?: true;
+}
+
+/** What a browser sends from somebody else's page, and origins that a careless comparison takes for the API's own. */
+function foreignPages({ protocol, hostname, origin }: URL): readonly ForeignPage[] {
+  const crossSite = (from: string, mode = "no-cors"): readonly Header[] => [
+    ["sec-fetch-site", "cross-site"],
+    ["sec-fetch-mode", mode],
+    ["origin", from],
+  ];
+  const evil = "https://evil.example";
+  return [
+    { check: "cross-site", headers: crossSite(evil), what: "a foreign page" },
+    {
+      check: "foreign-origin",
+      headers: [["origin", evil]],
+      what: "a foreign page in an old browser (Origin only)",
+    },
+    {
+      check: "no-origin",
+      headers: [
+        ["sec-fetch-site", "cross-site"],
+        ["sec-fetch-mode", "no-cors"],
+      ],
+      what: "a foreign page that tells no Origin",
+    },
+    { check: "null-origin", headers: [["origin", "null"]], what: "a sandboxed frame (Origin: null)" },
+    { check: "null-origin-cross-site", headers: crossSite("null"), what: "a sandboxed frame of another site" },
+    {
+      check: "same-site",
+      headers: [
+        ["sec-fetch-site", "same-site"],
+        ["origin", "https://other.localhost"],
+      ],
+      what: "a sibling site",
+    },
+    {
+      check: "origin-prefix",
+      headers: crossSite(`${protocol}//${hostname}.evil.example`),
+      what: "a site whose name begins like the API's",
+    },
+    {
+      check: "origin-prefix-whole",
+      headers: crossSite(`${origin}.evil.example`),
+      what: "a site whose name begins with the API's whole origin",
+    },
+    {
+      check: "origin-suffix",
+      headers: crossSite(`${protocol}//evil${hostname}`),
+      what: "a site whose name ends like the API's",
+    },
+    {
+      check: "text-plain",
+      headers: [...crossSite(evil, "navigate"), ["content-type", "text/plain"]],
+      what: "a foreign form with JSON in it (text/plain)",
+    },
+    {
+      check: "form",
+      headers: [...crossSite(evil, "navigate"), ["content-type", "application/x-www-form-urlencoded"]],
+      what: "a foreign form",
+      isForm: true,
+    },
+  ];
+}
 
 function planCsrf(context: ProbeContext): readonly Check[] {
   const { sessions, target } = context;
@@ -117,24 +157,29 @@ async function foreignWrites(context: ProbeContext, operation: Operation): Promi
     ];
   }
   const found: NamedOutcome[] = [];
-  for (const [check, headers, what] of foreign) {
-    found.push({ check, ...(await foreignWrite(context, operation, identity, honest, headers, what)) });
+  // What a refused write left as it was serves for the next one.
+  let stage: Stage | undefined;
+  for (const page of foreignPages(context.fetcher.url)) {
+    stage ??= await stageWrite(context, operation, identity);
+    const outcomeOfPage = await foreignWrite(context, stage, identity, honest, page);
+    if (outcomeOfPage.verdict !== "held") stage = undefined;
+    found.push({ check: page.check, ...outcomeOfPage });
   }
   return found;
 }
 
 async function foreignWrite(
   context: ProbeContext,
-  operation: Operation,
+  stage: Stage,
   identity: Identity,
   honest: Trial,
-  headers: readonly Header[],
-  what: string,
+  { headers, what, isForm }: ForeignPage,
 ): Promise<Outcome> {
-  const stage: Stage = await stageWrite(context, operation, identity);
   const trials: Trial[] = [honest];
   for (let round = 1; round <= 2; round += 1) {
-    const attack = await context.send("attack", foreignPage(stage.request(identity), headers, `session, ${what}`));
+    const own = stage.request(identity);
+    const sent = foreignPage(isForm ? asForm(own) : own, headers, `session, ${what}`);
+    const attack = await context.send("attack", sent);
     trials.push(attack);
     if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
     const seen = await stage.changed(attack);
@@ -143,6 +188,15 @@ async function foreignWrite(
       return held(`a write from ${what} changes nothing`, trials);
   }
   return broken(`a write from ${what} takes effect`, trials);
+}
+
+/** The members of a JSON body as the fields of a form. */
+function asForm(outgoing: Outgoing): Outgoing {
+  const fields = Object.entries(bodyOf(outgoing) ?? {}).map(([name, value]): [string, string] => [
+    name,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  return { ...outgoing, body: new URLSearchParams(fields).toString() };
 }
 
 /** Signing somebody in from a foreign page makes him use the attacker's account. */
