@@ -80,7 +80,7 @@ function faultsOf(value: unknown, schema: JsonRecord, mayBeNull: boolean): reado
   const most = numberAt(schema, "maxItems");
   if (Array.isArray(value) && most !== undefined && most < 1000 && value.length > 0) {
     const first: unknown = value[0];
-    faults.push(["items", `with more than ${most} entries`, new Array(most + 1).fill(first)]);
+    faults.push(["items", `with more than ${most} entries`, Array.from<unknown>({ length: most + 1 }).fill(first)]);
   }
   if (Array.isArray(value) && (numberAt(schema, "minItems") ?? 0) > 0) faults.push(["items", "without entries", []]);
   return faults;

@@ -33,7 +33,10 @@ export interface ScanOptions extends Selection, Sources {
   readonly accounts?: readonly Account[];
   /** A test signing key (secret, PEM or JWK) for attacks on single claims; default: those are not tried. */
   readonly jwtKey?: string;
-  /** Secrets of webhooks, so that stale and changed deliveries can be tried; their handlers run for what is honest. */
+  /**
+   * Webhooks, described or not, with how their senders sign and, so that stale and changed deliveries can be tried, their
+   * secrets; their handlers run for what is honest.
+   */
   readonly webhooks?: readonly WebhookSecret[];
   /**
    * Clients of the target's authorization server: the first one's flows are attacked, with the first account or a cookie

@@ -48,7 +48,9 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   for (const identity of options.identities) received(identity.secret, identity.name);
   if (options.jwtKey !== undefined) received(options.jwtKey, "jwt-key");
   for (const { secret, id } of options.oauth ?? []) if (secret !== undefined) received(secret, `secret of ${id}`);
-  for (const { secret, endpoint } of options.webhooks ?? []) received(secret, `secret of ${endpoint}`);
+  for (const { secret, endpoint } of options.webhooks ?? []) {
+    if (secret !== undefined) received(secret, `secret of ${endpoint}`);
+  }
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, isSignIn);
   const abilities = createAbilities();

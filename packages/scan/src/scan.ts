@@ -23,6 +23,7 @@ import {
   type VerdictKind,
   withoutProbe,
 } from "./verdict.ts";
+import { withWebhooks } from "./webhook-options.ts";
 
 export type { Exchange } from "./exchange.ts";
 export { identityOf, type Identity, parseIdentity, parseRoles } from "./identities.ts";
@@ -35,9 +36,10 @@ export type { LedgerEntry } from "./plan.ts";
 export type { Progress } from "./run.ts";
 export { ScanError } from "./scan-error.ts";
 export { type OAuthClient, parseOAuthClient } from "./oauth-client.ts";
-export type { WebhookSecret } from "./sign-delivery.ts";
+export type { HmacScheme, WebhookSecret } from "./sign-delivery.ts";
 export type { Account } from "./sign-in.ts";
 export type { ProtectionResult, Verdict, VerdictKind } from "./verdict.ts";
+export { parseWebhook } from "./webhook-options.ts";
 
 /** What a scan found. It holds no secret. */
 export interface ScanResult {
@@ -90,7 +92,8 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   const url = targetUrl(options.url, mayContact);
   assertConsistent(options);
   const ca = options.ca === undefined ? {} : { ca: options.ca };
-  const described = await describeTarget(options, { url, mayContact, identities: options.identities, ...ca });
+  const around = { url, mayContact, identities: options.identities, ...ca };
+  const described = withWebhooks(await describeTarget(options, around), options.webhooks ?? []);
   const patienceMs = patienceOf(options, startedAt);
   const until = performance.now() + patienceMs;
   const interrupt = createInterrupt(options.signal);

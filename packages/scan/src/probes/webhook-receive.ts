@@ -4,7 +4,8 @@ import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Header } from "../identities.ts";
 import { outcome } from "../objects.ts";
-import { isLimited } from "../oracle.ts";
+import { walk } from "../json.ts";
+import { isLimited, sameSignature } from "../oracle.ts";
 import {
   broken,
   type Check,
@@ -14,10 +15,11 @@ import {
   type NamedOutcome,
   type Outcome,
   type Probe,
+  untried,
 } from "../probe.ts";
 import { requestFor } from "../requests.ts";
 import { Unreachable } from "../scan-error.ts";
-import { schemeOfHeaders, signDelivery, signsTime, type WebhookSecret } from "../sign-delivery.ts";
+import { type HmacScheme, schemeOfHeaders, signDelivery, signsTime, type WebhookSecret } from "../sign-delivery.ts";
 import { isGone, type Operation, pathParameters } from "../target.ts";
 
 /**
@@ -39,7 +41,7 @@ function planWebhookReceive(context: ProbeContext): readonly Check[] {
     const strangers: Check = { check: "strangers", operation, run: () => strange(context, operation) };
     const secret = givenFor(context, operation)?.secret;
     if (secret === undefined) {
-      const why = `What is made of a recorded delivery was not tried on ${operation.id}: it needs the endpoint's secret.`;
+      const why = `What is made of a recorded delivery was not tried on ${operation.id}: it needs the endpoint's secret (--webhook <endpoint>=<scheme>:<secret>).`;
       return [strangers, { check: "recorded", operation, notApplicable: why, untried: true }];
     }
     return [strangers, { check: "recorded", operation, run: () => recorded(context, operation, secret) }];
@@ -66,6 +68,20 @@ async function strange(context: ProbeContext, operation: Operation): Promise<rea
     }
     control.push(positive);
   }
+  if (secret === undefined && operation.access.kind !== "webhook") {
+    const nothing = await send(
+      context,
+      operation,
+      "negative",
+      { body: "{", headers: [] },
+      "nobody, no delivery at all",
+    );
+    if (isSuccess(nothing.answer)) {
+      const why = `it answers what is no delivery with success, so without its secret nothing can be told (--webhook <endpoint>=<scheme>:<secret>)`;
+      return [{ check: "strangers", ...inconclusive(why, [nothing]) }];
+    }
+    control.push(nothing);
+  }
   const attacks: readonly (readonly [check: string, what: string, make: () => Delivery | undefined])[] = [
     ["unsigned", "a delivery without a signature", () => ({ ...delivery.fresh(), headers: [] })],
     ["other-secret", "a delivery signed with another secret", () => delivery.signed(nobody)],
@@ -79,8 +95,7 @@ async function recorded(context: ProbeContext, operation: Operation, secret: str
   const delivery = maker(context, operation, "recorded");
   const honest = delivery.signed(secret);
   if (honest === undefined) {
-    const why = `the scan does not know how ${schemeOf(context, operation)} signs`;
-    return [{ check: "recorded", ...inconclusive(why) }];
+    return [{ check: "recorded", ...inconclusive(unknownScheme) }];
   }
   const positive = await send(context, operation, "positive", honest, "the sender");
   if (!isSuccess(positive.answer)) {
@@ -110,7 +125,63 @@ async function recorded(context: ProbeContext, operation: Operation, secret: str
       ],
     );
   }
-  return await refusals(context, operation, attacks, [positive]);
+  const replayed = await repeated(context, operation, delivery, secret);
+  return [...(await refusals(context, operation, attacks, [positive])), { check: "replay", ...replayed }];
+}
+
+/**
+ * The same delivery twice. A receiver that remembers it may answer with success all the same, so only a value it makes anew
+ * for each event tells that the second one ran.
+ */
+async function repeated(
+  context: ProbeContext,
+  operation: Operation,
+  delivery: Maker,
+  secret: string,
+): Promise<Outcome> {
+  const trials: Trial[] = [];
+  for (let round = 1; round <= 2; round += 1) {
+    const [once, another] = [delivery.signed(secret), delivery.signed(secret)];
+    if (once === undefined || another === undefined) return inconclusive(unknownScheme);
+    const first = await send(context, operation, "positive", once, "the sender");
+    const second = await send(context, operation, "attack", once, "nobody, a delivery again");
+    const third = await send(context, operation, "positive", another, "the sender");
+    trials.push(first, second, third);
+    const limited = [first, second, third].find(({ answer }) => isLimited(answer));
+    if (limited !== undefined) return inconclusive(limitedWhy(limited.answer), trials);
+    if (!isSuccess(first.answer) || second.answer.status >= 500)
+      return inconclusive(`a delivery as its sender signs it ${outcome(first.answer)}`, trials);
+    if (!isSuccess(second.answer)) return held("the same delivery again is refused", trials);
+    if (!sameSignature(first.answer, second.answer))
+      return held("the same delivery again is answered in another way than a new one", trials);
+    const ran = madeAnew(first, second, third, once.body);
+    if (ran === undefined)
+      return untried(`Whether a delivery that comes twice runs twice at ${operation.id}: its answers do not tell.`);
+    if (!ran) return held("the same delivery again is answered with what the first one made", trials);
+  }
+  return broken("the same delivery again makes something new", trials);
+}
+
+/**
+ * Whether the second answer names something the first one did not; undefined where answers to new deliveries name nothing
+ * of their own. Times and counts change by themselves, ids do not.
+ */
+function madeAnew(first: Trial, second: Trial, third: Trial, sent: string): boolean | undefined {
+  const [before, again, other] = [first, second, third].map(({ answer }) => idsIn(answer.json));
+  for (const [path, id] of before ?? []) {
+    if (sent.includes(id) || other?.get(path) === id) continue;
+    return again?.get(path) !== id;
+  }
+  return undefined;
+}
+
+function idsIn(json: unknown): ReadonlyMap<string, string> {
+  const ids = new Map<string, string>();
+  walk(json, (path, name, value) => {
+    if (!/(?:^|[a-z_-])(?:id|uuid|number|reference)$/i.test(name)) return;
+    if (typeof value === "string" || typeof value === "number") ids.set(path, String(value));
+  });
+  return ids;
 }
 
 interface Delivery {
@@ -149,13 +220,16 @@ function maker(context: ProbeContext, operation: Operation, check: string): Make
   };
 }
 
-function schemeOf(context: ProbeContext, operation: Operation): string {
-  if (operation.access.kind === "webhook") return operation.access.scheme;
+function schemeOf(context: ProbeContext, operation: Operation): string | HmacScheme {
+  const given = givenFor(context, operation)?.scheme;
+  // A manifest names the scheme of a sender we do not know, and does not say its form.
+  if (operation.access.kind === "webhook" && typeof given !== "object") return operation.access.scheme;
   const headers = operation.parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name);
-  return givenFor(context, operation)?.scheme ?? schemeOfHeaders(headers) ?? "";
+  return given ?? schemeOfHeaders(headers) ?? "";
 }
 
-const unknownScheme = "nothing says how its sender signs, or the scan does not know that scheme";
+const unknownScheme =
+  "nothing says how its sender signs, or the scan does not know that scheme (--webhook <endpoint>=<scheme>)";
 
 /** Of the form the scheme demands, and nobody's. */
 function madeUpSecret(context: ProbeContext, operation: Operation): string {
@@ -183,7 +257,12 @@ function downgraded(signed: Delivery | undefined): Delivery | undefined {
 }
 
 function retimed(signed: Delivery | undefined, now: number): Delivery | undefined {
-  return withValues(signed, (value) => value.replace(/^\d{10}$/, String(now)).replace(/\bt=\d{10}\b/, `t=${now}`));
+  return withValues(signed, (value) =>
+    value
+      .replace(/^\d{10}$/, String(now))
+      .replace(/^\d{13}$/, String(now * 1000))
+      .replace(/\bt=\d{10}\b/, `t=${now}`),
+  );
 }
 
 function withValues(signed: Delivery | undefined, change: (value: string) => string): Delivery | undefined {
@@ -216,8 +295,7 @@ async function refusedTwice(
   const trials = [...control];
   for (let round = 1; round <= 2; round += 1) {
     const delivery = make();
-    if (delivery === undefined)
-      return inconclusive(`the scan does not know how ${schemeOf(context, operation)} signs`, trials);
+    if (delivery === undefined) return inconclusive(unknownScheme, trials);
     const attack = await send(context, operation, "attack", delivery, `nobody, ${what}`);
     trials.push(attack);
     if (isLimited(attack.answer)) return inconclusive(limitedWhy(attack.answer), trials);
@@ -231,7 +309,7 @@ async function refusedTwice(
 function send(
   context: ProbeContext,
   operation: Operation,
-  leg: "positive" | "attack",
+  leg: "positive" | "negative" | "attack",
   { body, headers }: Delivery,
   label: string,
 ): Promise<Trial> {
