@@ -8,6 +8,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { scan } from "@portcullis/scan";
 import type { ScanResult } from "@portcullis/scan";
+import { htmlReport, reportOf } from "@portcullis/scan/reporters";
 import { colorsFor } from "./demonstration/colors.ts";
 import { lackingProtections } from "./demonstration/expected.ts";
 import { showProgress } from "./demonstration/progress.ts";
@@ -72,6 +73,12 @@ const evidence = [good, bad].map((result, index) => {
   return shown(path);
 });
 for (const line of joined([`${good.requests + bad.requests} requests; evidence:`, ...evidence], " ", width)) say(line);
+const reports = [good, bad].map((result, index) => {
+  const path = join(folder, index === 0 ? "protected.html" : "unprotected.html");
+  writeFileSync(path, htmlReport(reportOf(result)));
+  return shown(path);
+});
+for (const line of joined(["reports to read and print:", ...reports], " ", width)) say(line);
 
 const missed = lackingProtections.filter(
   (id) => bad.protections.find((one) => one.protection === id)?.verdict !== "broken",
