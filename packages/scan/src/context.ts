@@ -6,6 +6,7 @@ import type { Fetcher, Outgoing } from "./fetcher.ts";
 import { reachOf } from "./framework.ts";
 import { canAct, headerWith, type Identity, scopesOf, subjectOf } from "./identities.ts";
 import { textAt } from "./json.ts";
+import { kindsAlong } from "./kinds.ts";
 import { resembles } from "./oracle.ts";
 import type { OAuthClient } from "./oauth-client.ts";
 import type { Objects } from "./objects.ts";
@@ -107,7 +108,13 @@ export type ContextParts = Pick<
  */
 export function createContext(parts: ContextParts): ProbeContext {
   const { target, objects, send, abilities } = parts;
-  const able = (operation: Operation) => permittedIdentities(operation, parts.identities, target, abilities);
+  /** Whoever may not create something has nothing to change or delete. */
+  const rank: Rank = (operation, identity) => {
+    const kind = isSafe(operation) ? undefined : kindsAlong(objects.kinds, operation.path).at(-1);
+    const owns = kind?.create === undefined || !abilities.isRefused(kind.create, identity);
+    return owns ? abilities.rank(operation, identity) : 3;
+  };
+  const able = (operation: Operation) => permittedIdentities(operation, parts.identities, target, rank);
   const baselines = new Map<Operation, Promise<Trial>>();
   let nowhere: Promise<Trial> | undefined;
   let witness: Promise<Witness> | undefined;
@@ -122,8 +129,8 @@ export function createContext(parts: ContextParts): ProbeContext {
         (identity) => canAct(identity) && !isPrivileged(identity, target) && hasScopes(identity, operation),
       );
       const [first] = fit;
-      const likely = first === undefined ? 0 : abilities.rank(operation, first);
-      const alike = fit.filter((identity) => abilities.rank(operation, identity) === likely);
+      const likely = first === undefined ? 3 : rank(operation, first);
+      const alike = likely === 3 ? [] : fit.filter((identity) => rank(operation, identity) === likely);
       return alike[target.operations.indexOf(operation) % alike.length] ?? context.permitted(operation);
     },
     baseline(operation) {
@@ -209,12 +216,15 @@ function hasScopes(identity: Identity, { access }: Operation): boolean {
   return own !== undefined && access.scopes.every((scope) => own.includes(scope));
 }
 
+/** How likely somebody is let in, as {@link Abilities} says it. */
+type Rank = Abilities["rank"];
+
 /** Who may call an operation, the likeliest first. */
 function permittedIdentities(
   operation: Operation,
   identities: readonly Identity[],
   target: Target,
-  abilities: Abilities,
+  rank: Rank,
 ): readonly Identity[] {
   const roles = operation.access.kind === "caller" ? operation.access.roles : [];
   const able = identities.filter((identity) => takes(operation, identity, target));
@@ -222,11 +232,11 @@ function permittedIdentities(
   // The words of a plain description may name a role otherwise than --roles does.
   if (roles.length > 0 && (fitting.length > 0 || target.source === "manifest")) return fitting;
   // Whoever has a role comes after everybody else, but before those who are known to be refused.
-  const rank = (identity: Identity) => {
-    const known = abilities.rank(operation, identity);
+  const place = (identity: Identity) => {
+    const known = rank(operation, identity);
     return (known === 3 ? 8 : known) + (isPrivileged(identity, target) ? 4 : 0);
   };
-  return able.toSorted((left, right) => rank(left) - rank(right));
+  return able.toSorted((left, right) => place(left) - place(right));
 }
 
 /** True where the operation takes the kind of credential the identity has; unknown kinds are taken to be welcome. */

@@ -20,7 +20,9 @@ export interface IdPlace {
 export function idPlaces(kinds: readonly Kind[], operation: Operation): readonly IdPlace[] {
   const isSaid = (field: string) => operation.objects.some((use) => use.field === field);
   const named = (place: IdPlace["in"], field: string, isList: boolean): readonly IdPlace[] => {
-    if (!isSaid(field) && (!namesObject(field.replaceAll("-", "_")) || namesPerson(field))) return [];
+    // Names of headers are written in any case.
+    const name = place === "header" ? field.toLowerCase().replaceAll("-", "_") : field;
+    if (!isSaid(field) && (!namesObject(name) || namesPerson(name))) return [];
     const kind = kindNamed(kinds, operation, field);
     return kind === undefined ? [] : [{ in: place, field, kind, isList }];
   };

@@ -1,3 +1,4 @@
+import { singular } from "./nouns.ts";
 import { isGone, type Operation, pathParameters, type Policy, type ResourcePolicy, type Target } from "./target.ts";
 
 /** A kind of object the API keeps, as its paths show it: a collection to create in and an item to read and change. */
@@ -110,7 +111,7 @@ function resourceName(operations: readonly Operation[], item: string, parameter:
 
 function nameOf(collection: string): string {
   const last = collection.split("/").findLast((segment) => segment !== "" && !segment.startsWith("{")) ?? "object";
-  return last.replace(/ies$/, "y").replace(/s$/, "");
+  return singular(last);
 }
 
 function policyOf(policy: Policy, name: string): ResourcePolicy | undefined {

@@ -14,12 +14,14 @@ import { paramsIn, requestFor } from "./requests.ts";
  *
  * @param found    what became of the attack on the foreign object
  * @param missing  the same request by the same attacker, for an object that is not there
+ * @param again    sends the attack once more, where that takes another object; default the same request
  */
 export async function looksMissing(
   context: ProbeContext,
   found: Outcome,
   missing: Trial,
   attacker: Identity,
+  again?: () => Promise<Trial>,
 ): Promise<NamedOutcome> {
   const check = "foreign-looks-missing";
   const attack = found.trials.find((trial) => trial.leg === "attack");
@@ -35,18 +37,19 @@ export async function looksMissing(
   if (limited !== undefined) return { check, ...inconclusive(limitedWhy(limited.answer), first) };
   if (signatureOf(attack.answer) === signatureOf(missing.answer))
     return { check, ...held("a foreign object looks like a missing one", first) };
-  const seen = await readBy(context, attack, attacker);
+  const attackAgain = again ?? (() => context.send(attack.leg, attack.outgoing));
+  const missingAgain = () => context.send(missing.leg, missing.outgoing);
+  // In both orders: a target that changes its answers by turns is no oracle.
+  const repeated = [await missingAgain(), await attackAgain(), await attackAgain(), await missingAgain()];
+  const trials = [...first, ...repeated.slice(0, 2)];
+  const expected = [missing, attack, attack, missing].map(({ answer }) => signatureOf(answer));
+  if (repeated.some(({ answer }, index) => signatureOf(answer) !== expected[index]))
+    return { check, ...inconclusive("its refusals differ from one request to the next", trials) };
+  const seen = await readBy(context, repeated[1] ?? attack, attacker);
   if (seen !== undefined && isSuccess(seen.answer)) {
     const why = `${attacker.name} may read the object, and so knows that it is there.`;
     return { check, ...notApplicable(why) };
   }
-  const again: [Trial, Trial][] = [];
-  // In both orders: a target that changes its answers by turns is no oracle.
-  for (const trial of [missing, attack, attack, missing])
-    again.push([trial, await context.send(trial.leg, trial.outgoing)]);
-  const trials = [...first, ...again.slice(0, 2).map(([, repeated]) => repeated)];
-  if (again.some(([trial, repeated]) => signatureOf(repeated.answer) !== signatureOf(trial.answer)))
-    return { check, ...inconclusive("its refusals differ from one request to the next", trials) };
   return {
     check,
     ...broken(

@@ -12,7 +12,11 @@ export interface Pair {
  * effort allows.
  */
 export function pairsOf(context: ProbeContext): readonly Pair[] {
-  const plain = context.identities.filter((identity) => canAct(identity) && !isPrivileged(identity, context.target));
+  const creations = context.objects.kinds.flatMap(({ create }) => create ?? []);
+  const refusals = (one: Identity) => creations.filter((create) => context.isRefused(create, one)).length;
+  const plain = context.identities
+    .filter((identity) => canAct(identity) && !isPrivileged(identity, context.target))
+    .toSorted((left, right) => refusals(left) - refusals(right));
   const first = plain[0];
   const second = plain[1];
   if (first === undefined || second === undefined) return [];

@@ -6,6 +6,7 @@ import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
 import { isRecord, type JsonRecord, recordAt } from "./json.ts";
 import type { Kind } from "./kinds.ts";
+import { sameNoun, singular } from "./nouns.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
 import { propertiesOf, requiredOf, simplified, typeOf } from "./schema.ts";
@@ -38,7 +39,8 @@ export function createReferences(options: ReferencesOptions): References {
   const asked = new Map<string, Promise<void>>();
   /** What is being learned on the way here: what is being made may name what asked for it. */
   const within = new AsyncLocalStorage<readonly string[]>();
-  const keyOf = (owner: Identity, name: string) => `${owner.name} ${stemOf(name)}`;
+  const keyOf = (owner: Identity, name: string) =>
+    `${owner.name} ${singular(stemOf(name)).toLowerCase().replace(/[-_]/g, "")}`;
 
   async function learnOne(operation: Operation, owner: Identity, name: string): Promise<void> {
     const key = keyOf(owner, name);
@@ -62,7 +64,7 @@ export function createReferences(options: ReferencesOptions): References {
       (operation) =>
         operation.method === "GET" &&
         pathParameters(operation.path).length === 0 &&
-        singular(operation.path.split("/").at(-1) ?? "") === stemOf(name),
+        sameNoun(operation.path.split("/").at(-1) ?? "", stemOf(name)),
     );
     return list === undefined ? undefined : await references.listedAt(list.path, owner, {});
   }
@@ -105,7 +107,7 @@ export function kindNamed(kinds: readonly Kind[], operation: Operation, name: st
   return kinds.find(
     (kind) =>
       kind.create !== undefined &&
-      (singular(kind.name) === stemOf(name) || (kind.parameter === name && name.toLowerCase() !== "id")),
+      (sameNoun(kind.name, stemOf(name)) || (kind.parameter === name && name.toLowerCase() !== "id")),
   );
 }
 
@@ -126,15 +128,7 @@ function unlessUnreachable(error: unknown): undefined {
 
 /** `projectId`, `project_ids`, `projectUuid`, `X-Project-Id` all speak of `project`. */
 function stemOf(name: string): string {
-  return singular(name.replace(/^x-/i, "").replace(/[-_]?(?:ids?|uuids?)$/i, ""));
-}
-
-function singular(name: string): string {
-  return name
-    .toLowerCase()
-    .replace(/[-_]/g, "")
-    .replace(/ies$/, "y")
-    .replace(/(?<=[^s])s$/, "");
+  return name.replace(/^x-/i, "").replace(/[-_]?(?:ids?|uuids?)$/i, "");
 }
 
 /** The id of the first member of a list, wherever in the answer the list stands. */

@@ -75,7 +75,8 @@ async function stageCreate(context: ProbeContext, operation: Operation, owner: I
         const trial = await context.send("reread", requestFor(kind.list, { as: owner, params: parent.params }));
         return { changed: trial.answer.text.includes(mark), trial };
       }
-      if (made === undefined) return undefined;
+      // Where nothing lists them, only a success could have left something behind.
+      if (made === undefined) return isSuccess(last.answer) ? undefined : { changed: false, trial: last };
       const { exists, trial } = await objects.reread({ ...made, owner });
       return exists ? { changed: true, trial } : undefined;
     },

@@ -171,7 +171,13 @@ async function foreignWrite(
     ...attack.outgoing,
     target: missingTarget(context, operation, attack),
   });
-  return [{ check, ...written }, await looksMissing(context, written, missing, attacker)];
+  return [
+    { check, ...written },
+    await looksMissing(context, written, missing, attacker, async () => {
+      const stage = await stageWrite(context, operation, owner, attacker);
+      return await context.send("attack", stage.request(attacker));
+    }),
+  ];
 }
 
 /**
