@@ -30,7 +30,7 @@ describe("the transport probe over https", () => {
     expect(brokenIn(result)).toEqual([expect.stringMatching(/^transport\/plain-http: .*as https is/)]);
   });
 
-  it("takes a redirect and an explanation for refusals", async () => {
+  it("takes a redirect, an explanation and a page of somebody else's for refusals", async () => {
     const redirect = await scanTransport({
       headers: () => pinned,
       tls: () => (_request, response) => void response.writeHead(308, { location: "https://localhost/" }).end(),
@@ -39,7 +39,12 @@ describe("the transport probe over https", () => {
       headers: () => pinned,
       tls: () => (_request, response) => void response.writeHead(400).end("This port speaks https."),
     });
-    for (const result of [redirect, explains])
+    const page = await scanTransport({
+      headers: () => pinned,
+      tls: () => (_request, response) =>
+        void response.writeHead(200, { "content-type": "text/html" }).end("Use https."),
+    });
+    for (const result of [redirect, explains, page])
       expect(verdictOn(result, "plain-http")).toMatchObject({ verdict: "held" });
   });
 });

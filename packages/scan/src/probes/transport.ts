@@ -1,9 +1,10 @@
 import tls from "node:tls";
 import { hostOf, isLoopbackName, portOf } from "../address.ts";
-import { headerOf, isSuccess } from "../answer.ts";
+import { headerOf } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
-import { isLimited, sameSignature } from "../oracle.ts";
+import { isLimited } from "../oracle.ts";
+import { plainHttp } from "../plain-http.ts";
 import {
   broken,
   type Check,
@@ -16,7 +17,6 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { converse } from "../raw.ts";
 import { withHeaders } from "../requests.ts";
 
 /**
@@ -37,67 +37,6 @@ function planTransport(context: ProbeContext): readonly Check[] {
     { check: "plain-public-name", run: () => plainPublicName(context) },
     { check: "hsts-over-http", run: () => hstsOverHttp(context) },
   ];
-}
-
-/** The same port without TLS, and where https has its usual port the usual one of http: refused, or redirected. */
-async function plainHttp(context: ProbeContext): Promise<Outcome> {
-  const { url } = context.fetcher;
-  const held: Outcome[] = [];
-  const usual = url.port === "" ? [new URL(`http://${url.hostname}/`)] : [];
-  for (const at of [undefined, ...usual]) {
-    const outcome = await plainlyAt(context, at);
-    if (outcome.verdict !== "held") return outcome;
-    held.push(outcome);
-  }
-  return held.find(({ trials }) => trials.some(({ leg }) => leg === "attack")) ?? held[0] ?? notApplicable("No port.");
-}
-
-/**
- * @param at  where else than on the target's own port
- */
-async function plainlyAt(context: ProbeContext, at: URL | undefined): Promise<Outcome> {
-  const witness = await context.witness();
-  const { url, ca } = { url: context.fetcher.url, ca: context.ca };
-  // Beyond this machine, whoever listens on the way would have the credential: a stranger's request has to do.
-  const stranger = witness.negatives[1];
-  const honest = isLoopbackName(hostOf(url)) || stranger === undefined ? witness.positive : stranger;
-  const { outgoing } = honest;
-  const lines = [
-    `${outgoing.method} ${outgoing.target} HTTP/1.1`,
-    `Host: ${url.host}`,
-    ...outgoing.headers.map(([name, value]) => `${name}: ${value}`),
-    "Connection: close",
-    "",
-    "",
-  ];
-  const parts = [lines.join("\r\n")];
-  const ask = async (): Promise<Trial | undefined> => {
-    const conversation =
-      at === undefined
-        ? await context.fetcher.raw({ parts, plain: true })
-        : await converse({ url: at, parts, plain: true, ...(ca === undefined ? {} : { ca }) });
-    const answer = conversation.answers[0];
-    return answer === undefined
-      ? undefined
-      : { leg: "attack", outgoing: { ...outgoing, label: `${outgoing.label}, plain http` }, answer };
-  };
-  const trial = await ask();
-  if (trial === undefined) return held("plain http gets no answer", [honest]);
-  const { status } = trial.answer;
-  const target = headerOf(trial.answer, "location");
-  if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [honest, trial]);
-  if (status >= 300 && status < 400) {
-    return target?.startsWith("https://") === true
-      ? held("plain http is only redirected", [trial])
-      : broken(`plain http is redirected to ${target ?? "nowhere"}`, [trial]);
-  }
-  // A refusal of plain http differs from what the API says over https; its own words are the API, listening.
-  const isApi = isSuccess(trial.answer) || sameSignature(trial.answer, honest.answer);
-  if (!isApi) return held(`plain http is refused (${status})`, [trial]);
-  const again = await ask();
-  if (again === undefined || again.answer.status !== status)
-    return inconclusive("plain http was answered once and not again", [honest, trial]);
-  return broken(`plain http is answered with ${status}, as https is`, [honest, trial, again]);
 }
 
 /** Handshakes with older versions than promised; only an accepted one counts. */
