@@ -15,7 +15,7 @@ import {
 import { type GoneFinding, jsonReport, progressLine, tableReport } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 import { parseInterval, repeatedly, type Round } from "./outputs/every.ts";
-import type { TestFacts } from "./outputs/export-tests.ts";
+import { factsOf } from "./outputs/export-tests.ts";
 import { createNotifier } from "./outputs/notify.ts";
 import { type OutputFlags, type Outputs, prepareOutputs } from "./outputs/outputs.ts";
 
@@ -71,8 +71,8 @@ export function withTarget(command: Command): Command {
       collect,
     )
     .option(
-      "--oauth <client=id[:secret],redirect=uri>",
-      "client of the target's authorization server; a second one tries what is the first one's (repeat)",
+      "--oauth <client=…,redirect=…>",
+      "client of its authorization server (repeat: it tries what is the first one's)",
       collect,
     )
     .option("--no-register", "register no throwaway users where fewer than two callers are given")
@@ -86,6 +86,8 @@ export function withTarget(command: Command): Command {
       "a webhook and how its sender signs: stripe, github, slack, svix, standard-webhooks or hmac(…) (repeat)",
       collect,
     )
+    .option("--supabase <url>", "a Supabase project whose tables are attacked too, as a stranger and as each --as user")
+    .option("--anon-key <key>", "its anon or publishable key, which stands in the browser")
     .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
     .option("--skip <id>", "leave this protection out", collect)
@@ -152,6 +154,8 @@ export interface TargetFlags {
   readonly oauth?: readonly string[];
   readonly jwtKey?: string;
   readonly webhook?: readonly string[];
+  readonly supabase?: string;
+  readonly anonKey?: string;
   readonly origin?: readonly string[];
   readonly ca?: string;
   readonly only?: readonly string[];
@@ -243,15 +247,6 @@ function said(error: unknown): { readonly exitCode: 3; readonly failure: string 
   return { exitCode: 3, failure };
 }
 
-function factsOf({ manifest, openapi, identities }: ScanOptions): TestFacts {
-  const description = manifest ?? openapi;
-  return {
-    description: typeof description === "string" ? description : undefined,
-    kind: manifest === undefined ? "openapi" : "manifest",
-    identities: identities.map(({ name, roles }) => ({ name, roles })),
-  };
-}
-
 /**
  * What to attack and as whom, as the options say it.
  *
@@ -288,6 +283,7 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     ...(flags.consent === undefined ? {} : { consent: flags.consent.map(hostName) }),
     ...(flags.allowUnsafe === true ? { allowUnsafe: true } : {}),
     ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
+    ...supabaseOf(flags),
     ...(flags.webhook === undefined ? {} : { webhooks: flags.webhook.map(parseWebhook) }),
     ...(flags.ca === undefined ? {} : { ca: await fileText(flags.ca) }),
     ...(flags.seed === undefined ? {} : { seed: wholeNumber(flags.seed) }),
@@ -297,6 +293,13 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
 function profileOf(profile = "full"): Profile {
   if (profile === "quick" || profile === "full") return profile;
   throw new ScanError(`--profile ${profile}: there are quick and full`);
+}
+
+function supabaseOf({ supabase: url, anonKey }: TargetFlags): Pick<ScanOptions, "supabase"> {
+  if (url === undefined && anonKey === undefined) return {};
+  if (url === undefined || anonKey === undefined) throw new ScanError("--supabase and --anon-key go together");
+  if (!URL.canParse(url)) throw new ScanError(`--supabase ${url}: write it as https://<project>.supabase.co`);
+  return { supabase: { url, anonKey } };
 }
 
 function positive(option: string, text: string): number {

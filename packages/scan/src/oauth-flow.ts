@@ -87,7 +87,7 @@ export async function authorize(flow: Flow, leg: Leg, label: string, changes: Ch
     code_challenge_method: "S256",
     ...changes,
   };
-  for (const secret of [verifier, challengeOf(verifier)]) context.redactor.add(secret, "verifier");
+  context.redactor.add(verifier, "verifier");
   const target = withParams(server.endpoint("authorization_endpoint") ?? "/authorize", asked);
   const arrival = await browse(context, server, person, {
     target,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jsonReport, progressLine, type Report, reportOf, tableReport } from "../src/reporters.ts";
+import { jsonReport, markdownReport, progressLine, type Report, reportOf, tableReport } from "../src/reporters.ts";
+import { resultOf } from "./report-of.ts";
 import { scanThings, startThings } from "./things.ts";
 
 let clean: Report;
@@ -83,5 +84,14 @@ describe("the progress line", () => {
     expect(progressLine({ ...progress, waitingMs: 42_000 }, 200)).toContain("waiting 42 s for its limits");
     for (const width of [10, 40, 79, 200])
       expect(Array.from(progressLine(progress, width)).length).toBeLessThanOrEqual(width);
+  });
+});
+
+describe("the Markdown report", () => {
+  it("shows an address as it is, and nothing at its beginning becomes a list", () => {
+    const target = { url: "http://127.0.0.1:3000", name: "127.0.0.1:3000", source: "openapi", operations: 1 } as const;
+    expect(markdownReport(reportOf(resultOf([], { target })))).toContain(
+      "\n127\\.0.0.1:3000 at `http://127.0.0.1:3000`",
+    );
   });
 });

@@ -1,5 +1,10 @@
 import type { Log } from "sarif";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import draft04 from "ajv-draft-04";
+import formats from "ajv-formats";
 import { describe, expect, it } from "vitest";
+import { isRecord, parseJson } from "../src/json.ts";
 import { fingerprintOf, reportOf, sarifReport } from "../src/reporters.ts";
 import { sarifLog } from "../src/reporters/sarif.ts";
 import { resultOf, verdictOf } from "./report-of.ts";
@@ -17,6 +22,34 @@ const report = reportOf(resultOf(verdicts, { assumptions: ["Nothing."], leftover
 const log: Log = sarifLog(report);
 
 describe("the SARIF report", () => {
+  it("is valid by the schema of SARIF 2.1.0, with findings, without, accepted, and with what was fixed", () => {
+    // The schema has a pattern that only the older regular expressions read.
+    const ajv = new draft04.default({ allErrors: true, strict: false, unicodeRegExp: false });
+    formats.default(ajv);
+    const path = createRequire(import.meta.url).resolve("@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json");
+    const schema = parseJson(readFileSync(path, "utf8"));
+    if (!isRecord(schema)) throw new Error("the schema is no object");
+    const isValid = ajv.compile(schema);
+    const entries = report.findings.map(({ fingerprint, protection, check, operation = "" }) => ({
+      fingerprint,
+      protection,
+      check,
+      operation,
+      note: "",
+      owner: "ana@example.com",
+      reason: "accepted",
+      expires: "2026-12-31",
+    }));
+    const now = Date.parse("2026-02-03T00:00:00Z");
+    const accepted = reportOf(resultOf(verdicts), { baseline: { format: 1, entries }, now });
+    expect(accepted.findings.map(({ accepted: by }) => by?.owner)).toEqual(["ana@example.com", "ana@example.com"]);
+    for (const made of [report, reportOf(resultOf([])), accepted]) {
+      const read: unknown = JSON.parse(sarifReport(made));
+      expect(isValid(read), JSON.stringify(isValid.errors)).toBe(true);
+    }
+    expect(isValid({ ...log, runs: [{ tool: {} }] })).toBe(false);
+  });
+
   it("has a rule for every result, at the place the result says", () => {
     const { tool, results = [] } = log.runs[0] ?? { tool: { driver: { name: "" } } };
     expect(results).toHaveLength(2);

@@ -1,16 +1,51 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { ScanError } from "@portcullis/scan";
+import { type OAuthClient, ScanError, type ScanOptions, type WebhookSecret } from "@portcullis/scan";
 import { openFindings, type Report, type ReportedFinding } from "@portcullis/scan/reporters";
 import { isAddress } from "./address.ts";
 import { saved } from "./reports.ts";
 
-/** What a test needs to scan again, beside the finding. */
+/** What a test needs to scan again, beside the finding. Nothing of it is a credential. */
 export interface TestFacts {
-  /** The file that describes the API, which is copied beside the tests, or its address. */
+  /** What was scanned, a path in it included. */
+  readonly url: string;
+  /** The file that describes the API, which is copied beside the tests, or its address; undefined: the API is asked again. */
   readonly description: string | undefined;
   readonly kind: "manifest" | "openapi";
   readonly identities: readonly { readonly name: string; readonly roles: readonly string[] }[];
+  /** True where users came from an authentication file; the tests read one too, which is not copied: it holds passwords. */
+  readonly auth: boolean;
+  readonly roles: readonly (readonly [name: string, roles: readonly string[]])[];
+  readonly register: boolean;
+  readonly allowUnsafe: boolean;
+  readonly consent: readonly string[];
+  readonly origins: readonly string[];
+  /** Clients of an authorization server without their secrets; `isSecret` where a client has one. */
+  readonly oauth: readonly (Omit<OAuthClient, "secret"> & { readonly isSecret: boolean })[];
+  /** Webhooks in the same way. */
+  readonly webhooks: readonly (Omit<WebhookSecret, "secret"> & { readonly isSecret: boolean })[];
+  readonly profile: ScanOptions["profile"];
+}
+
+/** What is needed to scan again as these options say, with every credential left out. */
+export function factsOf(options: ScanOptions): TestFacts {
+  const { manifest, openapi, identities, roles, oauth = [], webhooks = [] } = options;
+  const description = manifest ?? openapi;
+  return {
+    url: options.url,
+    description: typeof description === "string" ? description : undefined,
+    kind: manifest === undefined ? "openapi" : "manifest",
+    identities: identities.map((identity) => ({ name: identity.name, roles: identity.roles })),
+    auth: options.auth !== undefined,
+    roles: [...(roles ?? [])],
+    register: options.register !== false,
+    allowUnsafe: options.allowUnsafe === true,
+    consent: options.consent ?? [],
+    origins: options.origins ?? [],
+    oauth: oauth.map(({ secret, ...client }) => ({ ...client, isSecret: secret !== undefined })),
+    webhooks: webhooks.map(({ secret, ...webhook }) => ({ ...webhook, isSecret: secret !== undefined })),
+    profile: options.profile,
+  };
 }
 
 /**
@@ -21,23 +56,24 @@ export interface TestFacts {
  * @throws ScanError when the folder cannot be written
  */
 export async function exportTests(folder: string, report: Report, facts: TestFacts): Promise<void> {
-  assertExportable(facts);
-  const { description: source = "" } = facts;
-  const description = isAddress(source) ? source : `description${extname(source) || ".json"}`;
+  const { description: source } = facts;
+  const copied = source === undefined || isAddress(source) ? undefined : `description${extname(source) || ".json"}`;
   try {
     await mkdir(folder, { recursive: true });
-    if (!isAddress(source)) await copyFile(source, join(folder, description));
+    if (source !== undefined && copied !== undefined) await copyFile(source, join(folder, copied));
   } catch (cause) {
     throw new ScanError(`cannot write the tests to ${folder}`, { cause });
   }
-  await saved(join(folder, "portcullis.mjs"), helper(report, facts, description));
+  await saved(join(folder, "portcullis.mjs"), helper(report, facts, copied));
   for (const finding of openFindings(report)) await saved(join(folder, fileOf(finding)), testOf(finding));
 }
 
-/** Says before a scan that its findings could not be exported. @throws ScanError where nothing describes the API */
-export function assertExportable({ description }: TestFacts): void {
-  if (description === undefined)
-    throw new ScanError("--export-tests needs --manifest or --openapi: the tests look again by the same description");
+/** Says before a scan that its findings could not be exported. @throws ScanError where recorded requests describe the API */
+export function assertExportable({ requests }: { readonly requests?: string }): void {
+  if (requests !== undefined)
+    throw new ScanError(
+      "--export-tests does not go with --requests, which may hold credentials: describe the API with --manifest or --openapi",
+    );
 }
 
 function fileOf({ protection, check, fingerprint }: ReportedFinding): string {
@@ -60,7 +96,7 @@ test(${JSON.stringify(`${protection} (${severity}): ${why}`)}, async () => {
 `;
 }
 
-function helper(report: Report, facts: TestFacts, description: string): string {
+function helper(report: Report, facts: TestFacts, copied: string | undefined): string {
   // An identity may bring its credential along; a file for a repository gets its name and roles alone.
   const identities = facts.identities.map(({ name, roles }) => ({ name, roles }));
   return `// Written by portcullis scan --export-tests: what the tests beside it share.
@@ -69,7 +105,7 @@ function helper(report: Report, facts: TestFacts, description: string): string {
 //   PORTCULLIS_CA         file with a certificate authority to trust
 //   PORTCULLIS_JWT_KEY    test signing key, for findings about single claims
 //   PORTCULLIS_ACCOUNT    email:password, for findings about sign-in
-import { readFileSync } from "node:fs";
+${variables(facts)}import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf, scan } from "@portcullis/scan";
 import { isClosedBy } from "@portcullis/scan/reporters";
@@ -82,14 +118,13 @@ export async function look(finding) {
   const { operation } = finding;
   const [user, ...password] = (env.PORTCULLIS_ACCOUNT ?? "").split(":");
   const result = await scan({
-    url: env.PORTCULLIS_URL ?? ${JSON.stringify(report.result.target.url)},
-    ${facts.kind}: ${isAddress(description) ? JSON.stringify(description) : `join(import.meta.dirname, ${JSON.stringify(description)})`},
-    identities: identities.map(({ name, roles }) => identityOf(name, credentialOf(name), roles)),
+    url: env.PORTCULLIS_URL ?? ${JSON.stringify(facts.url)},
+    ${describing(facts, copied)}identities: identities.map(({ name, roles }) => identityOf(name, credentialOf(name), roles)),
     only: [finding.protection],
     checks: [{ ...finding, operation: operation === "" ? undefined : operation }],
     patienceMs: Number(env.PORTCULLIS_PATIENCE_MS ?? 60_000),
     seed: ${report.result.seed},
-    ...(user === "" ? {} : { accounts: [{ user, password: password.join(":") }] }),
+${given(facts)}    ...(user === "" ? {} : { accounts: [{ user, password: password.join(":") }] }),
     ...(env.PORTCULLIS_JWT_KEY === undefined ? {} : { jwtKey: env.PORTCULLIS_JWT_KEY }),
     ...(env.PORTCULLIS_CA === undefined ? {} : { ca: readFileSync(env.PORTCULLIS_CA, "utf8") }),
   });
@@ -98,10 +133,76 @@ export async function look(finding) {
 }
 
 function credentialOf(name) {
-  const variable = \`PORTCULLIS_AS_\${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}\`;
-  const credential = env[variable];
-  if (credential === undefined) throw new Error(\`set \${variable} to the credential of \${name}, such as "Bearer …"\`);
-  return credential;
+  return fromEnvironment(\`PORTCULLIS_AS_\${variableOf(name)}\`, \`the credential of \${name}, such as "Bearer …"\`);
+}
+
+function variableOf(name) {
+  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
+}
+
+function fromEnvironment(variable, what) {
+  const value = env[variable];
+  if (value === undefined || value === "") throw new Error(\`set \${variable} to \${what}\`);
+  return value;
 }
 `;
+}
+
+/** What describes the API: a file beside the tests, an address, or nothing, and then it is asked again. */
+function describing({ description, kind }: TestFacts, copied: string | undefined): string {
+  if (copied !== undefined) return `${kind}: join(import.meta.dirname, ${JSON.stringify(copied)}),\n    `;
+  return description === undefined ? "" : `${kind}: ${JSON.stringify(description)},\n    `;
+}
+
+/** Everything else the scan was given that is no secret, and where the secrets come from. */
+function given({ auth, roles, register, allowUnsafe, consent, origins, oauth, webhooks, profile }: TestFacts): string {
+  const lines: string[] = [];
+  if (auth) lines.push('auth: fromEnvironment("PORTCULLIS_AUTH", "the authentication file of the scan"),');
+  if (auth && roles.length > 0) lines.push(`roles: new Map(${JSON.stringify(roles)}),`);
+  if (!register) lines.push("register: false,");
+  if (allowUnsafe) lines.push("allowUnsafe: true,");
+  if (consent.length > 0) lines.push(`consent: ${JSON.stringify(consent)},`);
+  if (origins.length > 0) lines.push(`origins: ${JSON.stringify(origins)},`);
+  if (profile !== undefined) lines.push(`profile: ${JSON.stringify(profile)},`);
+  const clients = oauth.map((one) => withSecret(one, secretOfClient(one.id), `client ${one.id}`));
+  if (clients.length > 0) lines.push(`oauth: [${clients.join(", ")}],`);
+  const senders = webhooks.map((one) => withSecret(one, secretOfWebhook(one.endpoint), `the webhook ${one.endpoint}`));
+  if (senders.length > 0) lines.push(`webhooks: [${senders.join(", ")}],`);
+  return lines.map((line) => `    ${line}\n`).join("");
+}
+
+/** Source of an object whose secret, where it has one, comes from the environment. */
+function withSecret({ isSecret, ...plain }: { readonly isSecret: boolean }, variable: string, whose: string): string {
+  const written = JSON.stringify(plain);
+  if (!isSecret) return written;
+  return `{ ...${written}, secret: fromEnvironment(${JSON.stringify(variable)}, ${JSON.stringify(`the secret of ${whose}`)}) }`;
+}
+
+function secretOfClient(id: string): string {
+  return `PORTCULLIS_OAUTH_SECRET_${variablePart(id)}`;
+}
+
+function secretOfWebhook(endpoint: string): string {
+  return `PORTCULLIS_WEBHOOK_SECRET_${variablePart(endpoint)}`;
+}
+
+function variablePart(text: string): string {
+  return text
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9]+/g, "_")
+    .replaceAll(/^_|_$/g, "");
+}
+
+/** The lines of the head that say which variables hold what the scan was given beside the usual. */
+function variables({ auth, oauth, webhooks }: TestFacts): string {
+  const secrets = [
+    ...oauth.flatMap(({ id, isSecret }) => (isSecret ? [[secretOfClient(id), `client ${id}`] as const] : [])),
+    ...webhooks.flatMap(({ endpoint, isSecret }) => (isSecret ? [[secretOfWebhook(endpoint), endpoint] as const] : [])),
+  ];
+  return [
+    ...(auth ? ["PORTCULLIS_AUTH       the authentication file the scan was given (--auth)"] : []),
+    ...secrets.map(([variable, whose]) => `${variable}  the secret of ${whose.replaceAll(/[\r\n]/g, " ")}`),
+  ]
+    .map((line) => `//   ${line}\n`)
+    .join("");
 }

@@ -20,6 +20,7 @@ export interface OutputFlags extends BaselineFlags {
   readonly diff?: string;
   readonly failOn?: string;
   readonly exportTests?: string;
+  readonly requests?: string;
 }
 
 /** What becomes of a scan, ready before it starts: nothing that is written wrongly shows only when it is over. */
@@ -46,7 +47,7 @@ export async function prepareOutputs(
 ): Promise<Outputs> {
   const reports = (flags.report ?? []).map(parseWantedReport);
   const failOn = failOnOf(flags.failOn);
-  if (flags.exportTests !== undefined) assertExportable(facts);
+  if (flags.exportTests !== undefined) assertExportable(flags);
   const old = await baselineOf(flags);
   const earlier = before ?? (flags.diff === undefined ? undefined : await earlierIn(flags.diff));
   const stream: Stream | undefined = flags.jsonl === undefined ? undefined : openStream(flags.jsonl, url);

@@ -32,14 +32,18 @@ export function markdownReport(report: Report, options: MarkdownOptions = {}): s
 
 /** Text that Markdown and HTML leave as it is, on one line. */
 export function markdownText(text: string): string {
-  return visible(text)
-    .replaceAll(/[\\`*_{}[\]()#+\-.!|~$:@]/g, (unit) => (/[-.:()!+]/.test(unit) ? unit : `\\${unit}`))
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll(/:\/\//g, ":&#47;&#47;")
-    .replaceAll(/\bwww\./gi, (text) => `${text.slice(0, 3)}&#46;`)
-    .replace(/^(\s*)([-+]|\d+[.)]|#)/, "$1\\$2");
+  return (
+    visible(text)
+      .replaceAll(/[\\`*_{}[\]()#+\-.!|~$:@]/g, (unit) => (/[-.:()!+]/.test(unit) ? unit : `\\${unit}`))
+      .replaceAll("&", "&amp;")
+      .replaceAll("<", "&lt;")
+      .replaceAll(">", "&gt;")
+      .replaceAll(/:\/\//g, ":&#47;&#47;")
+      .replaceAll(/\bwww\./gi, (text) => `${text.slice(0, 3)}&#46;`)
+      .replace(/^(\s*)([-+])/, "$1\\$2")
+      // A backslash before a digit would be shown: it is the dot that makes a list.
+      .replace(/^(\s*\d+)([.)])/, "$1\\$2")
+  );
 }
 
 /** A text as code inside a line, whatever it contains. */
