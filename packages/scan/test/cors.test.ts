@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { recordAt } from "../src/json.ts";
+import { identityOf } from "../src/scan.ts";
 import { brokenIn, closeSurfaces, scanSurface, verdictOn } from "./surface.ts";
 import { description } from "./things.ts";
 
@@ -93,6 +94,20 @@ describe("the cors probe", () => {
         request.headers.cookie === undefined ? { vary: "Origin" } : headers(request),
     };
     expect(brokenIn(await scanCors(surface)).join()).toMatch(/origin-foreign/);
+  });
+
+  it("finds what is open only to somebody whose session is known", async () => {
+    const { headers } = letting(() => true);
+    const isKnown = (request: IncomingMessage) => request.headers.cookie?.includes("sid=carol") === true;
+    const result = await scanSurface(
+      {
+        headers: (request) => (isKnown(request) ? headers(request) : {}),
+        before: ({ path, request }) => (path === "/me" && isKnown(request) ? [200, { id: "carol" }] : undefined),
+      },
+      ["cors"],
+      { identities: [identityOf("alice", "Bearer token-of-alice"), identityOf("carol", "cookie:sid=carol")] },
+    );
+    expect(verdictOn(result, "origin-foreign")).toMatchObject({ verdict: "broken" });
   });
 
   it("leaves alone what anybody may read without a credential", async () => {

@@ -18,7 +18,7 @@ import {
   type Probe,
   untried,
 } from "../probe.ts";
-import { withHeaders } from "../requests.ts";
+import { requestFor, withHeaders } from "../requests.ts";
 import { Unreachable } from "../scan-error.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
@@ -67,6 +67,7 @@ async function everyOrigin(context: ProbeContext, classes: readonly Operation[])
   }
   const [first] = samples;
   if (first === undefined) return [{ check: "origins", ...(refused ?? inconclusive("no read was answered")) }];
+  samples.push(...(await byCookie(context, first)));
   const allowed = await allowedOrigins(context, first);
   const [foreign, ...others] = disguises(context, allowed);
   if (foreign === undefined) return [];
@@ -76,6 +77,15 @@ async function everyOrigin(context: ProbeContext, classes: readonly Operation[])
     for (const disguise of others) found.push(await tryOrigin(context, samples, disguise, disguise.check === "null"));
   }
   return [...found, { check: "vary", ...(await vary(context, first, allowed)) }];
+}
+
+/** The same as somebody whose credential is a cookie: that is what a foreign page would bring along. */
+async function byCookie(context: ProbeContext, { operation, honest }: Sample): Promise<readonly Sample[]> {
+  const web = context.identities.find(({ kind }) => kind === "cookie");
+  const isNew = honest.outgoing.as !== undefined && honest.outgoing.as.kind !== "cookie";
+  if (web === undefined || !isNew || pathParameters(operation.path).length > 0) return [];
+  const trial = await context.send("positive", requestFor(operation, { as: web }));
+  return isSuccess(trial.answer) ? [{ operation, honest: trial }] : [];
 }
 
 function unlessUnreachable(error: unknown): Unreachable {
@@ -137,7 +147,7 @@ async function tryOrigin(
   const [hit] = hits;
   if (hit === undefined)
     return { check: `origin-${check}`, ...(unsure ?? held(`the origin ${origin} may read nothing`, legs.slice(0, 2))) };
-  const where = hits.map(({ operation }) => operation.id).join(", ");
+  const where = [...new Set(hits.map(({ operation }) => operation.id))].join(", ");
   return { check: `origin-${check}`, ...broken(`${hit.why} (${where})`, hit.trials) };
 }
 
