@@ -86,6 +86,8 @@ export function withTarget(command: Command): Command {
       "a webhook and how its sender signs: stripe, github, slack, svix, standard-webhooks or hmac(…) (repeat)",
       collect,
     )
+    .option("--supabase <url>", "a Supabase project whose tables are attacked too, as a stranger and as each --as user")
+    .option("--anon-key <key>", "its anon or publishable key, which stands in the browser")
     .option("--ca <file>", "certificate authority to trust, such as that of a development certificate")
     .option("--only <id>", "attack only this protection (repeat, or separate by commas)", collect)
     .option("--skip <id>", "leave this protection out", collect)
@@ -152,6 +154,8 @@ export interface TargetFlags {
   readonly oauth?: readonly string[];
   readonly jwtKey?: string;
   readonly webhook?: readonly string[];
+  readonly supabase?: string;
+  readonly anonKey?: string;
   readonly origin?: readonly string[];
   readonly ca?: string;
   readonly only?: readonly string[];
@@ -279,6 +283,7 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     ...(flags.consent === undefined ? {} : { consent: flags.consent.map(hostName) }),
     ...(flags.allowUnsafe === true ? { allowUnsafe: true } : {}),
     ...(flags.jwtKey === undefined ? {} : { jwtKey: await keyOf(flags.jwtKey) }),
+    ...supabaseOf(flags),
     ...(flags.webhook === undefined ? {} : { webhooks: flags.webhook.map(parseWebhook) }),
     ...(flags.ca === undefined ? {} : { ca: await fileText(flags.ca) }),
     ...(flags.seed === undefined ? {} : { seed: wholeNumber(flags.seed) }),
@@ -288,6 +293,13 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
 function profileOf(profile = "full"): Profile {
   if (profile === "quick" || profile === "full") return profile;
   throw new ScanError(`--profile ${profile}: there are quick and full`);
+}
+
+function supabaseOf({ supabase: url, anonKey }: TargetFlags): Pick<ScanOptions, "supabase"> {
+  if (url === undefined && anonKey === undefined) return {};
+  if (url === undefined || anonKey === undefined) throw new ScanError("--supabase and --anon-key go together");
+  if (!URL.canParse(url)) throw new ScanError(`--supabase ${url}: write it as https://<project>.supabase.co`);
+  return { supabase: { url, anonKey } };
 }
 
 function positive(option: string, text: string): number {

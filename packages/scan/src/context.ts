@@ -16,6 +16,7 @@ import { requestFor, withCredential } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import type { Sessions } from "./sign-in.ts";
 import type { WebhookSecret } from "./sign-delivery.ts";
+import type { Supabase } from "./supabase.ts";
 import { isGone, isSafe, type Operation, pathParameters, type Target, tightLimit } from "./target.ts";
 import { validValue } from "./values.ts";
 
@@ -35,6 +36,8 @@ export interface ProbeContext {
   readonly webhookSecrets: readonly WebhookSecret[];
   /** Clients of the target's authorization server; the first is attacked, the second tries what is the first one's. */
   readonly oauthClients: readonly OAuthClient[];
+  /** The tables of a Supabase project, where one was given. */
+  readonly supabase: Supabase | undefined;
   /** PEM certificates to trust besides the system's. */
   readonly ca: string | undefined;
   /** Unix time in milliseconds. */
@@ -85,6 +88,7 @@ export type ContextParts = Pick<
   | "random"
   | "jwtKey"
   | "webhookSecrets"
+  | "supabase"
   | "oauthClients"
   | "ca"
   | "now"

@@ -7,6 +7,7 @@ import type { Selection } from "./plan.ts";
 import type { Progress } from "./run.ts";
 import type { WebhookSecret } from "./sign-delivery.ts";
 import type { Account } from "./sign-in.ts";
+import type { SupabaseOptions } from "./supabase.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** What to scan and as whom. */
@@ -43,6 +44,8 @@ export interface ScanOptions extends Selection, Sources {
    * signed in; the second tries to use what is the first one's. Nothing is sent to their redirect addresses.
    */
   readonly oauth?: readonly OAuthClient[];
+  /** A Supabase project whose tables strangers and users may reach beside the API; users are identities with its tokens. */
+  readonly supabase?: SupabaseOptions;
   /** PEM certificates to trust besides the system's. */
   readonly ca?: string;
   /** Repeats the same values; default: a new one. */

@@ -2,6 +2,7 @@ import { checklist, type ProtectionId } from "portcullis/checklist";
 import type { ProbeContext } from "./context.ts";
 import type { Check, Probe } from "./probe.ts";
 import { probes } from "./probes.ts";
+import { supabaseChecks } from "./supabase-tables.ts";
 import type { Operation, Target } from "./target.ts";
 import { whyUnproved } from "./unguarded.ts";
 import { fold, leftOut, type Verdict, type VerdictKind, withoutProbe } from "./verdict.ts";
@@ -45,7 +46,10 @@ export function isSelected(id: ProtectionId, selection: Selection): boolean {
 export function plan(context: ProbeContext, selection: Selection): readonly PlannedCheck[] {
   const all = probes
     .filter((probe) => isSelected(probe.id, selection))
-    .flatMap((probe) => probe.plan(context).map((check) => ({ probe, check })));
+    .flatMap((probe) => {
+      const checks = [...probe.plan(context), ...supabaseChecks(context, probe.id)];
+      return checks.map((check) => ({ probe, check }));
+    });
   const { checks } = selection;
   if (checks === undefined) return all;
   const wanted = new Set(checks.flatMap((check) => answering(check, all)));

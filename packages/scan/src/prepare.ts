@@ -21,6 +21,7 @@ import { createRedactor } from "./redact.ts";
 import { register, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
 import { ScanError, Unreachable } from "./scan-error.ts";
 import { createSessions, isSignIn } from "./sign-in.ts";
+import { createSupabase } from "./supabase.ts";
 import type { Target } from "./target.ts";
 
 /** What a scan knows before it sends anything. */
@@ -47,6 +48,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const received = (secret: string, name: string) => redactor.add(secret, name);
   for (const identity of options.identities) received(identity.secret, identity.name);
   if (options.jwtKey !== undefined) received(options.jwtKey, "jwt-key");
+  if (options.supabase !== undefined) received(options.supabase.anonKey, "anon-key");
   for (const { secret, id } of options.oauth ?? []) if (secret !== undefined) received(secret, `secret of ${id}`);
   for (const { secret, endpoint } of options.webhooks ?? []) {
     if (secret !== undefined) received(secret, `secret of ${endpoint}`);
@@ -90,6 +92,17 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     ca: options.ca,
     now: Date.now,
     patienceMs,
+    supabase:
+      options.supabase === undefined
+        ? undefined
+        : createSupabase({
+            options: options.supabase,
+            fetcher: elsewhere(new URL(options.supabase.url), preparation),
+            identities,
+            random: random.fork("supabase"),
+            prefix,
+            subject,
+          }),
     effort: efforts[options.profile ?? "quick"],
     send,
     subjects,
@@ -169,7 +182,7 @@ async function joinEverybody(
 function elsewhere(url: URL, { options, mayContact, described }: Preparation): Fetcher {
   if (!mayContact(hostOf(url))) {
     throw new ScanError(
-      `${url.href} is on another host, which the scan does not contact (--consent ${url.hostname} lets it sign in there)`,
+      `${url.href} is on another host, which the scan does not contact without its owner's consent (--consent ${url.hostname})`,
     );
   }
   return createFetcher({

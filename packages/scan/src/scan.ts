@@ -38,6 +38,7 @@ export { ScanError } from "./scan-error.ts";
 export { type OAuthClient, parseOAuthClient } from "./oauth-client.ts";
 export type { HmacScheme, WebhookSecret } from "./sign-delivery.ts";
 export type { Account } from "./sign-in.ts";
+export type { SupabaseOptions } from "./supabase.ts";
 export type { ProtectionResult, Verdict, VerdictKind } from "./verdict.ts";
 export { parseWebhook } from "./webhook-options.ts";
 
@@ -114,7 +115,8 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
     const planned = plan(context, options);
     options.onPlanned?.(estimate(context, planned, options.rate));
     const ran = await runChecks(context, planned, { pacer, interrupt, ...tellers(options) });
-    const { verdicts, leftovers } = ran;
+    const { verdicts } = ran;
+    const leftovers = [...ran.leftovers, ...((await context.supabase?.cleanUp()) ?? [])];
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
     return {
