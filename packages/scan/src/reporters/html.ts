@@ -44,7 +44,7 @@ ${conclusion(report)}
 <main>
 <section id="scores"><h2>Scores</h2>${scores(report)}${protections(report)}</section>
 <section id="ledger"><h2>Ledger</h2><p class="lead">What was proved of each protection on each operation. Every cell has its reason.</p>${matrix(report, (protection, operation) => anchors.get(`${protection} ${operation ?? ""}`))}</section>
-<section id="findings"><h2>Findings</h2><p class="lead">By protection, the worst first. The same mistake at several operations is one entry; its exchanges are those of the first. Credentials are replaced by names.</p><p class="paper lead">On paper the exchanges of the first entry of each protection are shown; the file holds those of all.</p>${findings(report)}</section>
+<section id="findings"><h2>Findings</h2><p class="lead">By protection, the worst first. The same mistake at several operations is one entry; its exchanges are those of the first. Credentials are replaced by names.</p><p class="paper lead">On paper the first entry of each protection shows its exchanges, each leg once and cut, and fixes are those of Portcullis and Express; the file holds all of it.</p>${findings(report)}</section>
 <section id="unproved"><h2>What was not proved</h2><p class="lead">Silence is no evidence: what could not be decided, what was not tried, what had to be assumed, and what cannot be seen from outside.</p>${unproved(report)}</section>
 </main>
 <footer><p>Made by Portcullis. Evidence was recorded by the prover and its secrets replaced before it was kept; bodies are cut. The JSON report holds all of it.</p></footer>

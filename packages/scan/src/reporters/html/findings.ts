@@ -68,18 +68,18 @@ function entry({ first, why, findings: all, operations }: FindingGroup<ReportedF
   return html`<details class="finding" id="${anchorOf(first)}" data-severity="${first.severity}" data-protection="${first.protection}" data-standing="${standing}">
 <summary><span class="severity ${first.severity}">${first.severity}</span><span class="why">${why} ${isNew ? html`<span class="tag is-new">new</span>` : undefined}${isAccepted ? html`<span class="tag is-accepted">accepted</span>` : undefined}</span><span class="count">${count}</span><span class="where">${where}${more}</span></summary>
 <div class="body">
-<p>${first.proof}${first.times > 1 ? ` Shown in ${first.times} ways; this is the first.` : ""}</p>
+<p class="proof">${first.proof}${first.times > 1 ? ` Shown in ${first.times} ways; this is the first.` : ""}</p>
 ${all.map((one) => standingOf(one, all.length > 1))}
-<p>${first.cwe.map((id) => html`<span class="tag">CWE-${id}</span> `)}</p>
+<p class="cwe">${first.cwe.map((id) => html`<span class="tag">CWE-${id}</span> `)}</p>
 ${
   operations.length > 1
-    ? html`<h4>Where</h4><ul class="operations">${operations.map((operation) => html`<li><code>${operation}</code></li>`)}</ul>`
+    ? html`<h4 class="all-where">Where</h4><ul class="operations${operations.length > 3 ? "" : " is-short"}">${operations.map((operation) => html`<li><code>${operation}</code></li>`)}</ul>`
     : undefined
 }
 <div class="more"><h4>${first.evidence.length === 1 ? "The exchange" : "The exchanges"}${operations.length > 1 ? ` at ${operations[0] ?? ""}` : ""}</h4>
-<div class="exchanges">${first.evidence.map(exchange)}</div>
+<div class="exchanges">${first.evidence.map((one, index) => exchange(one, isRepeated(first.evidence, index)))}</div>
 <h4>See it again</h4><pre>${first.command}</pre></div>
-<p class="soft">Fingerprint <code>${first.fingerprint}</code>, check <code>${first.check}</code>, page <code>${first.page}</code></p>
+<p class="soft ids">Fingerprint <code>${first.fingerprint}</code>, check <code>${first.check}</code><span class="page">, page <code>${first.page}</code></span></p>
 </div></details>
 `;
 }
@@ -99,7 +99,12 @@ const legs: Readonly<Record<Exchange["leg"], string>> = {
   reread: "Read afterwards",
 };
 
-function exchange({ leg, as, request, answer }: Exchange): Markup {
+/** True where an exchange of the same leg stands before it: paper does without. */
+function isRepeated(all: readonly Exchange[], index: number): boolean {
+  return all.findIndex(({ leg }) => leg === all[index]?.leg) < index;
+}
+
+function exchange({ leg, as, request, answer }: Exchange, isAgain: boolean): Markup {
   const sent = [
     `${request.method} ${short(request.target, 300)}`,
     ...request.headers.map(([name, value]) => `${name}: ${short(value, 160)}`),
@@ -114,7 +119,7 @@ function exchange({ leg, as, request, answer }: Exchange): Markup {
         ].join("\n")
       : `(${answer.failed})`;
   const outcome = "status" in answer ? `answered ${answer.status} in ${answer.ms} ms` : "no answer";
-  return html`<div class="exchange ${leg === "attack" ? "is-attack" : ""}"><p><b>${legs[leg]}</b> as ${as}, ${outcome}</p><div class="pair"><pre>${sent}</pre><pre>${came}</pre></div></div>`;
+  return html`<div class="exchange is-${leg}${isAgain ? " is-again" : ""}"><p><b>${legs[leg]}</b> as ${as}, ${outcome}</p><div class="pair"><pre>${sent}</pre><pre>${came}</pre></div></div>`;
 }
 
 /** Header fields of answers that prove nothing and fill pages. */
@@ -126,7 +131,7 @@ function short(text: string, most: number): string {
 
 function fixes(fix: Fix | undefined): Markup | undefined {
   if (fix === undefined) return undefined;
-  return html`<details class="fix"><summary><b>The smallest fix.</b> ${fix.summary}</summary>${fixTargets.map(
-    ([key, name]) => html`<h4>${name}</h4><pre>${fix[key]}</pre>`,
-  )}</details>`;
+  return html`<details class="fix"><summary><b>The smallest fix.</b> ${fix.summary}</summary><div class="codes">${fixTargets.map(
+    ([key, name]) => html`<div class="code is-${key}"><h4>${name}</h4><pre>${fix[key]}</pre></div>`,
+  )}</div></details>`;
 }

@@ -124,8 +124,18 @@ main,header,footer{max-width:none;padding:0}nav,.filters{display:none}.paper{dis
 .matrix thead th{position:static;height:118px;min-width:0;width:auto}.matrix thead th:first-child{position:static}
 .matrix td,.matrix td a{height:15px;line-height:15px}.matrix tbody th{line-height:1.2}.overview{font-size:8.5pt}.overview td,.overview th{padding:3px 10px 3px 0}#ledger h2{margin-top:0}#ledger .lead{margin-bottom:4px}.scroll{margin:4px 0}.matrix thead{display:table-header-group}.matrix tr{break-inside:avoid}
 details::details-content{display:block;content-visibility:visible;block-size:auto}
-.finding{break-inside:auto;border-width:0 0 1px;border-radius:0}.finding>summary{break-after:avoid;padding:8px 0;background:none!important}
-.body{padding:8px 0 14px}.exchange{break-inside:avoid}.pair pre{max-height:none;overflow:visible;font-size:7.5pt}
-h2{margin-top:28px;break-after:avoid}h4{break-after:avoid}a{text-decoration:none;color:inherit}
+.finding{break-inside:auto;border-width:0 0 1px;border-radius:0;margin:0}.finding>summary{break-after:avoid;padding:4px 0;background:none!important;font-size:9pt;line-height:1.3;gap:0 10px}
+.finding .where,.finding .count{font-size:7.5pt}.severity{font-size:7.5pt}.tag{border:0;padding:0 6px 0 0;font-size:7.5pt}
+.body{padding:0 0 4px;font-size:8.5pt}.body p{margin:2px 0}.body h4{margin:4px 0 2px;font-size:8pt}.ids{font-size:7pt}.cwe,.ids{display:inline-block}
+.body ul.operations{columns:3 140px;font-size:7pt;line-height:1.25}.exchanges{gap:4px}.exchange{break-inside:avoid}.exchange>p{padding:2px 8px;font-size:7.5pt}
+.exchange.is-again,.exchange.is-negative{display:none}.pair pre{max-height:9.4em;overflow:hidden;font-size:6.5pt;padding:4px 8px;line-height:1.25}.more>pre{font-size:6.5pt;max-height:6.4em;overflow:hidden;line-height:1.25}
+.protection{margin:10px 0 0}.protection>h3{font-size:12pt;margin:0;break-after:avoid}.protection>.lead,.protection>p{margin:1px 0;font-size:8.5pt}
+.fix{margin:4px 0;padding:0 0 0 10px;break-inside:avoid}.fix>summary{font-size:8.5pt}.fix h4{margin:2px 0}.fix pre{font-size:6.5pt;padding:4px 8px;line-height:1.25}
+.codes{display:grid;grid-template-columns:1fr 1fr;gap:8px}.code{min-width:0}.code:not(.is-portcullis,.is-express){display:none}
+.finding>summary,.finding[open]>summary{border:0}.finding~.finding .proof,.all-where,.operations.is-short{display:none!important}
+.finding~.finding .body{padding:0 0 3px}.finding~.finding>summary{padding:3px 0 0}.finding~.finding .body p{margin:0 12px 0 0}.protection{break-inside:auto}
+.ids code,.operations code{font-size:inherit}.finding~.finding .page{display:none}.finding~.finding .body{display:flex;flex-wrap:wrap;align-items:baseline}.finding~.finding .operations{flex-basis:100%;order:2}
+#unproved h3{margin:12px 0 0}#unproved .plain{font-size:8pt;margin:4px 0}#unproved .plain td{padding:2px 10px 2px 0}
+h2{margin-top:18px;break-after:avoid}h4{break-after:avoid}a{text-decoration:none;color:inherit}
 .finding~.finding .more{display:none}.score{break-inside:avoid}pre{font-size:8pt}.plain tr{break-inside:avoid}}
 `;
