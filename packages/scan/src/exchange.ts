@@ -70,9 +70,15 @@ const secretReach = 16_384;
 /** Redacted first and cut then: half a secret is known to nobody and would be shown. */
 function shown(text: string, clean: (text: string) => string, most = 2000): string {
   const whole = clean(text.slice(0, most + secretReach));
-  return text.length > most || whole.length > most ? `${whole.slice(0, most)}… (${text.length} characters)` : whole;
+  const isCut = text.length > most || whole.length > most;
+  return ownCopy(isCut ? `${whole.slice(0, most)}… (${text.length} characters)` : whole);
+}
+
+/** The same text in memory of its own: a part of a text keeps all of it, and evidence outlives bodies of megabytes. */
+function ownCopy(text: string): string {
+  return Buffer.from(text, "utf16le").toString("utf16le");
 }
 
 function cut(text: string, most = 2000): string {
-  return text.length > most ? `${text.slice(0, most)}… (${text.length} characters)` : text;
+  return text.length > most ? ownCopy(`${text.slice(0, most)}… (${text.length} characters)`) : text;
 }
