@@ -27,9 +27,14 @@ export function commandOf(
   for (const exchange of attack === reread || reread === undefined ? [attack] : [attack, reread]) {
     const forged = verdict.protection === "jwt" && exchange.leg === "attack";
     const write = (text: string) => piecesOf(text, placeholder, forged);
-    lines.push(curlLine(exchange, result.target.url, write, positive));
+    lines.push(curlLine(exchange, originOf(verdict, result.target.url), write, positive));
   }
   return lines.join("\n");
+}
+
+/** Where a request goes: plain http is asked for by its scheme. */
+function originOf({ protection, check }: Pick<Verdict, "protection" | "check">, url: string): string {
+  return protection === "transport" && check === "plain-http" ? url.replace(/^https:/, "http:") : url;
 }
 
 function notesOn(verdict: Pick<Verdict, "protection" | "operation">, attack: Exchange): string[] {

@@ -184,6 +184,11 @@ describe("the command that shows it again", () => {
     expect(JSON.parse(out)).toEqual({ name: "a" });
   });
 
+  it("asks by plain http for what plain http was answered with", () => {
+    const secure = { ...target, target: { ...target.target, url: "https://localhost:8443" } };
+    expect(run(commandOf(verdictOf("transport", "plain-http"), secure)).at(-1)).toBe("http://localhost:8443/things/1");
+  });
+
   it("trusts a certificate authority that the environment names, over https", () => {
     const secure = { ...target, target: { ...target.target, url: "https://localhost:8443" } };
     const command = commandOf(verdictOf("cors", "vary"), secure);
