@@ -286,7 +286,7 @@ function made({ schema, name }: Column, random: Random): unknown {
   if (format === "uuid") return random.uuid();
   if (/^(?:bigint|integer|smallint|numeric|real|double precision|int\d|float\d|number)/.test(format))
     return random.int(1, 30_000);
-  if (/^bool/.test(format)) return false;
+  if (format.startsWith("bool")) return false;
   if (/^timestamp|^date/.test(format)) return "2026-01-02T03:04:05Z";
   if (/^jsonb?$/.test(format)) return {};
   if (/\[\]$|^array$/.test(format)) return [];

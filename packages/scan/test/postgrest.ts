@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import { isRecord, type JsonRecord, parseJson } from "../src/json.ts";
 import { identityOf, type ScanOptions, type ScanResult, scan } from "../src/scan.ts";
 
@@ -70,11 +70,11 @@ export async function scanTables(
   function answer(
     method: string,
     target: string,
-    headers: Readonly<Record<string, unknown>>,
+    headers: IncomingHttpHeaders,
     body: string,
   ): readonly [status: number, json?: unknown] {
     const url = new URL(target, "http://localhost");
-    const token = String(headers["authorization"] ?? "").replace(/^Bearer /, "");
+    const token = (headers.authorization ?? "").replace(/^Bearer /, "");
     if (url.pathname === "/me") return tokens[token] === undefined ? [401, {}] : [200, { id: tokens[token] }];
     if (!url.pathname.startsWith("/rest/v1/")) return [404, { message: "no Route matched" }];
     if (headers["apikey"] !== anonKey) return [401, { message: "No API key found in request" }];
