@@ -103,7 +103,7 @@ pre{background:var(--code);border:1px solid var(--line);border-radius:6px;paddin
 .plain td:first-child{white-space:nowrap}
 .plain td{overflow-wrap:anywhere}
 .overview td:nth-child(2){text-transform:capitalize}
-.kind{font-weight:600}.k-broken{color:var(--broken)}.k-held{color:var(--held)}.k-inconclusive{color:var(--open)}.k-not-applicable{color:var(--soft);font-weight:400}
+.kind{font-weight:600;white-space:nowrap}.k-broken{color:var(--broken)}.k-held{color:var(--held)}.k-inconclusive{color:var(--open)}.k-not-applicable{color:var(--soft);font-weight:400}
 #unproved h3{margin:28px 0 0}
 footer{margin-top:56px;padding-bottom:40px;color:var(--soft);font-size:13px}
 [hidden],.paper{display:none!important}
