@@ -11,6 +11,11 @@ export type Oddity =
   | "exports say the same of everything"
   | "any shelf by header"
   | "loans name any shelf"
+  | "activity of any account"
+  | "activity of oneself whoever is named"
+  | "covers are linked"
+  | "covers are linked and guarded"
+  | "covers are linked with a secret"
   | "recent of everybody"
   | "search everywhere"
   | "cursors name their owner"
@@ -50,7 +55,9 @@ export async function startLibrary(oddity?: Oddity) {
     );
     const row: Row = { ...Object.fromEntries(taken), ...more, id: randomUUID(), owner };
     rows(kind).unshift(row);
-    return [201, shown(row)];
+    const secret = is("covers are linked with a secret") ? `?key=${randomUUID()}` : "";
+    const cover = oddity?.startsWith("covers") === true ? { cover: `/covers/${row.id}${secret}` } : {};
+    return [201, { ...shown(row), ...cover }];
   };
   const drop = (kind: string, row: Row): Answer => {
     rows(kind).splice(rows(kind).indexOf(row), 1);
@@ -137,6 +144,17 @@ export async function startLibrary(oddity?: Oddity) {
     if (first === "stats") {
       const shelf = is("any shelf by header") ? find("shelves", header("x-shelf-id")) : seen(header("x-shelf-id"), who);
       return shelf === undefined || Array.isArray(shelf) ? no(404) : [200, { name: textAt(shelf, "name"), loans: 0 }];
+    }
+    if (first === "activity") {
+      const named = [...people.values()].find((one) => one.id === url.searchParams.get("userId"))?.name;
+      if (is("activity of oneself whoever is named")) return [200, { items: own("shelves", who).map(shown) }];
+      if (named === undefined || (named !== who && !is("activity of any account"))) return no(404);
+      return [200, { items: own("shelves", named).map(shown) }];
+    }
+    if (first === "covers") {
+      const shelf = find("shelves", id);
+      if (shelf === undefined || (shelf.owner !== who && is("covers are linked and guarded"))) return no(404);
+      return [200, { drawn: `The cover of ${String(shelf["name"])}` }];
     }
     if (first === "recent")
       return [
@@ -309,6 +327,7 @@ export const libraryDescription: JsonRecord = {
     "/loans/{loanId}": { ...path("loanId"), get: done(200, row({ shelfId: uuid, to: text })), delete: done(204) },
     "/exports": { post: { requestBody: json(object({ shelfId: uuid })), ...done(200, object({ name: text })) } },
     "/stats": { get: { parameters: [needs("header", "X-Shelf-Id", uuid)], ...done(200, object({ name: text })) } },
+    "/activity": { get: { parameters: [needs("query", "userId", uuid)], ...done(200, list(shelf)) } },
     "/recent": { get: done(200, list(shelf)) },
     "/search": { get: { parameters: [needs("query", "q", text)], ...done(200, list(shelf)) } },
   },

@@ -65,6 +65,8 @@ describe("another's id is found to open", () => {
     ["exports of any shelf", "foreign-shelfId POST /exports"],
     ["any shelf by header", "foreign-X-Shelf-Id GET /stats"],
     ["loans name any shelf", "foreign-shelfId POST /loans"],
+    ["activity of any account", "foreign-userId GET /activity"],
+    ["covers are linked", "foreign-link GET /shelves/:id"],
     ["recent of everybody", "foreign-list GET /recent"],
     ["search everywhere", "foreign-list GET /search"],
     ["cursors name their owner", "foreign-cursor GET /shelves"],
@@ -85,6 +87,10 @@ describe("no finding is", () => {
   it.each<Oddity>([
     "notes of a foreign shelf are none",
     "exports say the same of everything",
+    "activity of oneself whoever is named",
+    "covers are linked and guarded",
+    // Whoever has such an address was given it.
+    "covers are linked with a secret",
     // A name that says nothing forbids nothing.
     "editors delete",
   ])("%s", async (oddity) => {

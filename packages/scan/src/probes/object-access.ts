@@ -1,7 +1,9 @@
 import { isSuccess } from "../answer.ts";
 import { isPrivileged, type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
+import { accountChecks } from "../foreign-accounts.ts";
 import { foreignIdChecks, ownThing, unreachable } from "../foreign-ids.ts";
+import { linkChecks } from "../foreign-links.ts";
 import { listChecks } from "../foreign-lists.ts";
 import { referenceChecks } from "../foreign-references.ts";
 import { canAct, type Identity } from "../identities.ts";
@@ -59,7 +61,13 @@ function planObjectAccess(context: ProbeContext): readonly Check[] {
     if (kinds.length > 0) checks.push(...foreignChecks(context, operation, kinds, pairs));
     checks.push(...listChecks(context, operation, pairs));
   }
-  checks.push(...foreignIdChecks(context, pairs), ...referenceChecks(context, pairs), ...roleChecks(context, pairs));
+  checks.push(
+    ...foreignIdChecks(context, pairs),
+    ...accountChecks(context, pairs),
+    ...referenceChecks(context, pairs),
+    ...linkChecks(context, pairs),
+    ...roleChecks(context, pairs),
+  );
   for (const kind of objects.kinds) {
     const { read, parent } = kind;
     const pair = pairs[0];
