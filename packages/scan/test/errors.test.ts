@@ -52,6 +52,11 @@ describe("the errors probe", () => {
     expect(await leaksOf(answer)).toEqual([]);
   });
 
+  it("calls no shape another that has no body", async () => {
+    const result = await scanSurface({ stranger: () => [401] }, ["errors"]);
+    expect(brokenIn(result)).toEqual([]);
+  });
+
   it("does not report what was shown only once", async () => {
     expect(await leaksOf((turn) => (turn === 1 ? [400, page] : [400, { title: "No" }]))).toEqual([]);
   });

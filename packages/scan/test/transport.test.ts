@@ -48,3 +48,9 @@ describe("the transport probe over https", () => {
       expect(verdictOn(result, "plain-http")).toMatchObject({ verdict: "held" });
   });
 });
+
+describe("the transport probe over plain http", () => {
+  it("leaves alone that HSTS is sent where browsers ignore it, by an API whose description promises nothing", async () => {
+    expect(brokenIn(await scanTransport({ headers: () => pinned }))).toEqual([]);
+  });
+});

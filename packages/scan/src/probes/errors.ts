@@ -156,8 +156,9 @@ function shape(context: ProbeContext, trials: readonly Trial[]): Outcome {
       odd.slice(0, 3),
     );
   }
-  const types = new Set(trials.map((trial) => mediaTypeOf(trial.answer)));
-  return types.size === 1
+  // An answer without a body has no shape to differ in.
+  const types = new Set(trials.filter(({ answer }) => answer.text !== "").map(({ answer }) => mediaTypeOf(answer)));
+  return types.size <= 1
     ? held("every error has the same media type", trials.slice(0, 2))
     : broken(`errors have different shapes: ${[...types].join(", ")}`, odd.slice(0, 3));
 }

@@ -169,6 +169,10 @@ async function plainPublicName(context: ProbeContext): Promise<readonly NamedOut
 async function hstsOverHttp(context: ProbeContext): Promise<Outcome> {
   const witness = await context.witness();
   const value = headerOf(witness.positive.answer, "strict-transport-security");
+  if (value !== undefined && context.target.source !== "manifest")
+    return notApplicable(
+      "Browsers ignore Strict-Transport-Security over plain http, and middleware often sends it always.",
+    );
   return value === undefined
     ? held("no Strict-Transport-Security over plain http", [witness.positive])
     : broken("Strict-Transport-Security is sent over plain http (RFC 6797 section 7.2 forbids it)", [witness.positive]);
