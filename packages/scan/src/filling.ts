@@ -4,12 +4,12 @@ import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import { canAct, type Header, type Identity } from "./identities.ts";
 import { type Kind, kindAt } from "./kinds.ts";
-import type { Thing } from "./objects.ts";
 import type { Random } from "./random.ts";
 import { kindNamed, type References } from "./references.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
 import { isSafe, type Operation, type Parameter, pathParameters } from "./target.ts";
+import type { Thing } from "./thing.ts";
 import { validValue } from "./values.ts";
 
 /** What an operation has to be sent besides its body. */

@@ -12,20 +12,10 @@ import type { Random } from "./random.ts";
 import { bodyOf, paramsIn, requestFor } from "./requests.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import { type Operation, pathParameters } from "./target.ts";
+import type { Thing } from "./thing.ts";
 import { validValue } from "./values.ts";
 
-/** An object the scan created; nothing else is ever changed or deleted. */
-export interface Thing {
-  readonly kind: Kind;
-  readonly id: string;
-  readonly owner: Identity;
-  /** Unguessable marker inside it. */
-  readonly canary: string;
-  /** Values for every parameter of its item path. */
-  readonly params: Readonly<Record<string, string>>;
-  /** The answer its creation got. */
-  readonly created: Trial;
-}
+export type { Thing } from "./thing.ts";
 
 /** Makes the objects probes need, and deletes them. */
 export interface Objects {
