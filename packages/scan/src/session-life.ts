@@ -1,12 +1,13 @@
 import { headersOf, isSuccess } from "./answer.ts";
+import { sameOrigin } from "./browser.ts";
 import { type ProbeContext, takes } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import { type Identity, identityOf } from "./identities.ts";
 import { outcome } from "./objects.ts";
 import { resembles } from "./oracle.ts";
-import { broken, held, inconclusive, notApplicable, type Outcome, threeLegs } from "./probe.ts";
+import { broken, held, inconclusive, notApplicable, type Outcome, threeLegs, untried } from "./probe.ts";
 import { requestFor, withCredential, withQuery } from "./requests.ts";
-import { type Cookie, sessionCookie, tokenIn } from "./sign-in.ts";
+import { type Account, type Cookie, sessionCookie, tokenIn } from "./sign-in.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "./target.ts";
 
 /**
@@ -46,6 +47,87 @@ export async function fixation(context: ProbeContext, cookie: Cookie): Promise<O
     : inconclusive(`signing in with a cookie that was there before ${outcome(last.answer)}`, [last]);
 }
 
+/**
+ * Whoever signs in again in the same browser gets a session of its own: one id is one sign-in.
+ *
+ * @param first  a session that lives
+ * @see OWASP ASVS 5.0 7.2.4
+ */
+export async function rotation(context: ProbeContext, first: Identity, cookie: Cookie): Promise<Outcome> {
+  const { start, accounts } = context.sessions;
+  const [account] = accounts;
+  if (start === undefined || account === undefined) return notApplicable("Nobody can sign in.");
+  const attempt = context.sessions.attempt(start, account.user, account.password);
+  const again = { ...attempt, headers: [...attempt.headers, first.header], label: "somebody signed in, again" };
+  const trials: Trial[] = [];
+  for (let times = 1; times <= 2; times += 1) {
+    const signedIn = await context.send("attack", again);
+    trials.push(signedIn);
+    if (!isSuccess(signedIn.answer)) return inconclusive(`signing in again ${outcome(signedIn.answer)}`, trials);
+    const now = sessionCookie(signedIn.answer, context.target);
+    if (now !== undefined && now.name === cookie.name) {
+      context.redactor.add(now.value, "session");
+      if (now.value !== first.secret) return held("signing in again makes a session of its own", trials);
+    }
+  }
+  return broken("signing in again keeps the session id there was", trials);
+}
+
+/** Where something ends all of somebody's sessions, another one of them must be worth nothing afterwards. */
+export async function signOutEverywhere(context: ProbeContext): Promise<Outcome> {
+  const end = context.target.operations.find(
+    (operation) =>
+      !isSafe(operation) &&
+      !isGone(operation, context.now()) &&
+      pathParameters(operation.path).length === 0 &&
+      everywhere.test(operation.path.replace(/([a-z\d])([A-Z])/g, "$1-$2")),
+  );
+  if (end === undefined) return notApplicable("Nothing signs out everywhere.");
+  // It ends what others work with, so that it takes an account that nobody else of the scan is.
+  const { accounts } = context.sessions;
+  const isSomebody = (index: number) => context.identities.some(({ name }) => name === `account${index + 1}`);
+  const spare = accounts.find((_account, index) => index > 0 && !isSomebody(index));
+  if (spare === undefined)
+    return untried(
+      `Whether ${end.id} ends other sessions was not tried: it takes a second account (--account, twice).`,
+    );
+  const [here, there] = [await signInAs(context, spare), await signInAs(context, spare)];
+  if (here === undefined || there === undefined)
+    return inconclusive("the second account is not signed in with a cookie by the operation the first one is");
+  const read = readFor(context, there);
+  if (read === undefined || !takes(end, here, context.target))
+    return notApplicable("Nothing can be read with the cookie, or what signs out everywhere does not take it.");
+  return await replayAfterSignOut(context, there, read, end, "session elsewhere", here);
+}
+
+async function signInAs(context: ProbeContext, { user, password }: Account): Promise<Identity | undefined> {
+  const { start } = context.sessions;
+  if (start === undefined) return undefined;
+  const trial = await context.send("positive", context.sessions.attempt(start, user, password));
+  const cookie = isSuccess(trial.answer) ? sessionCookie(trial.answer, context.target) : undefined;
+  if (cookie === undefined) return undefined;
+  context.redactor.add(cookie.value, "session");
+  const made = identityOf("session", `cookie:${cookie.name}=${cookie.value}`);
+  return { ...made, along: sameOrigin(context.fetcher.url) };
+}
+
+const everywhere =
+  /(?:log|sign)[-_]?out[-_/]?(?:all|everywhere|others?)|(?:other|all)[-_/]?sessions|sessions[-_/](?:others?|all)|(?:end|revoke|close)[-_/]?all/i;
+
+/** A cookie that no browser would keep so long (RFC 6265bis, section 5.5) belongs to a session that never ends. */
+export function lifetime({ attributes }: Cookie, trial: Trial): Outcome {
+  const maxAge = Number(attributes.get("max-age") ?? "NaN");
+  const until = Date.parse(attributes.get("expires") ?? "") - Date.now();
+  const seconds = Number.isFinite(maxAge) ? maxAge : until / 1000;
+  if (!Number.isFinite(seconds)) return held("the session cookie ends with the browser", [trial]);
+  const days = Math.round(seconds / 86_400);
+  return days > mostDays
+    ? broken(`the session cookie is to live ${days} days; browsers keep none longer than ${mostDays}`, [trial])
+    : held(`the session cookie lives ${days < 1 ? "less than a day" : `${days} days`}`, [trial]);
+}
+
+const mostDays = 400;
+
 /** After sign-out the cookie must be worth nothing. */
 export async function signOut(context: ProbeContext, identity: Identity): Promise<Outcome> {
   const { end } = context.sessions;
@@ -82,12 +164,13 @@ async function replayAfterSignOut(
   read: Operation,
   end: Operation,
   what: string,
+  leaver = identity,
 ): Promise<Outcome> {
   const ask = requestFor(read, { as: identity });
   const positive = await context.send("positive", ask);
   if (!isSuccess(positive.answer))
     return inconclusive(`the fresh ${what} ${outcome(positive.answer)} at ${read.id}`, [positive]);
-  const left = await context.send("positive", requestFor(end, { as: identity }));
+  const left = await context.send("positive", requestFor(end, { as: leaver }));
   if (!isSuccess(left.answer) && left.answer.status !== 302 && left.answer.status !== 303)
     return inconclusive(`signing out ${outcome(left.answer)}`, [positive, left]);
   return await threeLegs({

@@ -32,7 +32,8 @@ const exceptions: readonly (readonly [pattern: RegExp, severity: Priority])[] = 
   [/^input\/(?:prototype-key|constructor-key)$/, "high"],
   [/^input\/unknown-query$/, "low"],
   [/^input\//, "medium"],
-  [/^sessions\/(?:cookie-prefix|cookie-domain)$/, "low"],
+  [/^sessions\/(?:cookie-prefix|cookie-domain|cookie-lifetime)$/, "low"],
+  [/^sessions\/(?:rotation|sign-out-everywhere)$/, "medium"],
   [/^sessions\/(?:cookie-samesite|one-answer)$/, "medium"],
   // A second thing has to go wrong before somebody gets in.
   [/^oauth\/(?:pkce-optional|code-replay-revokes|refresh-family|response-issuer|nonce|state)$/, "medium"],

@@ -30,6 +30,24 @@ describe("sessions", { timeout: 60_000 }, () => {
     expect((await scanSessions({ adopts: "issued", issues: true })).broken).toContain("fixation");
   });
 
+  it("finds that signing in again goes on with the session there was", async () => {
+    expect((await scanSessions({ keepsOld: true })).broken).toEqual(["rotation"]);
+  });
+
+  it("finds a session elsewhere that outlives signing out everywhere", async () => {
+    const found = await scanSessions({ everywhere: "ends only this one" });
+    expect(found.broken).toEqual(["sign-out-everywhere"]);
+    server?.close();
+    expect((await scanSessions({ everywhere: "ends all" })).held).toContain("sign-out-everywhere");
+  });
+
+  it("finds a cookie that is to live for ever, and none in one that is remembered for a season", async () => {
+    const flags = "; HttpOnly; Secure; SameSite=Strict; Path=/; Max-Age=";
+    expect((await scanSessions({ flags: `${flags}315360000` })).broken).toEqual(["cookie-lifetime"]);
+    server?.close();
+    expect((await scanSessions({ flags: `${flags}7776000` })).broken).toEqual([]);
+  });
+
   it("finds a session and a token that outlive sign-out", async () => {
     expect((await scanSessions({ forgets: false })).broken).toEqual(["sign-out", "token-sign-out"]);
   });
@@ -80,6 +98,9 @@ interface Behaviour {
   /** Gives everybody a session before anybody signs in. */
   readonly issues?: boolean;
   readonly forgets?: boolean;
+  /** Who is signed in already keeps his session id when he signs in again. */
+  readonly keepsOld?: true;
+  readonly everywhere?: "ends all" | "ends only this one";
   readonly inUrl?: boolean;
   readonly unknown?: { status: number; json: JsonRecord; headers?: Readonly<Record<string, string>> };
   readonly resetTells?: boolean;
@@ -94,7 +115,10 @@ async function scanSessions(behaviour: Behaviour) {
     openapi: description,
     only: ["sessions"],
     identities: [identityOf("alice", "Bearer token-of-alice-0000")],
-    accounts: [{ user: "alice@example.com", password: "correct horse" }],
+    accounts: [
+      { user: "alice@example.com", password: "correct horse" },
+      { user: "dora@example.com", password: "battery staple" },
+    ],
     seed: 1,
   });
   const named = (kind: string) => verdicts.filter(({ verdict }) => verdict === kind).map(({ check }) => check);
@@ -138,6 +162,7 @@ const description = {
     "/session": { post: { ...everybody, ...fine, requestBody: credentials } },
     "/login": { post: { ...everybody, ...fine, requestBody: credentials } },
     "/logout": { post: fine },
+    "/logout-everywhere": { post: fine },
     "/register": { post: { ...everybody, ...fine, requestBody: credentials } },
     "/forgot-password": { post: { ...everybody, ...fine, requestBody: onlyName } },
   },
@@ -146,7 +171,10 @@ const description = {
 /** The API itself, on loopback: cookies by POST /session, tokens by POST /login. */
 async function serve(behaviour: Behaviour): Promise<string> {
   const flags = behaviour.flags ?? "; HttpOnly; Secure; SameSite=Strict; Path=/";
-  const accounts = new Map([["alice@example.com", "correct horse"]]);
+  const accounts = new Map([
+    ["alice@example.com", "correct horse"],
+    ["dora@example.com", "battery staple"],
+  ]);
   const open = new Map<string, string>();
   const issued = new Set<string>();
   const fresh = () => randomBytes(24).toString("base64url");
@@ -180,6 +208,11 @@ async function serve(behaviour: Behaviour): Promise<string> {
         if (behaviour.forgets !== false) open.delete(token ?? session ?? "");
         return say(200, { bye: true });
       }
+      if (pathname === "/logout-everywhere" && behaviour.everywhere !== undefined) {
+        for (const [id, whose] of open) if (behaviour.everywhere === "ends all" && whose === who) open.delete(id);
+        open.delete(session ?? "");
+        return say(200, { bye: true });
+      }
       if (pathname === "/forgot-password") {
         const tells = behaviour.resetTells === true && !accounts.has(user);
         return say(200, { message: tells ? "We do not know that address" : "Look into your mail" });
@@ -201,7 +234,9 @@ async function serve(behaviour: Behaviour): Promise<string> {
           return say(told.status, told.json, told.headers);
         return say(401, { error: "Wrong name or password" });
       }
-      const adopted = behaviour.adopts === "any" || (behaviour.adopts === "issued" && issued.has(cookie ?? ""));
+      const isBack = behaviour.keepsOld === true && open.has(cookie ?? "");
+      const adopted =
+        isBack || behaviour.adopts === "any" || (behaviour.adopts === "issued" && issued.has(cookie ?? ""));
       const id = adopted && cookie !== undefined ? cookie : fresh();
       open.set(id, user);
       if (pathname === "/login") return say(200, { accessToken: id });

@@ -14,11 +14,12 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { fixation, inUrl, signOut, tokenSignOut } from "../session-life.ts";
+import { fixation, inUrl, lifetime, rotation, signOut, signOutEverywhere, tokenSignOut } from "../session-life.ts";
 import { type Cookie, sessionCookie } from "../sign-in.ts";
 
 /**
- * The cookie's flags and strength, fixation, sign-out of cookies and tokens, sessions in the URL, and whether sign-in,
+ * The cookie's flags, strength and lifetime, fixation, a new id at every sign-in, sign-out of cookies and tokens, here and
+ * everywhere, sessions in the URL, and whether sign-in,
  * sign-up or a reset tells who has an account, by words or by time.
  */
 export const sessions: Probe = { id: "sessions", plan: planSessions };
@@ -61,8 +62,11 @@ async function cookieChecks(context: ProbeContext): Promise<readonly NamedOutcom
     ...flags(context, cookie, first.trial),
     { check: "cookie-strength", ...strength(first.identity, second.identity, [first.trial, second.trial]) },
     { check: "session-in-url", ...(await inUrl(context, first)) },
+    { check: "cookie-lifetime", ...lifetime(cookie, first.trial) },
     { check: "fixation", ...(await fixation(context, cookie)) },
+    { check: "rotation", ...(await rotation(context, first.identity, cookie)) },
     { check: "sign-out", ...(await signOut(context, second.identity)) },
+    { check: "sign-out-everywhere", ...(await signOutEverywhere(context)) },
   ];
 }
 
