@@ -1,4 +1,5 @@
 import { type Answer, isSuccess, mediaTypeOf } from "./answer.ts";
+import { blockedBy } from "./block-page.ts";
 import { isRecord, walk } from "./json.ts";
 
 /**
@@ -40,7 +41,7 @@ export function judge(answer: Answer, known: Known): Judgement {
 
 /** True where the target says "later" instead of yes or no. */
 export function isLimited(answer: Answer): boolean {
-  return answer.status === 429 || answer.status === 503;
+  return answer.status === 429 || answer.status === 503 || blockedBy(answer) !== undefined;
 }
 
 /** True where two answers say the same thing: status, media type, members and the text without names and numbers. */

@@ -2,6 +2,7 @@ import type { ProtectionId } from "portcullis/checklist";
 import { type Answer, isSuccess, mediaTypeOf } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
+import { blockedBy } from "./block-page.ts";
 import { isKept, type Kept } from "./framework.ts";
 import { outcome } from "./objects.ts";
 import { isLimited, type Judgement, judge, resembles } from "./oracle.ts";
@@ -220,8 +221,11 @@ export async function mustRefuse(legs: Legs): Promise<Outcome> {
   return broken(`${legs.what ?? "the attack"}: an internal error (${again.answer.status})`, [...found.trials, again]);
 }
 
-/** The reason of an `inconclusive` where the answer to an attack was a limit or an outage (429, 503). */
+/** The reason of an `inconclusive` where the answer to an attack was a limit, an outage (429, 503) or a firewall's page. */
 export function limitedWhy(answer: Answer): string {
+  const firewall = blockedBy(answer);
+  if (firewall !== undefined)
+    return `a firewall in front (${firewall}) answered in place of the API: scan the API itself, or let the scan's address through`;
   return `the target ${outcome(answer)} and kept doing so: it was limiting or unavailable`;
 }
 

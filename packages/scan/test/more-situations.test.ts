@@ -99,6 +99,28 @@ describe("a limiter", () => {
   });
 });
 
+describe("somebody in front of the API", () => {
+  const page = "<html><head><title>Attention Required! | Cloudflare</title></head><body>Sorry</body></html>";
+  it.each([
+    ["that is out of order", [503, { title: "Later" }, { "retry-after": "0" }], /answered 503 and kept doing so/],
+    [
+      "that blocks with a page of its own",
+      [403, page],
+      /A firewall in front \(Cloudflare\) answered in place of the API/,
+    ],
+    ["that asks for a proof of being human", [403, "<p>Wait</p>", { "cf-mitigated": "challenge" }], /\(Cloudflare\)/],
+  ] as const)("%s makes attacks inconclusive, neither broken nor held", async (_name, answer, why) => {
+    const result = await scanThings(await things({ stranger: () => answer }), ["authentication"]);
+    expect(verdictOf(result, "authentication")).toBe("inconclusive");
+    expect(result.protections.find(({ protection }) => protection === "authentication")?.why).toMatch(why);
+  });
+
+  it("is not seen where a refusal merely speaks of a firewall in JSON", async () => {
+    const url = await things({ stranger: () => [403, { error: "Attention Required! | Cloudflare" }] });
+    expect(verdictOf(await scanThings(url, ["authentication"]), "authentication")).toBe("held");
+  });
+});
+
 describe("what is public or shared on purpose", () => {
   it("is no finding where the description says so", async () => {
     const paths = recordAt(description, "paths");
