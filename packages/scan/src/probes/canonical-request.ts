@@ -1,4 +1,5 @@
 import { isSuccess, noAnswer } from "../answer.ts";
+import { namesObject } from "../bodies.ts";
 import type { ProbeContext, Witness } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
@@ -21,7 +22,9 @@ import {
 } from "../probe.ts";
 import { wireText } from "../raw.ts";
 import { withHeaders, withQuery } from "../requests.ts";
-import { isGone, isSafe, tightLimit } from "../target.ts";
+import { typeOf } from "../schema.ts";
+import { isGone, isSafe, type Parameter, tightLimit } from "../target.ts";
+import { validValue } from "../values.ts";
 
 /**
  * Requests that two parsers could read differently: spellings of the target, headers that must stand once, framing, a
@@ -182,24 +185,20 @@ async function oddFraming(context: ProbeContext): Promise<readonly NamedOutcome[
 
 /** One query key twice, or as a list: which one counts is a guess. */
 async function doubledQuery(context: ProbeContext): Promise<readonly NamedOutcome[]> {
-  const now = context.now();
-  const list = context.target.operations.find(
-    (operation) =>
-      isSafe(operation) &&
-      operation.access.kind === "caller" &&
-      !isGone(operation, now) &&
-      tightLimit(operation, 6, context.patienceMs) === undefined &&
-      operation.parameters.some((parameter) => parameter.in === "query" && parameter.name === "limit"),
-  );
-  if (list === undefined)
+  const key = queryKey(context);
+  if (key === undefined)
     return [{ check: "query", ...notApplicable("No read takes a query parameter whose value is known.") }];
-  const honest = await context.baseline(list);
-  const positive = await context.send("positive", withQuery(honest.outgoing, "limit", "2"));
+  const { operation, name, values } = key;
+  const honest = (await context.baseline(operation)).outgoing;
+  const isThere = new URLSearchParams(honest.target.split("?")[1]).has(name);
+  const once = isThere ? honest : withQuery(honest, name, values[0]);
+  const positive = await context.send("positive", once);
+  const unknown = await context.send("negative", withQuery(honest, `pc_${context.random.text(6)}`, "1"));
   const nowhere = await context.nowhere();
   const cases: readonly (readonly [string, Outgoing, string])[] = [
-    ["query-twice", withQuery(withQuery(honest.outgoing, "limit", "2"), "limit", "3"), "a query key twice"],
-    ["query-list", withQuery(honest.outgoing, "limit[]", "2"), "a query key as a list"],
-    ["query-object", withQuery(honest.outgoing, "limit[$gt]", "2"), "a query key as an object"],
+    ["query-twice", withQuery(once, name, values[1]), "a query key twice"],
+    ["query-list", withQuery(honest, `${name}[]`, values[0]), "a query key as a list"],
+    ["query-object", withQuery(honest, `${name}[$gt]`, values[0]), "a query key as an object"],
   ];
   const found: NamedOutcome[] = [];
   for (const [check, outgoing, what] of cases) {
@@ -207,12 +206,44 @@ async function doubledQuery(context: ProbeContext): Promise<readonly NamedOutcom
       positive,
       negatives: [nowhere],
       attack: () => context.send("attack", { ...outgoing, label: `${outgoing.label}, ${check}` }),
-      broken: `${what} is served on ${list.id}`,
+      broken: `${what} is served on ${operation.id}`,
       held: `${what} is refused`,
     });
-    found.push({ check, ...result });
+    const isServed = result.verdict === "broken" && result.trials.every(({ answer }) => answer.status < 500);
+    // Whoever passes over every key he does not know has not read this one as a list either.
+    const isPassedOver = check !== "query-twice" && isServed && isSuccess(unknown.answer);
+    found.push({
+      check,
+      ...(isPassedOver ? notApplicable("It passes over every query key it does not know.") : result),
+    });
   }
   return found;
+}
+
+/** A query parameter of a protected read and two values it takes; a page's size before anything else. */
+function queryKey(context: ProbeContext) {
+  const now = context.now();
+  const found = context.target.operations
+    .filter(
+      (operation) =>
+        isSafe(operation) &&
+        operation.access.kind === "caller" &&
+        !isGone(operation, now) &&
+        tightLimit(operation, 8, context.patienceMs) === undefined,
+    )
+    .flatMap((operation) => operation.parameters.map((parameter) => ({ operation, parameter })))
+    .filter(({ parameter }) => parameter.in === "query" && !namesObject(parameter.name));
+  const size = found.find(({ parameter }) => parameter.name === "limit") ?? found.find(isSize);
+  if (size !== undefined) return { operation: size.operation, name: size.parameter.name, values: ["2", "3"] as const };
+  const other = found.find(({ parameter }) => /^(?:string|integer|boolean)$/.test(typeOf(parameter.schema) ?? ""));
+  if (other === undefined || /cursor|token|after|before/i.test(other.parameter.name)) return undefined;
+  const { name, schema } = other.parameter;
+  const value = () => String(validValue(schema, { random: context.random }, name));
+  return { operation: other.operation, name, values: [value(), value()] as const };
+}
+
+function isSize({ parameter }: { readonly parameter: Parameter }): boolean {
+  return /^(?:per_?page|page_?size|size|count|take|first)$/i.test(parameter.name);
 }
 
 /** A GET that says it is a DELETE, on an object made for it: its owner must still find it. */
