@@ -100,8 +100,8 @@ describe("the versioning probe and shadows", () => {
   async function scanBelow(names: readonly string[], openapi: JsonRecord) {
     const { url, server, close } = await startThings();
     server.prependListener("request", (request: IncomingMessage) => {
-      const name = names.find((one) => request.url?.startsWith(`/${one}/`));
-      request.url = name === undefined ? "/nowhere" : request.url?.slice(name.length + 1);
+      const name = names.find((one) => one === "" || request.url?.startsWith(`/${one}/`));
+      if (name !== "") request.url = name === undefined ? "/nowhere" : request.url?.slice(name.length + 1);
     });
     const result = await scanThings(url, ["versioning"], { openapi });
     await close();
@@ -110,6 +110,11 @@ describe("the versioning probe and shadows", () => {
 
   it("finds an older version nobody declared", async () => {
     expect((await scanBelow(["v1", "v0"], first)).join()).toMatch(/versioning\/version-v0/);
+  });
+
+  it("takes the same paths without a version for no shadow where they are declared", async () => {
+    const both = { ...description, paths: { ...inVersion("v1"), ...paths } };
+    expect(await scanBelow(["v1", ""], both)).toEqual([]);
   });
 
   it("takes a version that is declared for no shadow", async () => {

@@ -1,5 +1,5 @@
 import { headerOf, isSuccess } from "../answer.ts";
-import type { ProbeContext } from "../context.ts";
+import type { ProbeContext, Witness } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { type Kind, kindAt } from "../kinds.ts";
@@ -18,8 +18,8 @@ import {
   type Probe,
   notHonest,
 } from "../probe.ts";
-import { withHeaders } from "../requests.ts";
-import { isGone, type Operation, pathParameters, tightLimit } from "../target.ts";
+import { withCredential, withHeaders } from "../requests.ts";
+import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 import { undeclaredWrites } from "../undeclared-writes.ts";
 import { validValue } from "../values.ts";
 
@@ -221,26 +221,20 @@ async function otherHeaderVersions(context: ProbeContext, header: string): Promi
 async function otherVersions(context: ProbeContext): Promise<readonly NamedOutcome[]> {
   const header = context.target.policy.version?.header;
   if (header !== undefined) return await otherHeaderVersions(context, header);
-  const witness = await context.witness();
-  const { as: _as, operation: _operation, ...base } = witness.positive.outgoing;
-  const version = /^(.*?)\/v(\d+)(\/.*)$/.exec(base.target);
-  if (version?.[3] === undefined) return [{ check: "other-versions", ...notApplicable("Its paths carry no version.") }];
-  const [, before = "", number = "1", rest] = version;
-  const newest = Math.min(Number(number) + 1, 9);
-  const others = [
-    ...Array.from({ length: newest + 1 }, (_, version) => `v${newest - version}`),
-    "beta",
-    "internal",
-    "",
-  ].filter((name) => name !== `v${number}` && !isDeclaredVersion(context, before, name));
+  const witness = await versionedRead(context);
+  if (witness === undefined) return [{ check: "other-versions", ...notApplicable("Its paths carry no version.") }];
+  const { as, operation, ...base } = witness.positive.outgoing;
+  const [, before = "", number = "1", rest = ""] = inVersion.exec(base.target) ?? [];
+  const numbers = Array.from({ length: 6 }, (_, back) => Number(number) + 1 - back).filter((one) => one >= 0);
+  const others = [...numbers.map((one) => `v${one}`), "beta", "internal", ""].filter(
+    (name) => name !== `v${number}` && !isDeclaredVersion(context, operation?.path ?? base.target, before, name),
+  );
   const found: NamedOutcome[] = [];
   for (const name of others) {
     const target = `${before}${name === "" ? "" : `/${name}`}${rest}`;
     const result = await mustRefuse({
-      positive: witness.positive,
-      negatives: witness.negatives,
-      canary: witness.canary,
-      attack: () => context.send("attack", { ...base, target, label: `${witness.identity.name}, undeclared version` }),
+      ...witness,
+      attack: () => context.send("attack", { ...base, target, label: `${as?.name ?? "nobody"}, undeclared version` }),
       broken: `an undeclared version is served: ${target.slice(0, target.length - rest.length)}/…`,
       held: `${name === "" ? "no version" : name} is refused`,
     });
@@ -249,13 +243,36 @@ async function otherVersions(context: ProbeContext): Promise<readonly NamedOutco
   return found;
 }
 
-/** True where paths below that version are declared: then it is no shadow of another. */
-function isDeclaredVersion({ target }: ProbeContext, before: string, name: string): boolean {
-  return (
-    name !== "" &&
-    target.operations.some(({ path, sunsetAt }) => {
-      return path.startsWith(`${before}/${name}/`) && sunsetAt === undefined;
-    })
+const inVersion = /^(.*?)\/v(\d+)(\/.*)$/;
+
+/** A read whose path carries a version, and whose good and bad answers are known. */
+async function versionedRead(
+  context: ProbeContext,
+): Promise<Pick<Witness, "positive" | "negatives" | "canary"> | undefined> {
+  const witness = await context.witness();
+  if (inVersion.test(witness.positive.outgoing.target)) return witness;
+  const now = context.now();
+  const read = context.target.operations.find(
+    (operation) =>
+      isSafe(operation) &&
+      operation.access.kind === "caller" &&
+      inVersion.test(operation.path) &&
+      pathParameters(operation.path).length === 0 &&
+      !isGone(operation, now),
+  );
+  if (read === undefined) return undefined;
+  const positive = await context.baseline(read);
+  const stranger = await context.send("negative", withCredential(positive.outgoing, undefined, "nobody"));
+  return { positive, negatives: [stranger, await context.nowhere()], canary: undefined };
+}
+
+/** True where the same path in that version is declared, or others below it are: then it is no shadow of another. */
+function isDeclaredVersion({ target }: ProbeContext, path: string, before: string, name: string): boolean {
+  const same = path.replace(inVersion, `$1${name === "" ? "" : `/${name}`}$3`);
+  return target.operations.some(
+    (operation) =>
+      operation.sunsetAt === undefined &&
+      (operation.path === same || (name !== "" && operation.path.startsWith(`${before}/${name}/`))),
   );
 }
 
