@@ -55,7 +55,9 @@ export async function repeatedly(options: {
       if (failure !== undefined) say(failure);
     }
     failed = round.report === undefined;
-    if (round.report !== undefined) before = round.report.findings.map(asGone);
+    // What was neither seen nor proved closed is still known: seen again it is not new, and proved closed it is fixed.
+    if (round.report !== undefined)
+      before = [...round.report.findings.map(asGone), ...(round.report.difference?.undecided ?? [])];
     if (signal.aborted) return round.exitCode;
     try {
       await wait(Math.max(0, everyMs - (performance.now() - started)), undefined, { signal });
