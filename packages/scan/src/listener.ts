@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
 import { hostOf } from "./address.ts";
 
@@ -22,6 +22,8 @@ export interface Page {
 export interface Listener {
   /** Where it listens, without a path: `http://127.0.0.1:49152`. */
   readonly origin: string;
+  /** The same over the other family of addresses, `http://[::1]:49152`; undefined where this machine has only one. */
+  readonly other: string | undefined;
   readonly port: number;
   /** Says what is answered below a path; anything else is 404. A path that was not given counts as called all the same. */
   serve(path: string, page: Page): void;
@@ -45,7 +47,8 @@ export async function listen(target: URL): Promise<Listener> {
   const address = isIPv6(hostOf(target)) ? "::1" : "127.0.0.1";
   const pages = new Map<string, Page>();
   const got: Call[] = [];
-  const server = createServer((request, response) => {
+  const server = createServer(take);
+  function take(request: IncomingMessage, response: ServerResponse): void {
     let body = "";
     request.on("data", (chunk: Buffer) => {
       if (body.length < mostBytes) body += chunk.toString("latin1");
@@ -63,7 +66,7 @@ export async function listen(target: URL): Promise<Listener> {
     const page = pages.get(path.split("?")[0] ?? "");
     response.writeHead(page?.status ?? (page === undefined ? 404 : 200), { connection: "close", ...page?.headers });
     response.end(page?.body);
-  });
+  }
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, address, resolve);
@@ -71,9 +74,16 @@ export async function listen(target: URL): Promise<Listener> {
   server.unref();
   const bound = server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+  const beside = createServer(take);
+  const isBeside = await new Promise<boolean>((resolve) => {
+    beside.once("error", () => resolve(false));
+    beside.listen({ port, host: address === "::1" ? "127.0.0.1" : "::1", ipv6Only: true }, () => resolve(true));
+  });
+  beside.unref();
   const calls = (path: string) => got.filter((call) => call.target.startsWith(path));
   return {
     origin: `http://${address === "::1" ? "[::1]" : address}:${port}`,
+    other: isBeside ? `http://${address === "::1" ? "127.0.0.1" : "[::1]"}:${port}` : undefined,
     port,
     serve(path, page) {
       pages.set(path, page);
@@ -88,8 +98,8 @@ export async function listen(target: URL): Promise<Listener> {
     },
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+        beside.close(() => server.close(() => resolve()));
+        for (const one of [beside, server]) one.closeAllConnections();
       }),
   };
 }

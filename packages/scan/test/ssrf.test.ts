@@ -18,6 +18,11 @@ describe("ssrf", { timeout: 30_000 }, () => {
     expect(found).toEqual(["broken fetch-url", "broken fetch-avatar"]);
   });
 
+  it("finds one that is fetched over IPv6 although every spelling of 127.0.0.1 is forbidden", async () => {
+    const found = await scanFetching((url) => (/^http:\/\/\[::1\]/.test(url) ? fetched(url) : Promise.resolve()));
+    expect(found).toEqual(["broken fetch-url", "broken fetch-avatar"]);
+  });
+
   it("leaves in peace what is stored or refused and never fetched", async () => {
     expect(await scanFetching(() => Promise.resolve())).toEqual(["held fetch-url", "held fetch-avatar"]);
   });

@@ -52,7 +52,7 @@ function takesAddress(name: string, schema: JsonRecord): boolean {
 }
 
 /** This machine, in the spellings that are compared with a list of forbidden names and found not to stand on it. */
-function spellings({ origin, port }: Listener): readonly string[] {
+function spellings({ origin, other, port }: Listener): readonly string[] {
   const names = [
     "localhost",
     "127.1",
@@ -63,7 +63,8 @@ function spellings({ origin, port }: Listener): readonly string[] {
     "[::ffff:127.0.0.1]",
     "localhost.",
   ];
-  return [origin, ...names.map((name) => `http://${name}:${port}`), `http://www.example.com@127.0.0.1:${port}`];
+  const own = other === undefined ? [origin] : [origin, other];
+  return [...own, ...names.map((name) => `http://${name}:${port}`), `http://www.example.com@127.0.0.1:${port}`];
 }
 
 /** As the first caller who is not refused outright: what a key may do is often not said. */
