@@ -23,6 +23,7 @@ export const surfaceMutants = {
     {
       sessions: "whoever signs in without the password has a session",
       authentication: "whoever signs in without the password has a token",
+      errors: "objects are made texts of, and one that has no text ends in an internal error",
     },
   ),
   "html-echo": mutant(["injection", "security-headers"], "EH", "the search answers text/html with the words in it", {
