@@ -31,25 +31,62 @@ export async function burst(
   return sent;
 }
 
+/**
+ * Sends requests as fast as they go until some are refused, at most `most` of them.
+ *
+ * @param rate  most of them in a second; default: as many as the target answers
+ */
+export async function burstUntilRefused(
+  context: ProbeContext,
+  outgoing: (index: number) => Outgoing,
+  most: number,
+  rate = Number.POSITIVE_INFINITY,
+): Promise<Burst & { readonly timed: readonly Timed[] }> {
+  const timed = await sendMany(context, outgoing, most, rate, enoughRefusals);
+  return { ...burstOf(timed, 60_000), timed };
+}
+
+/** So many refusals are a limit, and no chance. */
+const enoughRefusals = 6;
+
 async function burstOnce(
   context: ProbeContext,
   outgoing: (index: number) => Outgoing,
   count: number,
   windowMs: number,
 ): Promise<Burst> {
+  return burstOf(await sendMany(context, outgoing, count, Number.POSITIVE_INFINITY, count + 1), windowMs);
+}
+
+async function sendMany(
+  context: ProbeContext,
+  outgoing: (index: number) => Outgoing,
+  count: number,
+  rate: number,
+  enough: number,
+): Promise<readonly Timed[]> {
   const done: Timed[] = [];
+  const began = performance.now();
   let next = 0;
+  let refused = 0;
   await Promise.all(
     Array.from({ length: 24 }, async () => {
-      while (next < count) {
+      while (next < count && refused < enough) {
         const index = next;
         next += 1;
+        const aheadMs = (index / rate) * 1000 - (performance.now() - began);
+        if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
         const from = performance.now();
         const trial = await context.send("attack", { ...outgoing(index), burst: true });
+        if (trial.answer.status === 429) refused += 1;
         done.push({ trial, from, to: performance.now() });
       }
     }),
   );
+  return done;
+}
+
+function burstOf(done: readonly Timed[], windowMs: number): Burst {
   const isRefused = ({ trial }: Timed) => trial.answer.status === 429;
   const passed = done.filter((entry) => !isRefused(entry) && entry.trial.answer.status !== 0);
   return {

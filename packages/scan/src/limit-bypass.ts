@@ -1,11 +1,13 @@
-import type { Burst } from "./burst.ts";
+import { type Burst, burstUntilRefused } from "./burst.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Header } from "./identities.ts";
-import { sameSignature } from "./oracle.ts";
+import { numberAt } from "./json.ts";
+import { resembles, sameSignature } from "./oracle.ts";
 import { broken, held, type NamedOutcome, notApplicable, type Outcome } from "./probe.ts";
 import { withHeaders } from "./requests.ts";
+import { typeOf } from "./schema.ts";
 
 /** Headers a client can invent; none may open a closed limiter. */
 const spoofs: readonly ((address: string) => readonly Header[])[] = [
@@ -41,7 +43,9 @@ export async function bypasses(
   const open = new Set(
     before.trials.filter((trial) => !before.refused.includes(trial)).map((trial) => trial.answer.status),
   );
-  const control = await context.send("negative", { ...honest, burst: true });
+  let control = await limited(context, honest, before);
+  for (let tries = 0; tries < 2 && control.answer.status !== 429; tries += 1)
+    control = await limited(context, honest, before);
   if (control.answer.status !== 429)
     return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be tried.") }];
   const trials: Trial[] = [control];
@@ -71,17 +75,37 @@ export async function bypasses(
     }
     return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be told from it.") }];
   }
+  await fillUp(context, honest, before);
   const spelled = await spellings(context, honest, before);
+  const method = spelled ?? (await otherMethod(context, honest, before));
   return [
     {
       check: `${name}-bypass`,
-      ...(spelled ?? held("no invented header and no other spelling lifts the limit", trials)),
+      ...(method ?? held("no invented header, no other spelling and no other method lifts the limit", trials)),
     },
   ];
 }
 
+/** Another spelling of a target, from its path, its query and something new each time. */
+type Spelling = readonly [what: string, spell: (path: string, query: string, noise: string) => string];
+
+/** A declared parameter with another of its values: the same operation, which a counter must not tell apart. */
+function otherValue(context: ProbeContext, { operation }: Outgoing, own: string): Spelling | undefined {
+  const parameter = operation?.parameters.find(
+    ({ in: place, name, schema }) =>
+      place === "query" &&
+      /^(?:limit|page|size|per_?page|page_?size|offset|count)$/i.test(name) &&
+      typeOf(schema) === "integer",
+  );
+  if (parameter === undefined || own !== "") return undefined;
+  const least = numberAt(parameter.schema, "minimum") ?? 1;
+  const most = Math.min(numberAt(parameter.schema, "maximum") ?? 50, least + 49);
+  const value = () => context.random.int(least, Math.max(least, most));
+  return ["another value of a parameter", (path) => `${path}?${parameter.name}=${value()}`];
+}
+
 /** Other spellings of the same target. Those the API does not know are 404 there, and lift nothing. */
-const respelled: readonly (readonly [what: string, spell: (path: string, query: string, noise: string) => string])[] = [
+const respelled: readonly Spelling[] = [
   ["a query nobody reads", (path, query, noise) => `${path}${query === "" ? "?" : `${query}&`}pc=${noise}`],
   ["a slash at the end", (path, query) => `${path}/${query}`],
   ["capital letters", (path, query) => `${path.replace(/[a-z]+(?=[^a-z]*$)/, (word) => word.toUpperCase())}${query}`],
@@ -99,14 +123,16 @@ async function spellings(context: ProbeContext, honest: Outgoing, before: Burst)
   if (sample === undefined) return undefined;
   const [path = "/", rest] = honest.target.split("?");
   const query = rest === undefined ? "" : `?${rest}`;
-  for (const [what, spell] of respelled) {
+  const other = otherValue(context, honest, query);
+  for (const [what, spell] of other === undefined ? respelled : [other, ...respelled]) {
     const got: Trial[] = [];
     for (let round = 0; round < 2; round += 1) {
       const target = spell(path, query, context.random.text(6));
       if (target === honest.target) break;
       const outgoing = { ...honest, target, burst: true, label: `${honest.label}, ${what}` };
       const trial = await context.send("attack", outgoing);
-      if (!sameSignature(trial.answer, sample.answer)) break;
+      const isOpen = what === other?.[0] ? resembles : sameSignature;
+      if (trial.answer.status === 429 || !isOpen(trial.answer, sample.answer)) break;
       got.push(trial);
     }
     if (got.length < 2) continue;
@@ -117,3 +143,47 @@ async function spellings(context: ProbeContext, honest: Outgoing, before: Burst)
   }
   return undefined;
 }
+
+/** HEAD does what GET does (RFC 9110 section 9.3.2), so it is counted with it; a count of its own may be meant. */
+async function otherMethod(context: ProbeContext, honest: Outgoing, before: Burst): Promise<Outcome | undefined> {
+  if (honest.method !== "GET") return undefined;
+  const head = { ...honest, method: "HEAD", label: `${honest.label}, HEAD` };
+  const first = await context.send("attack", { ...head, burst: true });
+  if (first.answer.status < 200 || first.answer.status >= 300) return undefined;
+  const passed = passedIn(before);
+  for (let tries = 0; tries < 3; tries += 1) {
+    await fillUp(context, honest, before);
+    const still = await context.send("negative", { ...honest, burst: true });
+    const { refused, trials } = await burstUntilRefused(context, () => head, Math.min(mostOfHead, passed + 10));
+    if (refused.length > 0 || trials.length <= passed) return undefined;
+    const after = await context.send("negative", { ...honest, burst: true });
+    // Limited before and after: the limit was there all the time.
+    if (still.answer.status !== 429 || after.answer.status !== 429) continue;
+    return broken(`the limit is lifted by asking with HEAD, ${trials.length} times`, [
+      still,
+      first,
+      ...trials.slice(-1),
+      after,
+    ]);
+  }
+  return undefined;
+}
+
+/** The plain request, at the moment where it should be refused. */
+async function limited(context: ProbeContext, honest: Outgoing, before: Burst): Promise<Trial> {
+  await fillUp(context, honest, before);
+  return await context.send("negative", { ...honest, burst: true });
+}
+
+/** A short limit may be over by now: it is reached again, with no more requests than before. */
+async function fillUp(context: ProbeContext, honest: Outgoing, before: Burst): Promise<void> {
+  if (honest.method === "GET")
+    await burstUntilRefused(context, () => honest, Math.min(mostOfHead, passedIn(before) + 24));
+}
+
+function passedIn({ trials, refused }: Burst): number {
+  return trials.length - refused.length;
+}
+
+/** Larger bursts are not sent for it. */
+const mostOfHead = 400;

@@ -43,6 +43,43 @@ describe("rate-limit", { timeout: 60_000 }, () => {
   it("finds a count of wrong passwords that a sign-in of one's own sets back", async () => {
     expect((await scanLimits({ successResets: true, windowMs: 2500 })).broken).toEqual(["sign-in-reset"]);
   });
+
+  it("finds that nobody counts what a caller asks for, where the description speaks of 429", async () => {
+    const found = await scanLimits({ reads: false, told: true });
+    expect(found.broken).toEqual(["caller"]);
+    expect(found.why("caller")).toContain("the description of GET /me speaks of 429");
+  });
+
+  it("leaves it open where the description promises no limit, since a proxy may do it", async () => {
+    const found = await scanLimits({ reads: false });
+    expect(found.broken).toEqual([]);
+    expect(found.why("caller")).toContain("the description promises none");
+  });
+
+  it("finds a counter that takes another value of a parameter for another request", async () => {
+    const found = await scanLimits({ key: ({ url }) => String(url), strictQuery: true });
+    expect(found.broken).toContain("caller-bypass");
+    expect(found.why("caller-bypass")).toContain("another value of a parameter");
+  });
+
+  it("finds requests with HEAD that nobody counts, and not those with a count of their own", async () => {
+    const uncounted = await scanLimits({ uncounted: ({ method }) => method === "HEAD" });
+    expect(uncounted.broken).toEqual(["caller-bypass"]);
+    expect(uncounted.why("caller-bypass")).toContain("HEAD");
+    expect((await scanLimits({ key: ({ method }) => String(method) })).broken).toEqual([]);
+  });
+
+  it("finds refusals that do not say when to come again", async () => {
+    expect((await scanLimits({ silent: true })).broken).toEqual(["caller-retry-after"]);
+  });
+
+  it("finds a window that begins anew by the clock, and none where every interval counts", async () => {
+    const key = ({ headers }: IncomingMessage) => String(headers.authorization);
+    const byClock = await scanLimits({ key, windowMs: 5000, window: "clock" });
+    expect(byClock.broken).toEqual(["caller-window"]);
+    expect(byClock.why("caller-window")).toMatch(/2\d requests got through inside \d s/);
+    expect((await scanLimits({ key, windowMs: 5000, window: "sliding" })).broken).toEqual([]);
+  });
 });
 
 interface Behaviour {
@@ -52,13 +89,24 @@ interface Behaviour {
   readonly successResets?: true;
   /** Default a second. */
   readonly windowMs?: number;
+  /** Default: it begins with the first request. */
+  readonly window?: "clock" | "sliding";
+  /** Reads are not counted. */
+  readonly reads?: false;
+  readonly uncounted?: (request: IncomingMessage) => boolean;
+  /** The description names 429. */
+  readonly told?: true;
+  /** A query nobody declared is refused, after it was counted. */
+  readonly strictQuery?: true;
+  /** No Retry-After. */
+  readonly silent?: true;
 }
 
 async function scanLimits(behaviour: Behaviour) {
   const url = await serve(behaviour);
   const { verdicts } = await scan({
     url,
-    openapi: description,
+    openapi: behaviour.told === undefined ? description : speaksOf429,
     only: ["rate-limit"],
     identities: [identityOf("alice", "Bearer token-of-alice"), identityOf("bob", "Bearer token-of-bob")],
     accounts: [{ user: "alice@example.com", password: "correct horse" }],
@@ -89,7 +137,16 @@ const description = {
   info: { title: "limits", version: "1" },
   security: [{ bearer: [] }],
   components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
-  paths: { "/me": { get: { responses } }, "/login": { post: { security: [], requestBody: body, responses } } },
+  paths: {
+    "/me": {
+      get: { responses, parameters: [{ name: "limit", in: "query", schema: { type: "integer", maximum: 40 } }] },
+    },
+    "/login": { post: { security: [], requestBody: body, responses } },
+  },
+};
+const speaksOf429 = {
+  ...description,
+  paths: { ...description.paths, "/me": { get: { responses: { ...responses, 429: { description: "Too many" } } } } },
 };
 
 /** Twelve a second for reads and eight for sign-ins, counted in a window that begins with the first request. */
@@ -99,13 +156,27 @@ async function serve({
   slowCount,
   successResets,
   windowMs = 1000,
+  window: kind,
+  reads,
+  uncounted = () => false,
+  strictQuery,
+  silent,
 }: Behaviour): Promise<string> {
   const windows = new Map<string, { count: number; until: number }>();
 
+  const logs = new Map<string, number[]>();
+
   async function refusedFor(name: string, limit: number): Promise<number> {
+    if (kind === "sliding") {
+      const log = (logs.get(name) ?? []).filter((time) => time > Date.now() - windowMs);
+      logs.set(name, log);
+      if (log.length >= limit) return Math.ceil(((log[0] ?? 0) + windowMs - Date.now()) / 1000);
+      log.push(Date.now());
+      return 0;
+    }
+    const ends = () => (kind === "clock" ? Date.now() - (Date.now() % windowMs) : Date.now()) + windowMs;
     const found = windows.get(name);
-    const window =
-      found === undefined || found.until <= Date.now() ? { count: 0, until: Date.now() + windowMs } : found;
+    const window = found === undefined || found.until <= Date.now() ? { count: 0, until: ends() } : found;
     windows.set(name, window);
     const { count } = window;
     if (slowCount === true) await new Promise((resolve) => setTimeout(resolve, 30));
@@ -128,8 +199,11 @@ async function serve({
     const guesses = path === "/login";
     if (path !== "/me" && !guesses) return [404, { error: "Not found" }];
     const name = `${path} ${key(request)}`;
-    const wait = guesses && signIn === false ? 0 : await refusedFor(name, guesses ? 8 : 12);
-    if (wait > 0) return [429, { error: "Slow down" }, { "retry-after": String(wait) }];
+    const free = (guesses ? signIn : reads) === false || uncounted(request);
+    const wait = free ? 0 : await refusedFor(name, guesses ? 8 : 12);
+    if (wait > 0) return [429, { error: "Slow down" }, silent === true ? {} : { "retry-after": String(wait) }];
+    if (strictQuery === true && !/^[^?]*(?:\?limit=\d+)?$/.test(request.url ?? ""))
+      return [400, { error: "No such query" }];
     if (!guesses) {
       const known = /^Bearer token-of-(?:alice|bob)$/.test(request.headers.authorization ?? "");
       return known ? [200, { id: "you" }] : [401, { error: "Who is it?" }];

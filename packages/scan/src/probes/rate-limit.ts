@@ -5,7 +5,7 @@ import type { Outgoing } from "../fetcher.ts";
 import { signInBurst } from "../guessing.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { bypasses } from "../limit-bypass.ts";
-import { burstSize, described, inTurn, mostRequests, parallelRace, windowEdge } from "../limit-shape.ts";
+import { burstSize, mostRequests, windowEdge } from "../limit-shape.ts";
 import { outcome } from "../objects.ts";
 import {
   broken,
@@ -19,6 +19,7 @@ import {
 } from "../probe.ts";
 import { requestFor, withCredential } from "../requests.ts";
 import { isGone, isSafe, type Limit, type Operation, pathParameters } from "../target.ts";
+import { undeclaredLimit } from "../undeclared-limit.ts";
 
 /**
  * Bursts of a fifth more than each limit allows, inside its window: the rest must be 429 with a Retry-After that is true,
@@ -70,18 +71,12 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
   const lowest = strangers.sort((left, right) => left.limit - right.limit)[0];
   if (lowest !== undefined) checks.push({ check: "strangers", run: () => strangerBurst(context, lowest) });
   if (checks.some((check) => !("notApplicable" in check))) return checks;
-  return [...checks, ...guessed(context, cheap[0])];
+  // A declared parameter with another value is one more spelling that a counter may take for another request.
+  const representative = cheap.find(({ parameters }) => parameters.some((entry) => entry.in === "query")) ?? cheap[0];
+  return [...checks, ...guessed(context, representative)];
 }
 
-/** Whether somebody else is limited along; undefined where nobody else can be asked. */
-async function countedBy(context: ProbeContext, operation: Operation, first: Identity): Promise<string | undefined> {
-  const other = callersOf(context, operation).find(({ name }) => name !== first.name);
-  if (other === undefined) return undefined;
-  const trial = await context.send("negative", { ...requestFor(operation, { as: other }), burst: true });
-  return trial.answer.status === 429 ? "address or for all together" : "caller";
-}
-
-/** Without declared limits: guessing passwords must slow down; other routes are not called broken. */
+/** Without declared limits: guessing passwords must slow down, and so must calling, where the description speaks of 429. */
 function guessed(context: ProbeContext, cheap: Operation | undefined): readonly Check[] {
   const checks: Check[] = context.sessions.signIns.map((operation) => ({
     check: "sign-in",
@@ -89,12 +84,11 @@ function guessed(context: ProbeContext, cheap: Operation | undefined): readonly 
     run: () => signInBurst(context, operation),
   }));
   if (cheap !== undefined) {
-    const assumed: Limit = { limit: 60, windowMs: 1000 };
     checks.push({
       check: "caller",
       operation: cheap,
       usesUp: "callers",
-      run: () => assumedBurst(context, cheap, assumed),
+      run: () => undeclaredLimit(context, cheap, callersOf(context, cheap)),
     });
   }
   return checks.length > 0 ? checks : [{ check: "limits", notApplicable: "There is nothing to call often." }];
@@ -264,44 +258,4 @@ async function strangerBurst(context: ProbeContext, limit: Limit): Promise<reado
       : held("a proved caller is served while strangers are cut off", [caller])),
   });
   return found;
-}
-
-async function assumedBurst(
-  context: ProbeContext,
-  operation: Operation,
-  limit: Limit,
-): Promise<readonly NamedOutcome[]> {
-  const [alice] = callersOf(context, operation);
-  if (alice === undefined) return [{ check: "caller", ...inconclusive("no identity may call it") }];
-  const honest = requestFor(operation, { as: alice });
-  const sent = await burst(context, () => honest, limit.limit, limit);
-  if (sent.refused.length > 0) {
-    const key = await countedBy(context, operation, alice);
-    const why = `there is a limit: ${described(sent)}${key === undefined ? "" : `, counted by ${key}`}`;
-    return [
-      { check: "caller", ...held(why, sent.refused.slice(0, 1)) },
-      ...(await bypasses(context, honest, "caller", sent)),
-      { check: "caller-parallel", ...(await parallelRace(context, () => honest, sent)) },
-    ];
-  }
-  // A count that is read, waited for and then written sees too little of a burst: one after the other it may see them all.
-  const turn = await inTurn(context, () => honest, limit.limit);
-  if (turn.refused !== undefined) {
-    return [
-      {
-        check: "caller",
-        ...held(`there is a limit: after ${turn.count} requests one after the other`, [turn.refused]),
-      },
-      { check: "caller-parallel", ...(await parallelRace(context, () => honest, sent, turn)) },
-    ];
-  }
-  return [
-    {
-      check: "caller",
-      ...inconclusive(
-        `${limit.limit} requests in a row meet no limit, and the description promises none`,
-        sent.trials.slice(-1),
-      ),
-    },
-  ];
 }
