@@ -38,9 +38,9 @@ const exceptions: readonly (readonly [pattern: RegExp, severity: Priority])[] = 
   // A second thing has to go wrong before somebody gets in.
   [/^oauth\/(?:pkce-optional|code-replay-revokes|refresh-family|response-issuer|nonce|state)$/, "medium"],
   [/^oauth\/(?:token-no-store|access-token-lifetime|token-in-url|metadata-(?:agree|pkce|none))$/, "medium"],
-  [/^oauth\/redirect-(?:trailing-slash|case|encoded|fragment)$/, "medium"],
+  [/^oauth\/redirect-query$/, "medium"],
   [/^rate-limit\/.*retry-after$/, "low"],
-  [/^rate-limit\/(?:route|caller|caller-window)$/, "medium"],
+  [/^rate-limit\/(?:route|caller)$/, "medium"],
   [/^transport\/(?:hsts-over-http|tls-v1\.2)$/, "low"],
   [/^transport\/hsts$/, "medium"],
   [/^transport\/tls-/, "high"],
