@@ -40,7 +40,7 @@ const exceptions: readonly (readonly [pattern: RegExp, severity: Priority])[] = 
   [/^oauth\/(?:token-no-store|access-token-lifetime|token-in-url|metadata-(?:agree|pkce|none))$/, "medium"],
   [/^oauth\/redirect-query$/, "medium"],
   [/^rate-limit\/.*retry-after$/, "low"],
-  [/^rate-limit\/(?:route|caller)$/, "medium"],
+  [/^rate-limit\/(?:route|caller|caller-window)$/, "medium"],
   [/^transport\/(?:hsts-over-http|tls-v1\.2)$/, "low"],
   [/^transport\/hsts$/, "medium"],
   [/^transport\/tls-/, "high"],
