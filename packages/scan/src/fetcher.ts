@@ -278,6 +278,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
           if (settled) return;
           settled = true;
           clearTimeout(timer);
+          // Who answers before it has read the body may never read it: its connection, and the body, would be kept.
+          if (!request.writableFinished) request.destroy();
           resolve({
             answer: answerOf({
               status: response.statusCode ?? 0,

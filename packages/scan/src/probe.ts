@@ -43,6 +43,8 @@ export interface Attack {
    * those that use up the limits of strangers.
    */
   readonly usesUp?: "callers";
+  /** It sends megabytes: few of those run at the same time. */
+  readonly isLarge?: true;
   /** Several outcomes, where one run answers several questions; each has its own check name then. */
   run(): Promise<Outcome | readonly NamedOutcome[]>;
 }

@@ -25,7 +25,7 @@ export interface Progress {
 }
 
 /** Checks that run at the same time: most of them wait for a limit of the target, and more where that takes minutes. */
-const lanes = { usual: 16, patient: 24 };
+const lanes = { usual: 16, patient: 24, large: 2 };
 
 /** How often progress is told while nothing but waiting happens, milliseconds. */
 const tickMs = 1000;
@@ -152,11 +152,16 @@ export async function runChecks(
   }
 
   async function inLanes(entries: readonly PlannedCheck[]): Promise<void> {
-    const queue = [...entries];
-    const lane = async () => {
-      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await run(entry);
+    const large = entries.filter(({ check }) => "run" in check && check.isLarge === true);
+    const queue = entries.filter((entry) => !large.includes(entry));
+    const lane = async (own: PlannedCheck[]) => {
+      for (let entry = own.shift(); entry !== undefined; entry = own.shift()) await run(entry);
     };
-    await Promise.all(Array.from({ length: context.patienceMs > 60_000 ? lanes.patient : lanes.usual }, lane));
+    const count = context.patienceMs > 60_000 ? lanes.patient : lanes.usual;
+    await Promise.all([
+      ...Array.from({ length: count }, () => lane(queue)),
+      ...Array.from({ length: lanes.large }, () => lane(large)),
+    ]);
   }
 
   async function inTurn(entries: readonly PlannedCheck[]): Promise<void> {

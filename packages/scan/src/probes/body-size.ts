@@ -46,7 +46,12 @@ function planBodySize(context: ProbeContext): readonly Check[] {
   const signsIn = (operation: Operation) => Number(context.sessions.signIns.includes(operation));
   return writes
     .toSorted((left, right) => signsIn(left) - signsIn(right))
-    .map((operation) => ({ check: "bodies", operation, run: () => tooMuch(context, operation, limits) }));
+    .map((operation) => ({
+      check: "bodies",
+      operation,
+      isLarge: true,
+      run: () => tooMuch(context, operation, limits),
+    }));
 }
 
 async function tooMuch(
