@@ -19,7 +19,7 @@ describe("ssrf", { timeout: 30_000 }, () => {
   });
 
   it("finds one that is fetched over IPv6 although every spelling of 127.0.0.1 is forbidden", async () => {
-    const found = await scanFetching((url) => (/^http:\/\/\[::1\]/.test(url) ? fetched(url) : Promise.resolve()));
+    const found = await scanFetching((url) => (url.startsWith("http://[::1]") ? fetched(url) : Promise.resolve()));
     expect(found).toEqual(["broken fetch-url", "broken fetch-avatar"]);
   });
 
