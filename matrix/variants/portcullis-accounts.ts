@@ -113,9 +113,10 @@ export function accountRoutes(api: Api, { account, colleague, key }: Resources, 
       output: list(schema.KeyView.omit({ createdAt: true }), key),
       limit: reading,
     },
-    async ({ caller }) => {
+    async ({ caller, page }) => {
       const records = await store.listBySubject(caller.subject, 1000);
-      return { items: records.filter(({ revokedAt }) => revokedAt === undefined).slice(0, 100), next: undefined };
+      const living = records.filter(({ revokedAt }) => revokedAt === undefined);
+      return { items: living.slice(0, page.limit), next: undefined };
     },
   );
 
