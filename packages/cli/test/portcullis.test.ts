@@ -134,6 +134,10 @@ describe("portcullis scan", () => {
     [["scan", "http://localhost:1", "--account", "me"], /email:password/],
     [["scan", "http://localhost:1", "--seed", "x"], /whole number/],
     [["scan", "http://localhost:1", "--patience", "long"], /patience is minutes/],
+    [["scan", "http://localhost:1", "--webhook", "/hooks/a=telegram:s"], /no scheme is called "telegram"/],
+    [["scan", "http://localhost:1", "--webhook", "hooks"], /a webhook is written/],
+    [["scan", "http://localhost:1", "--supabase", "http://localhost:2"], /--supabase and --anon-key go together/],
+    [["scan", "http://localhost:1", "--supabase", "here", "--anon-key", "k"], /write it as https/],
     [["scan", "http://localhost:1", "--ca", "no.pem"], /cannot read no\.pem/],
     [["scan", "http://localhost:1", "--requests", "no.har"], /cannot read no\.har/],
     [
