@@ -254,12 +254,15 @@ export function takes(operation: Operation, identity: Identity, target: Target):
   });
 }
 
+/** Roles that everybody has who has an account. */
+const plainRole = /^(?:user|member|customer|client|reader|viewer|guest|basic|default|authenticated)s?$/i;
+
 /**
  * True where an identity has a role that some operation demands. A plain description names no roles: there, whoever was
- * given one has it for a reason.
+ * given one has it for a reason, unless it says no more than that there is an account.
  */
 export function isPrivileged(identity: Identity, target: Target): boolean {
-  if (target.source !== "manifest" && identity.roles.length > 0) return true;
+  if (target.source !== "manifest" && identity.roles.some((role) => !plainRole.test(role))) return true;
   return target.operations.some(
     (operation) =>
       operation.access.kind === "caller" &&

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { ScanResult } from "../src/scan.ts";
+import { identityOf, type ScanResult } from "../src/scan.ts";
 import { type Oddity, scanLibrary, startLibrary } from "./library.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -35,6 +35,13 @@ describe("a library without a hole", () => {
     expect(result.leftovers).toEqual([]);
     // What is refused once for who it is, is not asked again and again.
     expect(log.filter((line) => line.startsWith("ci POST /shelves ")).length).toBeLessThan(12);
+  });
+
+  it("takes callers whose role is that of everybody for plain ones", async () => {
+    const { url } = await library("recent of everybody");
+    const identities = ["alice", "bob"].map((name) => identityOf(name, `Bearer token-of-${name}`, ["user"]));
+    const { verdicts } = await scanLibrary(url, ["object-access"], { identities });
+    expect(verdicts.some(({ verdict, check }) => verdict === "broken" && check === "foreign-list")).toBe(true);
   });
 
   it("shows what nobody can create by the id that stands in its list", async () => {
