@@ -37,6 +37,15 @@ describe("authentication", () => {
     expect(found.broken).toEqual([]);
   });
 
+  it("finds a guard that knows one spelling of a path where the router knows more", async () => {
+    const found = await scanNotes(["authentication"], { router: "any case" });
+    expect(found.broken).toEqual(["no-credential-capitals"]);
+  });
+
+  it("calls nothing broken where every spelling is one path and all are guarded", async () => {
+    expect((await scanNotes(["authentication"], { router: "any case, guarded" })).broken).toEqual([]);
+  });
+
   it("finds a write nothing reads back that strangers may do like its callers", async () => {
     const found = await scanNotes(["authentication"], { preview: "open" });
     expect(found.broken).toEqual(["strangers-write"]);
@@ -130,6 +139,8 @@ interface Notes {
   /** The account a header makes the caller. */
   readonly believes?: (request: IncomingMessage) => string | string[] | undefined;
   readonly refuses?: (request: IncomingMessage) => boolean;
+  /** Paths in capitals are known too, and GET /summary asks there who calls, or does not. */
+  readonly router?: "any case" | "any case, guarded";
   /** POST /previews, whose effect nothing reads back. */
   readonly preview?: "open" | "open, and refuses the host" | "reads first";
   readonly scopes?: "forgotten" | "answered and not done";
@@ -198,6 +209,11 @@ async function serve(notes: Notes): Promise<string> {
         if (textAt(body, "username") !== "alice" || textAt(body, "password") !== "wonderland") return say(401);
         if (notes.page?.(request) === false) return say(403);
         return say(200, { username: "alice" }, { "set-cookie": "sid=session-of-alice; HttpOnly; SameSite=Strict" });
+      }
+      if (path === "/summary" || (notes.router !== undefined && path.toLowerCase() === "/summary")) {
+        const known = callerOf(request);
+        const isGuarded = path === "/summary" || notes.router === "any case, guarded";
+        return isGuarded && (known === "bad" || known === undefined) ? say(401) : say(200, { state: "all is well" });
       }
       if (!/^\/(?:me|notes|keys|previews)(?:\/|$)/.test(path)) return say(404);
       if (notes.refuses?.(request) === true) return say(400);
@@ -280,6 +296,7 @@ const description: JsonRecord = {
       },
     },
     "/me": { get: gives(object({ id: text }, ["id"])) },
+    "/summary": { get: gives(object({ state: text }, ["state"])) },
     "/notes": {
       get: gives(object({ items: { type: "array", items: note } }, ["items"])),
       post: { ...takes(object({ text }, ["text"])), ...gives(note, 201) },

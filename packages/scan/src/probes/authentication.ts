@@ -71,11 +71,37 @@ async function strangersRead(context: ProbeContext, operation: Operation): Promi
   const found: NamedOutcome[] = [
     { check: "no-credential", ...(await legs(without, "callers without any credential")) },
   ];
+  if (found[0]?.verdict === "held" && context.target.source !== "manifest")
+    found.push(...(await otherSpellings(without, operation, legs)));
   // Where the credential is a token, `jwt` sends a changed one to every read, which asks more than a made-up word does.
   if (readToken(identity.secret) === undefined) {
     found.push({ check: "made-up-credential", ...(await legs(madeUp, "callers with a made-up credential")) });
   }
   return operation.access.kind === "unknown" ? found.map((entry) => unsaid(entry)) : found;
+}
+
+/** A guard that compares paths knows one spelling; a router may know more. A manifest's routes are asked by canonical-request. */
+async function otherSpellings(
+  without: Outgoing,
+  operation: Operation,
+  legs: (outgoing: Outgoing, what: string) => Promise<Outcome>,
+): Promise<readonly NamedOutcome[]> {
+  const [path = "", query] = without.target.split("?");
+  const rest = query === undefined ? "" : `?${query}`;
+  const template = operation.path.split("/");
+  const capitals = path
+    .split("/")
+    .map((part, index) => (template[index]?.includes("{") === true ? part : part.toUpperCase()))
+    .join("/");
+  const found: NamedOutcome[] = [];
+  for (const [check, target, what] of [
+    ["no-credential-capitals", capitals, "in capitals"],
+    ["no-credential-slash", `${path}/`, "with a slash at the end"],
+  ] as const) {
+    const outgoing = { ...without, target: `${target}${rest}`, label: `nobody, path ${what}` };
+    found.push({ check, ...(await legs(outgoing, `callers without any credential who spell its path ${what}`)) });
+  }
+  return found;
 }
 
 /** Where the description does not say who may call, an open door may be meant. */
