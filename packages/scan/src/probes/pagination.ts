@@ -82,7 +82,10 @@ async function ceiling(
   const reader = (await context.baseline(operation)).outgoing.as;
   const known = kind === undefined ? undefined : owners.get(kind);
   const isForEverybody = reader === undefined || !isPrivileged(reader, context.target);
-  const owner = isForEverybody ? (known ?? context.worker(operation) ?? reader) : reader;
+  const able = [context.worker(operation), reader].filter((one) => one !== undefined);
+  // Crowds of different owners grow at the same time, each within the limit of its own caller.
+  const idle = able.find((one) => ![...owners.values()].includes(one));
+  const owner = isForEverybody ? (known ?? idle ?? able[0]) : reader;
   if (owner === undefined) return [{ check: "ceiling", ...inconclusive("no identity may call it") }];
   if (kind !== undefined && isForEverybody) owners.set(kind, owner);
   const filled = await context.objects.fill(operation, owner);
