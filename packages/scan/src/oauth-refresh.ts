@@ -230,9 +230,10 @@ async function accessRevoked(
 }
 
 /**
- * After signing out at the server, the browser that was signed in gets no code any more, with old cookies neither.
+ * After signing out at the server, the browser that was signed in gets no code any more, with old cookies neither, and a
+ * refresh token that was not for offline access has ended with its session.
  *
- * @see OpenID Connect RP-Initiated Logout 1.0, OWASP ASVS 5.0 7.4.1
+ * @see OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0 section 2.7, OWASP ASVS 5.0 7.4.1
  */
 export async function logoutChecks(flow: Flow): Promise<readonly NamedOutcome[]> {
   const end = flow.server.endpoint("end_session_endpoint");
@@ -269,6 +270,19 @@ export async function logoutChecks(flow: Flow): Promise<readonly NamedOutcome[]>
   );
   const control = [...asked.arrival.trials.slice(-1), ...left.trials.slice(-2)];
   const out: NamedOutcome[] = [];
+  const kept = granted.tokens.refresh;
+  if (kept !== undefined) {
+    const used = await refresh(flow, "attack", `client ${client.id}, after signing out`, kept);
+    const trials = [...control, used.trial];
+    const what = "a refresh token without offline access";
+    const verdict =
+      used.got === "granted"
+        ? broken(`${what} works after its user signed out`, trials)
+        : used.got === "refused"
+          ? held(`${what} ends when its user signs out`, trials)
+          : inconclusive("the token endpoint says neither yes nor no", trials);
+    out.push({ check: "refresh-after-logout", ...verdict });
+  }
   for (const [check, jar, what] of [
     ["session-after-logout", person.jar.copy(), "the browser that signed out"],
     ["old-cookie-after-logout", old, "cookies from before signing out"],

@@ -85,6 +85,11 @@ describe("oauth", { timeout: 60_000 }, () => {
       { answers: (path) => (path === "/session/end/confirm" ? { bye: true } : undefined) },
       ["session-after-logout", "old-cookie-after-logout"],
     ],
+    [
+      "refresh tokens outlive the session they belong to",
+      { configuration: { issueRefreshToken: () => true, expiresWithSession: () => false } },
+      ["refresh-after-logout"],
+    ],
     ["any secret will do", { anySecret: true }, ["client-secret-wrong"], asWeb],
     [
       "the implicit grant is still there",
@@ -126,6 +131,12 @@ describe("oauth", { timeout: 60_000 }, () => {
     const found = await attack(wrong, changed);
     expect(found.broken.toSorted(), found.why.join("\n")).toEqual([...checks].sort());
     expect(found.inconclusive).toEqual([]);
+  });
+
+  it("finds nothing where refresh tokens of a session end with it", async () => {
+    const found = await attack({ configuration: { issueRefreshToken: () => true } });
+    expect(found.broken).toEqual([]);
+    expect(found.held).toContain("refresh-after-logout");
   });
 
   it("says of one mistake at many addresses which it is, once", async () => {
