@@ -66,7 +66,7 @@ async function sendMany(
   enough: number,
 ): Promise<readonly Timed[]> {
   const done: Timed[] = [];
-  const began = performance.now();
+  let slot = 0;
   let next = 0;
   let refused = 0;
   await Promise.all(
@@ -74,8 +74,10 @@ async function sendMany(
       while (next < count && refused < enough) {
         const index = next;
         next += 1;
-        const aheadMs = (index / rate) * 1000 - (performance.now() - began);
-        if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
+        // What a pause of the machine delayed is not made up for: that would be faster than the rate.
+        slot = Math.max(slot + 1000 / rate, performance.now());
+        const aheadMs = slot - performance.now();
+        if (aheadMs > 1) await new Promise((resolve) => setTimeout(resolve, aheadMs));
         const from = performance.now();
         const trial = await context.send("attack", { ...outgoing(index), burst: true });
         if (trial.answer.status === 429) refused += 1;

@@ -11,7 +11,7 @@ import { requestFor } from "./requests.ts";
 import type { Operation } from "./target.ts";
 
 /** How a limit is looked for that nobody declares: a burst, and where that meets none, a second that lasts. */
-const search = { burst: 350, more: 850, perSecond: 280, pauseMs: 1100, longestMs: 8000 };
+const search = { burst: 350, more: 850, perSecond: 280, pauseMs: 1100, longestMs: 20_000 };
 
 /**
  * Looks for the limit of a caller where no policy declares one: whether there is one, what it counts by, and whether anything
