@@ -1,7 +1,14 @@
-import type { Outgoing } from "./fetcher.ts";
+import type { Identity } from "./identities.ts";
 import { parseJson, textAt } from "./json.ts";
 import type { Pacer } from "./pace.ts";
-import type { Limit, Policy } from "./target.ts";
+import type { Limit, Operation, Policy } from "./target.ts";
+
+/** What of a request decides which limits of its route count it. */
+export interface Counted {
+  readonly as?: Identity;
+  readonly operation?: Operation;
+  readonly body?: string | Uint8Array;
+}
 
 /** What is sent as one caller, or as nobody, where nothing says how much is allowed; more on the same machine. */
 export const unknownRate: Limit = { limit: 120, windowMs: 1000 };
@@ -33,7 +40,7 @@ export function declareCaller(pacer: Pacer, policy: Policy, caller: string, unkn
 /** Limits of the route: one bucket per caller, per value of an input field, or one for everybody at this address. */
 export function routeKeys(
   pacer: Pacer,
-  outgoing: Outgoing,
+  outgoing: Counted,
 ): { requests: readonly string[]; failures: readonly string[] } {
   const keys: { requests: string[]; failures: string[] } = { requests: [], failures: [] };
   const { operation } = outgoing;
@@ -51,7 +58,7 @@ export function routeKeys(
   return keys;
 }
 
-function fieldOf(outgoing: Outgoing, name: string): string {
+function fieldOf(outgoing: Counted, name: string): string {
   const body = typeof outgoing.body === "string" ? parseJson(outgoing.body) : undefined;
   return textAt(body, name) ?? "";
 }
