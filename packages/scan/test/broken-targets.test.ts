@@ -76,7 +76,10 @@ describe("a target that never comes to an end", { timeout: 90_000 }, () => {
     const url = await listening((request, response) => {
       const known = /^Bearer token-of-(?:alice|bob)$/.test(request.headers.authorization ?? "");
       response.writeHead(known ? 200 : 401, { "content-type": "application/json" });
-      if (!known) return void response.end("{}");
+      if (!known) {
+        response.end("{}");
+        return;
+      }
       open += 1;
       response.once("close", () => {
         open -= 1;
