@@ -309,6 +309,6 @@ function withParams(path: string, params: Changes): string {
 /** A secret as it is and as forms write it. */
 function learn(context: ProbeContext, secret: string, label: string): void {
   context.redactor.add(secret, label);
-  const written = encodeURIComponent(secret);
-  if (written !== secret) context.redactor.add(written, label);
+  for (const written of [encodeURIComponent(secret), new URLSearchParams({ s: secret }).toString().slice(2)])
+    if (written !== secret) context.redactor.add(written, label);
 }

@@ -25,6 +25,13 @@ describe("an authorization server that somebody wrote, without metadata", { time
     expect((await attack({ verifies: false })).broken).toEqual(["verifier-wrong", "verifier-missing"]);
   });
 
+  it("is found to send a password on by a redirect that keeps the form", async () => {
+    const found = await attack({ resends: true });
+    expect(found.broken).toEqual(["form-resent"]);
+    expect(found.evidence).toContain("<password>");
+    expect(found.evidence).not.toMatch(/correct.{0,20}horse/);
+  });
+
   it("is not called broken for a page that says no with 200, nor for sending an error to the address it knows", async () => {
     for (const refusal of ["page", "redirect"] as const) {
       const found = await attack({ refusal });
@@ -61,6 +68,8 @@ interface Behaviour {
   /** How it says no to a redirect address; default 400. */
   readonly refusal?: "page" | "redirect";
   readonly scripts?: true;
+  /** Answers the password with 307. */
+  readonly resends?: true;
   /** Requests to the token endpoint that are answered at all. */
   readonly lastsFor?: number;
 }
@@ -86,6 +95,7 @@ async function attack(behaviour: Behaviour, changed: Partial<ScanOptions> = {}) 
   return {
     broken: named("broken"),
     held: named("held"),
+    evidence: JSON.stringify(verdicts),
     why: verdicts.map(({ check, verdict, why }) => `${verdict} ${check}: ${why}`),
   };
 }
@@ -158,6 +168,7 @@ async function serve(behaviour: Behaviour): Promise<string> {
       const isRight = session.user === account.user && posted.get("pw") === account.password && !posted.has("remember");
       if (!isRight) return page(`<p>Wrong</p><form method=post><input type=password name=pw></form>`);
       session.step = "consent";
+      if (behaviour.resends === true) return [307, "", { location: url.pathname + url.search }];
     }
     if (session.step === "consent" && posted.get("answer") === "yes") session.step = "done";
     else if (session.step === "consent" && posted.has("answer"))

@@ -110,6 +110,13 @@ async function openFlow(
 /** Somebody who is signed in already, somebody who signs in through the API, and somebody who fills in the form. */
 async function peopleOf(context: ProbeContext): Promise<readonly Person[]> {
   const [account] = context.sessions.accounts;
+  // Forms write a password in their own way.
+  if (account !== undefined)
+    for (const written of [
+      encodeURIComponent(account.password),
+      new URLSearchParams({ p: account.password }).toString().slice(2),
+    ])
+      context.redactor.add(written, "password");
   const people: Person[] = [];
   const cookie = context.identities.find(({ kind }) => kind === "cookie");
   if (cookie !== undefined) people.push({ jar: createJar(cookie.header[1]), account });
@@ -153,6 +160,7 @@ async function responseChecks(flow: Flow, { asked, response, tokens }: Granted):
     },
     { check: "nonce", ...nonceOutcome },
     { check: "response-issuer", ...issuerOf(flow, response.params.get("iss"), trials.slice(0, 1)) },
+    { check: "form-resent", ...resent(response.trials) },
     { check: "code-in-fragment", ...fragment(response.where, trials) },
   ];
 }
@@ -168,6 +176,17 @@ function issuerOf(flow: Flow, iss: string | null, trials: readonly Trial[]): Out
   return notApplicable(
     "The server does not say that its responses name it (RFC 9207); it matters to clients of several servers.",
   );
+}
+
+/** A redirect that keeps the method sends the form again, password and all (RFC 9700 section 4.12). */
+function resent(trials: readonly Trial[]): Outcome {
+  const forms = trials.filter(({ outgoing }) => outgoing.method === "POST");
+  const wrong = forms.find(({ answer }) => answer.status === 307 || answer.status === 308);
+  if (wrong !== undefined)
+    return broken(`a form is answered with ${wrong.answer.status}: the browser sends it on, password and all`, [wrong]);
+  return forms.length === 0
+    ? notApplicable("Nobody had to fill in a form.")
+    : held("forms are answered with redirects that send nothing on", forms.slice(0, 1));
 }
 
 function fragment(where: string, trials: readonly Trial[]): Outcome {
