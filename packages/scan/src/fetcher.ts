@@ -87,7 +87,7 @@ export interface Fetcher {
 }
 
 /** True for requests that are one of many and may come from any address of this machine: those that claim nothing of it. */
-function isMovable({ headers, burst }: Outgoing): boolean {
+function namesNoAddress({ headers, burst }: Outgoing): boolean {
   return burst !== true && !headers.some(([name]) => /forward|^x-real|-ip$|^via$|^cookie$/.test(name));
 }
 
@@ -154,6 +154,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       outgoing,
       (from) => once(outgoing, from),
       (answer) => failures.has(answer.status),
+      namesNoAddress(outgoing),
     );
   }
 
@@ -162,13 +163,16 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     outgoing: Outgoing,
     go: (from: string | undefined) => Promise<Got>,
     failed: (got: Got) => boolean,
+    isMovable: boolean,
   ): Promise<Got> {
     const caller = outgoing.as?.name;
     // Before proof a failure counts against the address, after it against the caller.
     const failureKey = caller === undefined || outgoing.operation === undefined ? "failures" : `failures ${caller}`;
     if (caller !== undefined) declareCaller(pacer, policy, caller, unknown);
     const routes = routeKeys(pacer, outgoing);
-    const from = failureKey === "failures" && isMovable(outgoing) ? await addressWithRoom() : undefined;
+    const others = isMovable && policy.limits.failures !== undefined ? await otherAddresses() : [];
+    // From here to the first place that is taken nothing waits, so that a place that is free stays free.
+    const from = failureKey === "failures" && isMovable ? addressWithRoom(others) : undefined;
     const here = from === undefined ? "" : ` ${from}`;
     const reservations: Reservation[] = [];
     let counted = false;
@@ -186,10 +190,10 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   }
 
   /** Another address of this machine, where what is declared for the usual one is used up. */
-  async function addressWithRoom(): Promise<string | undefined> {
+  function addressWithRoom(others: readonly string[]): string | undefined {
     const { failures: limit, address } = policy.limits;
     if (limit === undefined || pacer.hasRoom(["failures", "address"])) return undefined;
-    for (const other of await otherAddresses()) {
+    for (const other of others) {
       pacer.declare(`failures ${other}`, limit, "count");
       if (address !== undefined) pacer.declare(`address ${other}`, address);
       if (pacer.hasRoom([`failures ${other}`, `address ${other}`])) return other;
@@ -349,6 +353,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
         like,
         () => converse({ ...wire, url, ...(options.ca === undefined ? {} : { ca: options.ca }) }),
         ({ answers }) => answers.some((answer) => failures.has(answer.status)),
+        false,
       );
     },
     close: () => agent.destroy(),

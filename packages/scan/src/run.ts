@@ -132,7 +132,8 @@ export async function runChecks(
       strangers.then(() => inTurn(limits.filter((entry) => !isBurst(entry) && !isSignIn(entry)))),
     );
     const quietMs = settledMs.limits - (performance.now() - tidied);
-    if (limits.some(isBurst) && !interrupt.isStopped) await new Promise((resolve) => setTimeout(resolve, quietMs));
+    if (limits.some(isBurst) && !interrupt.isStopped)
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, quietMs)));
     // Bursts of callers while the limits of sign-ins, which the checks before used up in part, come back.
     const byCallers = limits.filter((entry) => isBurst(entry) && usesUpCallers(entry));
     const others = limits.filter((entry) => (isBurst(entry) ? !usesUpCallers(entry) : isSignIn(entry)));
