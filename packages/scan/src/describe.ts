@@ -101,10 +101,12 @@ async function recordedTarget(path: string, url: URL): Promise<Target> {
 async function discoveredTarget(sources: Sources, around: Surroundings, fetch: Fetch): Promise<Target> {
   const fetcher = openFetcher(around.url, around);
   try {
-    const found = await discover(fetcher, around.identities, sources.allowUnsafe === true).catch(async (error) => {
-      if (!(error instanceof ScanError) || !(await isAuthorizationServer(fetcher))) throw error;
-      return undefined;
-    });
+    const found = await discover(fetcher, around.identities, sources.allowUnsafe === true).catch(
+      async (error: unknown) => {
+        if (!(error instanceof ScanError) || !(await isAuthorizationServer(fetcher))) throw error;
+        return undefined;
+      },
+    );
     // An authorization server is described by its metadata; what it offers besides, nobody says.
     if (found === undefined)
       return {

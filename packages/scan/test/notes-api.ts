@@ -4,7 +4,7 @@ import { isRecord, type JsonRecord, parseJson } from "../src/json.ts";
 import { identityOf, type ScanOptions, type ScanResult, scan } from "../src/scan.ts";
 
 /** A request with its body as bytes; undefined where the reader refused it already. */
-export interface Received {
+interface Received {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
