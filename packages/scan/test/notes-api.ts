@@ -3,15 +3,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { isRecord, type JsonRecord, parseJson } from "../src/json.ts";
 import { identityOf, type ScanOptions, type ScanResult, scan } from "../src/scan.ts";
 
-/** A request with its body as bytes; undefined where the reader refused it already. */
-interface Received {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly query: URLSearchParams;
-  readonly bytes: Buffer;
-  readonly who: string;
-}
-
 /** What a test may decide for itself. */
 export interface NotesApi {
   /** Reads the body; undefined where it answered by itself. Default: up to 100 KiB, counted as they come, 413 at once. */
