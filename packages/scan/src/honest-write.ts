@@ -2,6 +2,7 @@ import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Kind } from "./kinds.ts";
+import type { Thing } from "./objects.ts";
 import { bodyOf, requestFor } from "./requests.ts";
 import { propertiesOf } from "./schema.ts";
 import { isGone, type Operation, tightLimit } from "./target.ts";
@@ -9,8 +10,12 @@ import { isGone, type Operation, tightLimit } from "./target.ts";
 /** A write with a body that an honest caller could send again and again. */
 export interface HonestWrite {
   readonly outgoing: Outgoing;
-  /** To be told of every answer, so that what it created is deleted at the end. */
-  sent(trial: Trial): void;
+  /**
+   * To be told of every answer, so that what it created is deleted at the end.
+   *
+   * @returns the object it created or changed, where it is known
+   */
+  sent(trial: Trial): Thing | undefined;
 }
 
 /**
@@ -31,7 +36,7 @@ export async function honestWrite(
   const account = sessions.accounts[0];
   if (sessions.signIns.includes(operation)) {
     if (account === undefined) return "A valid body needs an account (--account email:password).";
-    return { outgoing: sessions.attempt(operation, account.user, account.password), sent: () => {} };
+    return { outgoing: sessions.attempt(operation, account.user, account.password), sent: () => undefined };
   }
   const owner = context.worker(operation);
   if (owner === undefined) return "No identity was given that may call it.";
@@ -39,7 +44,7 @@ export async function honestWrite(
   if (creates !== undefined) {
     const parent = creates.parent === undefined ? undefined : await objects.shared(creates.parent, owner);
     const mark = objects.canary();
-    const sent = (trial: Trial) => void objects.adopt(creates, owner, trial, parent?.params ?? {}, mark);
+    const sent = (trial: Trial) => objects.adopt(creates, owner, trial, parent?.params ?? {}, mark);
     return { outgoing: objects.creation(creates, owner, parent, mark), sent };
   }
   const item = objects.kinds.find((kind) => kind.update === operation);
@@ -48,7 +53,7 @@ export async function honestWrite(
   const created = bodyOf(thing.created.outgoing) ?? {};
   const declared = propertiesOf(operation.body?.schema ?? {});
   const body = Object.fromEntries(Object.entries(created).filter(([name]) => declared.has(name)));
-  return { outgoing: requestFor(operation, { as: owner, params: thing.params, body }), sent: () => {} };
+  return { outgoing: requestFor(operation, { as: owner, params: thing.params, body }), sent: () => thing };
 }
 
 /** A creation that leaves little behind: a kind without a parent, the first identity's. */

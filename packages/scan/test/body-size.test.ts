@@ -109,6 +109,21 @@ describe("body-size", { timeout: 60_000 }, () => {
     expect((await found({ parse: anything, described })).broken).toEqual(["deep", "many-keys"]);
   });
 
+  it("keeps nothing so deep that the API cannot get it out again", async () => {
+    let deepest = 0;
+    const everything: NotesApi["parse"] = (bytes, request) => {
+      if (request.headers["content-encoding"] !== undefined) return 415;
+      const text = bytes.toString();
+      deepest = Math.max(deepest, text.lastIndexOf("[") - text.indexOf("["));
+      return { text: JSON.parse(text) };
+    };
+    const result = await found({ parse: everything });
+    expect(result.broken).toEqual(["deep", "many-keys"]);
+    expect(result.whyOf("deep")).toBe("JSON nested 2000 deep is accepted and kept.");
+    expect(deepest).toBeLessThan(2000);
+    expect(result.leftovers).toEqual([]);
+  });
+
   it("claims nothing of an API that is out of order", async () => {
     const result = await scanNotes({ parse: () => 500 }, "body-size");
     expect(result.protections.find(({ protection }) => protection === "body-size")?.verdict).toBe("inconclusive");
@@ -120,6 +135,7 @@ async function found(api: NotesApi) {
   return {
     broken: checksThatAre("broken", result),
     held: checksThatAre("held", result),
+    leftovers: result.leftovers,
     whyOf: (check: string) => result.verdicts.find((one) => one.check === check)?.why ?? "",
   };
 }

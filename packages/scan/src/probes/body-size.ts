@@ -2,7 +2,7 @@ import { isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import { type HonestWrite, honestWrite } from "../honest-write.ts";
-import { outcome } from "../objects.ts";
+import { outcome, type Thing } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
 import { type Oversize, oversize, searchSize, type SizeFound, sizeText } from "../oversize.ts";
 import {
@@ -34,6 +34,12 @@ const overBytes = 1024;
 
 /** Nothing written by hand or by a program is nested so deep; a function that calls itself for each level ends there. */
 const deepest = 20_000;
+
+/**
+ * More than any document has, and what every serialiser still gets out again. An object kept 20 000 levels deep is not: its
+ * list would answer 500 until somebody repairs the database.
+ */
+const bearable = 2_000;
 
 function planBodySize(context: ProbeContext): readonly Check[] {
   const now = context.now();
@@ -156,19 +162,21 @@ async function structure(
   const name = freeMember(write) ?? "pcExtra";
   const { [name]: _replaced, ...rest }: Record<string, unknown> = JSON.parse(text);
   const others = name === "pcExtra" ? inside : JSON.stringify(rest).slice(1, -1);
-  const ask = async (member: string): Promise<Trial> => {
+  const asked = async (member: string) => {
     const body = `{${JSON.stringify(name)}:${member}${others === "" ? "" : ","}${others}}`;
     const trial = await context.send("attack", { ...write.outgoing, body });
-    write.sent(trial);
-    return trial;
+    return { trial, thing: write.sent(trial) };
   };
+  const ask = async (member: string): Promise<Trial> => (await asked(member)).trial;
   // As deep as fits: what is refused for its length says nothing about its depth.
   const fits = Math.floor((room / 2 - text.length) / 2);
   const depths = maxDepth === undefined ? [Math.min(deepest, fits)] : [maxDepth + 8, Math.min(deepest, fits)];
   const found: NamedOutcome[] = [];
   for (const depth of new Set(depths.filter((one) => one > 64 || one === (maxDepth ?? 0) + 8))) {
-    const nested = `${"[".repeat(depth)}${"]".repeat(depth)}`;
-    const result = await refusedTwice(positive, () => ask(nested), `JSON nested ${depth} deep`);
+    const isKept = depth > bearable && (await keeps(context, await asked(nestedTo(bearable))));
+    const levels = isKept ? bearable : depth;
+    const what = `JSON nested ${levels} deep`;
+    const result = await refusedTwice(positive, () => ask(nestedTo(levels)), what, isKept ? " and kept" : "");
     found.push({ check: "deep", ...result });
     if (result.verdict === "broken") break;
   }
@@ -180,6 +188,23 @@ async function structure(
     ...(await refusedTwice(positive, () => ask(`{${many}}`), `JSON with ${keys} keys`)),
   });
   return found;
+}
+
+function nestedTo(depth: number): string {
+  return `${"[".repeat(depth)}${"]".repeat(depth)}`;
+}
+
+/** Whether what was nested stands in the answer, or in the object when it is read again. */
+async function keeps(
+  context: ProbeContext,
+  { trial, thing }: { readonly trial: Trial; readonly thing: Thing | undefined },
+): Promise<boolean> {
+  if (!isSuccess(trial.answer)) return false;
+  const isIn = ({ text }: Trial["answer"]) => text.includes("[".repeat(64));
+  if (isIn(trial.answer)) return true;
+  const { kind } = thing ?? {};
+  if (thing === undefined || (kind?.read ?? kind?.list) === undefined) return false;
+  return isIn((await context.objects.reread(thing)).trial.answer);
 }
 
 /** A declared member that may be anything, so that the schema does not refuse what stands in it. */

@@ -100,7 +100,7 @@ pre{background:var(--code);border:1px solid var(--line);border-radius:6px;paddin
 .plain{border-collapse:collapse;width:100%;font-size:14px;margin:12px 0}
 .plain th{text-align:left;font-weight:600;color:var(--soft);font-size:13px}
 .plain th,.plain td{padding:7px 14px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
-.plain td:first-child{white-space:nowrap}
+.plain td:first-child,.overview td:nth-child(2){white-space:nowrap}
 .plain td{overflow-wrap:anywhere}
 .overview td:nth-child(2){text-transform:capitalize}
 .kind{font-weight:600;white-space:nowrap}.k-broken{color:var(--broken)}.k-held{color:var(--held)}.k-inconclusive{color:var(--open)}.k-not-applicable{color:var(--soft);font-weight:400}
