@@ -19,12 +19,19 @@ const powers = ["role", "roles", "isAdmin", "is_admin", "admin", "verified", "pe
  * may be changed at `/me` and read with the session.
  */
 export function ownViews(context: ProbeContext, operation: Operation): readonly Operation[] {
-  const reads = context.target.operations.filter(
+  const same = plainReads(context).filter((entry) => entry.path === operation.path);
+  return same.length > 0 || !isOwn(operation.path) ? same : selfViews(context);
+}
+
+/** Reads that show callers themselves, by their paths: `/me`, the session. */
+export function selfViews(context: ProbeContext): readonly Operation[] {
+  return plainReads(context).filter((entry) => isOwn(entry.path) && entry.access.kind !== "public");
+}
+
+function plainReads(context: ProbeContext): readonly Operation[] {
+  return context.target.operations.filter(
     (entry) => entry.method === "GET" && !entry.path.includes("{") && !isGone(entry, context.now()),
   );
-  const same = reads.filter((entry) => entry.path === operation.path);
-  if (same.length > 0 || !isOwn(operation.path)) return same;
-  return reads.filter((entry) => isOwn(entry.path) && entry.access.kind !== "public");
 }
 
 function isOwn(path: string): boolean {

@@ -4,6 +4,7 @@ import { sameOrigin } from "./browser.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import { identityOf } from "./identities.ts";
+import { isRecord } from "./json.ts";
 import { obtained } from "./obtained.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
@@ -79,6 +80,46 @@ export function signInRecipe(
   return { name, roles: [], headers: [], login };
 }
 
+/** An account that nobody has yet. */
+export interface NewAccount {
+  /** The request that makes it. */
+  readonly outgoing: Outgoing;
+  readonly password: string;
+  /** What a member of a body that names a user is filled with. */
+  user(member: string): string;
+}
+
+/**
+ * Makes up an account whose name begins with the scan's prefix. Sends nothing; the password is told to `received`.
+ *
+ * @param name  for the report
+ * @param more  members the body has besides
+ */
+export function newAccount(
+  signUp: Operation,
+  name: string,
+  using: Pick<Registering, "random" | "prefix" | "url" | "received">,
+  more: Readonly<Record<string, unknown>> = {},
+): NewAccount {
+  const { random, prefix } = using;
+  const handle = `${prefix}-${random.text(8)}`;
+  const email = `${handle}@example.com`;
+  const password = `Pc-${random.text(12)}-9aZ!`;
+  using.received(password, name);
+  const known = (member: string): string | undefined => {
+    if (/^(?:confirm|repeat|re)?_?-?pass(?:word|phrase|wd)?(?:_?(?:confirm\w*|repeat|again|2))?$/i.test(member))
+      return password;
+    if (/e-?mail/i.test(member)) return email;
+    return /^(?:user_?name|login|handle|nick(?:name)?)$/i.test(member) ? handle.replaceAll("-", "") : undefined;
+  };
+  const honest = validValue(signUp.body?.schema ?? {}, { random, canary: handle, known });
+  const body = isRecord(honest) ? { ...honest, ...more } : honest;
+  const outgoing = requestFor(signUp, { body, headers: sameOrigin(using.url), label: name });
+  const fields = credentialFields(signUp);
+  const own = fields === undefined ? email : (known(fields.user) ?? handle);
+  return { outgoing, password, user: (member) => known(member) ?? own };
+}
+
 /**
  * Registers a throwaway user.
  *
@@ -87,41 +128,23 @@ export function signInRecipe(
  * @throws Unreachable when the registration is refused or gives nothing to sign in with
  */
 export async function register(signUp: Operation, name: string, using: Registering): Promise<Recipe> {
-  const { random, prefix } = using;
-  const handle = `${prefix}-${random.text(8)}`;
-  const email = `${handle}@example.com`;
-  const password = `Pc-${random.text(12)}-9aZ!`;
-  using.received(password, name);
-  const fields = credentialFields(signUp);
-  const known = (member: string): string | undefined => {
-    if (/^(?:confirm|repeat|re)?_?-?pass(?:word|phrase|wd)?(?:_?(?:confirm\w*|repeat|again|2))?$/i.test(member))
-      return password;
-    if (/e-?mail/i.test(member)) return email;
-    return /^(?:user_?name|login|handle|nick(?:name)?)$/i.test(member) ? handle.replaceAll("-", "") : undefined;
-  };
-  const body = validValue(signUp.body?.schema ?? {}, { random, canary: handle, known });
-  const outgoing = requestFor(signUp, { body, headers: sameOrigin(using.url), label: name });
+  const { outgoing, password, user } = newAccount(signUp, name, using);
   const trial = await using.send("positive", outgoing);
   if (!isSuccess(trial.answer)) throw new Unreachable(`${signUp.id} answered ${trial.answer.status}`);
-  const user = fields === undefined ? email : (known(fields.user) ?? handle);
   const signIn = signInOf(using.target, using.now);
   const wanted = signIn === undefined ? undefined : credentialFields(signIn);
   if (signIn !== undefined && wanted !== undefined)
-    return signInRecipe(name, signIn, { user: known(wanted.user) ?? user, password }, using);
-  const login: Login = {
-    endpoint: signUp.path,
-    method: "POST",
-    headers: [],
-    body: undefined,
-    token: undefined,
-    cookies: false,
-    secrets: [],
-  };
-  const [credential] = obtained(trial.answer, login, using.target.schemes);
+    return signInRecipe(name, signIn, { user: user(wanted.user), password }, using);
+  const [credential] = obtained(trial.answer, anywhere(signUp), using.target.schemes);
   if (credential === undefined)
     throw new Unreachable(`${signUp.id} gives no credential, and nothing is described that does`);
   const { header } = identityOf(name, credential);
   return { name, roles: [], headers: [header], login: undefined };
+}
+
+/** A sign-in of which nothing is known but its place: credentials may be anywhere in its answer. */
+export function anywhere({ path, method }: Operation): Login {
+  return { endpoint: path, method, headers: [], body: undefined, token: undefined, cookies: false, secrets: [] };
 }
 
 function named(fields: { user: string; password: string } | undefined, account: { user: string; password: string }) {

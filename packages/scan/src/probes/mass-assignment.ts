@@ -21,10 +21,11 @@ import {
 } from "../probe.ts";
 import { bodyOf, requestFor } from "../requests.ts";
 import { propertiesOf } from "../schema.ts";
-import type { Operation } from "../target.ts";
+import { signUpFields } from "../sign-up-fields.ts";
+import { type Operation, tightLimit } from "../target.ts";
 
 /**
- * Fields the client must not set, sent along with a valid create or update. A field is called writable only where two
+ * Fields the client must not set, sent along with a valid create, update or sign-up. A field is called writable only where two
  * different values stick when read back.
  */
 export const massAssignment: Probe = { id: "mass-assignment", plan: planMassAssignment };
@@ -47,6 +48,18 @@ function planMassAssignment(context: ProbeContext): readonly Check[] {
     if (ownViews(context, operation).length === 0) continue;
     // After all others: whoever makes himself an administrator for a moment must not be somebody's plain caller then.
     checks.push({ check: "own-record", operation, phase: "crowding", run: () => ownRecord(context, operation) });
+  }
+  for (const operation of context.sessions.signUps) {
+    // An account without it, one or two with it, and one more to be sure.
+    const tight = tightLimit(operation, 4, context.patienceMs);
+    if (tight !== undefined) checks.push({ check: "sign-up-fields", operation, notApplicable: tight });
+    else
+      checks.push({
+        check: "sign-up-fields",
+        operation,
+        phase: "crowding",
+        run: async () => [await signUpFields(context, operation)],
+      });
   }
   return checks.length > 0 ? checks : [{ check: "fields", notApplicable: "Nothing can be written and read back." }];
 }

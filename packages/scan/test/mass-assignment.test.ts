@@ -1,0 +1,101 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, describe, expect, it } from "vitest";
+import { type JsonRecord, recordAt, textAt } from "../src/json.ts";
+import { type Asked, type Answered, description, scanThings, startThings } from "./things.ts";
+
+let close: (() => Promise<void>) | undefined;
+afterEach(() => close?.());
+
+describe("a sign-up", { timeout: 30_000 }, () => {
+  it("finds a role that whoever signs up gives himself, in his own record", async () => {
+    const found = await scanSignUp({ stores: (body) => ({ role: "user", ...body }) });
+    expect(found).toEqual(["broken sign-up-fields"]);
+  });
+
+  it("finds it where a body with all the fields is refused, by a column that knows its words", async () => {
+    const known = (body: JsonRecord) => Object.keys(body).every((name) => ["email", "password", "role"].includes(name));
+    const found = await scanSignUp({
+      refuses: (body) => !known(body) || !["user", "admin"].includes(textAt(body, "role") ?? "user"),
+      stores: ({ role = "user" }) => ({ role }),
+    });
+    expect(found).toEqual(["broken sign-up-fields"]);
+  });
+
+  it("finds it where the answer alone shows it, and not where an answer repeats what was sent", async () => {
+    const stores = ({ role = "user" }: JsonRecord) => ({ role });
+    expect(await scanSignUp({ stores, view: () => ({}) })).toEqual(["broken sign-up-fields"]);
+    const echoes = await scanSignUp({ stores: () => ({}), view: () => ({}), answer: (body) => body });
+    expect(echoes).toEqual(["held sign-up-fields"]);
+  });
+
+  it("holds where fields nobody declared are left out, or refused", async () => {
+    expect(await scanSignUp({ stores: () => ({ role: "user" }) })).toEqual(["held sign-up-fields"]);
+    const closed = (body: JsonRecord) => Object.keys(body).length > 2;
+    expect(await scanSignUp({ refuses: closed, stores: () => ({}) })).toEqual(["held sign-up-fields"]);
+  });
+
+  it("says nothing of an API that shows no account to anybody", async () => {
+    const found = await scanSignUp({ stores: (body) => body, view: () => undefined, answer: () => ({}) });
+    expect(found).toEqual(["not-applicable sign-up-fields"]);
+  });
+});
+
+interface SignUp {
+  readonly refuses?: (body: JsonRecord) => boolean;
+  /** What is kept of a body besides the name and the password. */
+  readonly stores: (body: JsonRecord) => JsonRecord;
+  /** What `/me` shows of it; undefined refuses. Default: all. */
+  readonly view?: (kept: JsonRecord) => JsonRecord | undefined;
+  /** What a sign-up is answered with, besides the id; default: what is kept. */
+  readonly answer?: (body: JsonRecord, kept: JsonRecord) => JsonRecord;
+}
+
+/** What is said of the sign-up of an API that keeps what it is told to. */
+async function scanSignUp({ refuses, stores, view = (kept) => kept, answer }: SignUp): Promise<readonly string[]> {
+  const accounts = new Map<string, { password: string; kept: JsonRecord }>();
+  const tokens = new Map<string, string>();
+
+  function before({ method, path, body, request }: Asked): Answered | undefined {
+    const email = textAt(body, "email") ?? "";
+    const password = textAt(body, "password") ?? "";
+    if (method === "POST" && path === "/register") {
+      if (refuses?.(body) === true || accounts.has(email)) return [400, { title: "No" }];
+      const { email: _email, password: _password, ...rest } = body;
+      const kept = stores(rest);
+      accounts.set(email, { password, kept });
+      return [201, { id: randomUUID(), email, ...(answer?.(rest, kept) ?? kept) }];
+    }
+    if (method === "POST" && path === "/login") {
+      if (accounts.get(email)?.password !== password) return [401, { title: "No" }];
+      const token = `tok-${randomUUID()}`;
+      tokens.set(`Bearer ${token}`, email);
+      return [200, { token }];
+    }
+    const who = tokens.get(request.headers.authorization ?? "");
+    if (who === undefined || path !== "/me") return undefined;
+    const shown = view(accounts.get(who)?.kept ?? {});
+    return shown === undefined ? [403, { title: "No" }] : [200, { email: who, ...shown }];
+  }
+
+  const api = await startThings({ before });
+  await close?.();
+  close = api.close;
+  const text = { type: "string" };
+  const schema = { type: "object", required: ["email", "password"], properties: { email: text, password: text } };
+  const operation = (status: number) => ({
+    post: {
+      security: [],
+      requestBody: { content: { "application/json": { schema } } },
+      responses: { [status]: { description: "It" } },
+    },
+  });
+  const { verdicts } = await scanThings(api.url, ["mass-assignment"], {
+    openapi: {
+      ...description,
+      paths: { ...recordAt(description, "paths"), "/register": operation(201), "/login": operation(200) },
+    },
+  });
+  return verdicts
+    .filter(({ check, protection }) => protection === "mass-assignment" && check.startsWith("sign-up"))
+    .map(({ verdict, check }) => `${verdict} ${check}`);
+}
