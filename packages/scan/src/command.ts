@@ -20,7 +20,7 @@ export function commandOf(
   const reread = verdict.evidence.findLast((exchange) => exchange.leg === "reread");
   const positive = verdict.evidence.find((exchange) => exchange.leg === "positive");
   const lines = notesOn(verdict, attack);
-  if (verdict.protection === "jwt") {
+  if (verdict.protection === "jwt" && attack.leg === "attack") {
     const from = result.identities.find((name) => positive?.as === name) ?? result.identities[0] ?? "alice";
     lines.push(forgeryLine(verdict.check, variableName(from)));
   }

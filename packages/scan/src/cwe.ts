@@ -45,7 +45,7 @@ const weaknesses: Readonly<Record<ProtectionId, readonly number[]>> = {
 };
 
 const narrower: readonly (readonly [pattern: RegExp, numbers: readonly number[]])[] = [
-  [/^jwt\/(?:expired|no-exp|exp-text|too-old|not-yet-valid|issued-in-future)$/, [613]],
+  [/^jwt\/(?:expired|no-exp|never-expires|exp-text|too-old|not-yet-valid|issued-in-future)$/, [613]],
   [/^jwt\/(?:wrong|no)-(?:audience|issuer|subject|type)$/, [345]],
   [/^api-keys\/in-url-/, [598]],
   [/^object-access\/foreign-looks-missing$/, [204]],

@@ -9,8 +9,7 @@ export function forgeryLine(check: string, holder: string): string {
   const unsigned = unsignedForgeries[check];
   if (unsigned !== undefined) return line(unsigned, holder);
   const claims = claimForgeries[check];
-  if (claims !== undefined)
-    return `# for HS256; $KEY is the test signing key\n${line(`${claims};${resigned}`, holder)}`;
+  if (claims !== undefined) return `# for HS256; $KEY is the signing key\n${line(`${claims};${resigned}`, holder)}`;
   return `# FORGED: the token of the check ${check.replaceAll(/[^\w-]/g, "")}, made of $${holder}`;
 }
 
@@ -49,6 +48,7 @@ const unsignedForgeries: Readonly<Record<string, string>> = {
 };
 
 const claimForgeries: Readonly<Record<string, string>> = {
+  "weak-secret": 'c.pc="forged"',
   expired: "c.exp=now-3600;c.iat=now-3700",
   "not-yet-valid": "c.nbf=now+3600",
   "no-exp": "delete c.exp",

@@ -26,7 +26,7 @@ const exceptions: readonly (readonly [pattern: RegExp, severity: Priority])[] = 
   [/^authentication\/(?:two-tokens|other-header|cookie)$/, "medium"],
   [/^jwt\/(?:exp-text|issued-in-future|too-old|critical-extension)$/, "medium"],
   [/^api-keys\/two-credentials$/, "medium"],
-  [/^jwt\/(?:wrong-type|no-subject|no-exp|no-audience|no-issuer)$/, "high"],
+  [/^jwt\/(?:wrong-type|no-subject|no-exp|never-expires|no-audience|no-issuer)$/, "high"],
   // Somebody learns that an object exists, not what is in it.
   [/^object-access\/foreign-looks-missing$/, "medium"],
   [/^input\/(?:prototype-key|constructor-key)$/, "high"],

@@ -3,6 +3,7 @@ import type { Trial } from "./exchange.ts";
 import { headerWith, readToken, type Token } from "./identities.ts";
 import { inconclusive, type NamedOutcome, threeLegs } from "./probe.ts";
 import { withCredential } from "./requests.ts";
+import { Unreachable } from "./scan-error.ts";
 
 /** A protected read whose caller is proved by a JSON Web Token. */
 export interface TokenWitness extends Witness {
@@ -17,6 +18,16 @@ export async function tokenWitness(context: ProbeContext): Promise<TokenWitness 
   const witness = await context.witness();
   const token = readToken(witness.identity.secret);
   return token === undefined ? undefined : { ...witness, token };
+}
+
+/** The same, and undefined too where no read can be judged by. */
+export async function tokenWitnessIfAny(context: ProbeContext): Promise<TokenWitness | undefined> {
+  try {
+    return await tokenWitness(context);
+  } catch (error) {
+    if (error instanceof Unreachable) return undefined;
+    throw error;
+  }
 }
 
 /** What is said where there is none. */

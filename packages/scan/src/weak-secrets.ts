@@ -1,12 +1,15 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { ProbeContext } from "./context.ts";
+import type { Trial } from "./exchange.ts";
+import { signerOf } from "./forge.ts";
 import { type Identity, readToken, type Token } from "./identities.ts";
 import { textAt } from "./json.ts";
 import { broken, held, inconclusive, notApplicable, type Outcome } from "./probe.ts";
+import { sendForged, tokenWitnessIfAny } from "./token-trials.ts";
 
 /**
  * Tries the secrets everybody tries first on the tokens the scan was given, without sending any: one that matches the
- * signature is the secret, with certainty. The report does not show it.
+ * signature is the secret, with certainty. A token signed with it is sent as the evidence. The report does not show it.
  *
  * @param context  its identities' tokens are tried; the target's name, host, issuer and audience make more words
  * @throws what asking for the witness rejects with, where a secret was found and is to be shown
@@ -25,12 +28,23 @@ export async function weakSecret(context: ProbeContext): Promise<Outcome> {
     context.redactor.add(secret, "signing secret");
     const proof = await exampleOf(context, identity);
     if (proof === undefined) return inconclusive(`${identity.name}'s token is signed with a secret from a word list`);
+    const forged = await forgedWith(context, secret);
     return broken(
       `the secret that signs ${identity.name}'s token stands in a list of ${words.length} common words (${secret.length} characters)`,
-      [proof],
+      forged.length === 0 ? [proof] : forged,
     );
   }
   return held(`none of ${words.length} common secrets signs the tokens`);
+}
+
+/** A read that needs its caller, and the same with a token the secret signed; empty where nothing is judged by a token. */
+async function forgedWith(context: ProbeContext, secret: string): Promise<readonly Trial[]> {
+  const witness = await tokenWitnessIfAny(context);
+  if (witness === undefined || !signs(witness.token, secret) || secret === "") return [];
+  const { header, claims } = witness.token;
+  const signer = await signerOf(secret, textAt(header, "alg") ?? "HS256");
+  const forged = await signer.sign(header, { ...claims, pc: "forged" });
+  return [witness.positive, await sendForged(context, witness, forged, "signed with the secret that was found")];
 }
 
 async function exampleOf(context: ProbeContext, identity: Identity) {

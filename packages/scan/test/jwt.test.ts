@@ -130,6 +130,22 @@ describe("jwt", { timeout: 30_000 }, () => {
     const found = await scanTokens((token) => hmac(token, "supersecretkey"), { sign: "supersecretkey" });
     expect(found.broken).toEqual(["weak-secret"]);
     expect(JSON.stringify(found.verdicts)).not.toContain("supersecretkey");
+    const [verdict] = found.verdicts.filter(({ verdict }) => verdict === "broken");
+    const legs = verdict?.evidence.map(({ leg, request, answer }) => [
+      leg,
+      request.target,
+      "status" in answer && answer.status,
+    ]);
+    expect(legs).toEqual([
+      ["positive", "/me", 200],
+      ["attack", "/me", 200],
+    ]);
+  });
+
+  it("finds that the API's own tokens never expire, without a key", async () => {
+    const found = await scanTokens((token) => hmac(token, strong), { sign: strong, lives: "for ever" });
+    expect(found.broken).toEqual(["never-expires"]);
+    expect(found.untried).toContain("claims");
   });
 
   it("finds an ID token taken for an access token, and claims nobody looks at", async () => {
@@ -222,14 +238,14 @@ interface Options {
 
 async function scanTokens(verify: Verify, { jwtKey, published = false, sign, lives = "10m" }: Options) {
   const url = await serve(verify, published);
-  const token = await new SignJWT({})
+  const unsigned = new SignJWT({})
     .setProtectedHeader({ alg: sign === undefined ? "RS256" : "HS256", typ: "at+jwt" })
     .setIssuer("https://id.example.com")
     .setAudience("https://api.example.com")
     .setSubject("alice")
-    .setIssuedAt()
-    .setExpirationTime(lives)
-    .sign(sign === undefined ? privateKey : new TextEncoder().encode(sign));
+    .setIssuedAt();
+  if (lives !== "for ever") unsigned.setExpirationTime(lives);
+  const token = await unsigned.sign(sign === undefined ? privateKey : new TextEncoder().encode(sign));
   const options: ScanOptions = {
     url,
     openapi: description,

@@ -1,14 +1,15 @@
 import { algorithmConfusion } from "../confusion.ts";
+import { isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import { flippedSignature, reassembled } from "../forge.ts";
 import { headerWith, readToken } from "../identities.ts";
 import { isPublicOnly } from "../key-sets.ts";
 import { threeLegsLearning } from "../learned.ts";
 import { ownKeys } from "../own-keys.ts";
-import { type Attack, type Check, inconclusive, type NamedOutcome, type Probe } from "../probe.ts";
+import { type Attack, broken, type Check, inconclusive, type NamedOutcome, type Probe, untried } from "../probe.ts";
 import { withCredential } from "../requests.ts";
 import { isGone, isSafe } from "../target.ts";
-import { type Forgery, noToken, tokenWitness, tryForgeries } from "../token-trials.ts";
+import { type Forgery, noToken, tokenWitness, tokenWitnessIfAny, tryForgeries } from "../token-trials.ts";
 import { weakSecret } from "../weak-secrets.ts";
 import { wrongClaims } from "../wrong-claims.ts";
 
@@ -41,7 +42,7 @@ function planJwt(context: ProbeContext): readonly Check[] {
   ];
   const claims: Check =
     context.jwtKey === undefined || isPublicOnly(context.jwtKey)
-      ? { check: "claims", notApplicable: untriedClaims, untried: true }
+      ? { check: "claims", run: () => ownClaims(context) }
       : { check: "claims", run: () => wrongClaims(context, context.jwtKey ?? "") };
   const now = context.now();
   const everywhere = context.target.operations
@@ -51,6 +52,16 @@ function planJwt(context: ProbeContext): readonly Check[] {
 }
 
 const untriedClaims = "single claims (exp, nbf, iat, iss, aud, typ, sub), which take a test signing key (--jwt-key)";
+
+/** Without a key only what the API's own tokens say can be judged: one that is good for ever is broken as it is. */
+async function ownClaims(context: ProbeContext): Promise<readonly NamedOutcome[]> {
+  const rest: NamedOutcome = { check: "claims", ...untried(untriedClaims) };
+  const witness = await tokenWitnessIfAny(context);
+  if (witness === undefined || witness.token.claims["exp"] !== undefined) return [rest];
+  const { positive, identity } = witness;
+  if (!isSuccess(positive.answer)) return [rest];
+  return [{ check: "never-expires", ...broken(`${identity.name}'s token never expires (no exp)`, [positive]) }, rest];
+}
 
 /** `none` in its spellings, no signature, an empty one, zeros, one bit changed. */
 async function unsignedTokens(context: ProbeContext): Promise<readonly NamedOutcome[]> {
