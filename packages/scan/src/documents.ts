@@ -3,6 +3,7 @@ import SwaggerParser from "@apidevtools/swagger-parser";
 import { load } from "js-yaml";
 import { markBranches } from "./discriminator.ts";
 import { isRecord, type JsonRecord, parseJson, recordAt, textAt } from "./json.ts";
+import { referenceFiles } from "./reference-files.ts";
 import { ScanError } from "./scan-error.ts";
 import { toOpenapi3 } from "./swagger.ts";
 
@@ -116,19 +117,17 @@ async function fileText(path: string): Promise<string> {
 }
 
 /**
- * Where references may lead: files beside a file, addresses an address may name. A document that was handed over stands
+ * Where references may lead: files of the same project, addresses an address may name. A document that was handed over stands
  * nowhere and leads nowhere.
  */
 function optionsFor(base: string | undefined, fetch: Fetch | undefined, notes: string[]) {
   const remote = base !== undefined && isAddress(base);
+  const mayRead = base === undefined || remote ? () => false : referenceFiles(base);
   return {
     resolve: {
       external: base !== undefined,
       http: false,
-      file:
-        base === undefined || remote
-          ? false
-          : { canRead: (file: { url: string }) => /\.(?:json|ya?ml)$/i.test(file.url) },
+      file: base === undefined || remote ? false : { canRead: ({ url }: { url: string }) => mayRead(url) },
       address: {
         order: 1,
         canRead: (file: { url: string }) => isAddress(file.url),
@@ -137,6 +136,16 @@ function optionsFor(base: string | undefined, fetch: Fetch | undefined, notes: s
             return await fetch(new URL(file.url));
           }
           notes.push(`What the description refers to at ${file.url} was left out: the scan contacts nobody else.`);
+          return "{}";
+        },
+      },
+      outside: {
+        order: 2,
+        canRead: (file: { url: string }) => !isAddress(file.url) && !mayRead(file.url),
+        read(file: { url: string }): string {
+          notes.push(
+            `What the description refers to at ${file.url} was left out: it is no JSON or YAML file beside it.`,
+          );
           return "{}";
         },
       },

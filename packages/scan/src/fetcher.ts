@@ -1,10 +1,12 @@
 import http from "node:http";
 import https from "node:https";
+import type { Duplex } from "node:stream";
 import { hostOf, isLoopbackName, portOf } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { answerOf, headerOf, noAnswer } from "./answer.ts";
 import type { Header, Identity } from "./identities.ts";
 import { declareCaller, declareLimits, routeKeys, unknownNearby, unknownRate } from "./declared-limits.ts";
+import { certificateProblem } from "./certificate.ts";
 import { createGates } from "./gates.ts";
 import { createLocalAddresses } from "./local-addresses.ts";
 import type { Pacer, Reservation } from "./pace.ts";
@@ -12,6 +14,7 @@ import { type Conversation, converse, type Wire } from "./raw.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { BudgetSpent, ScanError, TargetGone, Unreachable } from "./scan-error.ts";
 import type { Operation, Policy } from "./target.ts";
+import { wireHeaders } from "./wire-headers.ts";
 
 /** A request as it will stand on the wire. Nothing is added but Host, Connection and the body's length. */
 export interface Outgoing {
@@ -248,11 +251,21 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     return answer;
   }
 
+  /** Opens a request. @throws Unreachable for what cannot be written as HTTP, such as a header of two lines */
+  function written(outgoing: Outgoing, how: http.RequestOptions): http.ClientRequest {
+    try {
+      return (secure ? https : http).request(how);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Unreachable(`${stuckKey(outgoing)} cannot be written as an HTTP request (${why})`, { cause });
+    }
+  }
+
   function attempt(outgoing: Outgoing, from?: string): Promise<{ answer: Answer; retry?: boolean; refused?: boolean }> {
     return new Promise((resolve, reject) => {
       const started = performance.now();
       const ms = () => performance.now() - started;
-      const request = (secure ? https : http).request({
+      const request = written(outgoing, {
         agent,
         host: hostOf(url),
         port: portOf(url),
@@ -263,6 +276,15 @@ export function createFetcher(options: FetcherOptions): Fetcher {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       });
       const timer = setTimeout(() => request.destroy(new Error("no answer in time")), timeoutMs);
+      // Who switches to another protocol, unasked, has answered, and says nothing more that is HTTP.
+      for (const event of ["upgrade", "connect"]) {
+        request.once(event, (response: http.IncomingMessage, socket: Duplex) => {
+          clearTimeout(timer);
+          socket.destroy();
+          const { statusCode = 0, rawHeaders } = response;
+          resolve({ answer: answerOf({ status: statusCode, rawHeaders, body: Buffer.alloc(0), ms: ms() }) });
+        });
+      }
       request.once("error", (error: NodeJS.ErrnoException) => {
         clearTimeout(timer);
         const untrusted = certificateProblem(error);
@@ -375,26 +397,4 @@ function gateOf(outgoing: Outgoing): string {
 function requestLine(outgoing: Outgoing): string {
   const { method, target, label } = outgoing;
   return `${method} ${target.length > 200 ? `${target.slice(0, 200)}…` : target} as ${label}`;
-}
-
-function wireHeaders(url: URL, outgoing: Outgoing): string[] {
-  const out = ["Host", outgoing.host ?? url.host];
-  if (!outgoing.headers.some(([name]) => name === "accept")) out.push("Accept", "application/json");
-  for (const [name, value] of outgoing.headers) out.push(name, value);
-  if (outgoing.chunked === true) out.push("Transfer-Encoding", "chunked");
-  else if (outgoing.body !== undefined) out.push("Content-Length", String(Buffer.byteLength(outgoing.body)));
-  else if (outgoing.method !== "GET" && outgoing.method !== "HEAD" && outgoing.method !== "TRACE")
-    out.push("Content-Length", "0");
-  return out;
-}
-
-function certificateProblem(error: NodeJS.ErrnoException): string | undefined {
-  const code = error.code ?? "";
-  if (/^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_)/.test(code)) {
-    return `the target's certificate is not trusted (${code}); pass its authority with --ca <file>`;
-  }
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return `the target's certificate is for another name: ${error.message}`;
-  if (code === "EPROTO" || code.startsWith("ERR_SSL_"))
-    return `the target does not speak TLS on this port (${code}); is the URL http:// ?`;
-  return undefined;
 }

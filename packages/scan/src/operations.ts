@@ -43,8 +43,13 @@ export function readOperations(
       // A path has one operation per method in OpenAPI; a manifest keeps the further versions of it beside the first.
       const versions = source === "manifest" ? listAt(recordAt(described, "x-portcullis"), "versions") : [];
       for (const one of [described, ...versions.filter(isRecord)]) {
-        const whole = `${prefix}${inBraces(path)}`;
+        const whole = onTheWire(`${prefix}${inBraces(path)}`);
         const read = demanding(readOperation(document, whole, method.toUpperCase(), item, one, source), one, words);
+        const header = unwritable(read);
+        if (header !== undefined) {
+          assumptions.push(`${read.id} asks for a header that HTTP cannot write (${header}) and was left out.`);
+          continue;
+        }
         operations.push(one === described ? read : { ...read, id: `${read.id}${selectedBy(read)}` });
       }
     }
@@ -62,6 +67,23 @@ function demanding(operation: Operation, described: JsonRecord, words: ReadonlyS
   if (access.kind !== "caller" || recordAt(described, "x-portcullis") !== undefined) return operation;
   const { scopes, roles } = demandsOf(described, words);
   return { ...operation, access: { ...access, scopes: [...new Set([...access.scopes, ...scopes])], roles } };
+}
+
+/** Whatever cannot stand in a request line is encoded, as browsers do; a parameter keeps its name. */
+function onTheWire(path: string): string {
+  return path.replace(/\{[^{}]*\}|[^\x21-\x7e]/gu, (part) =>
+    part.startsWith("{") ? part : encodeURIComponent(part.toWellFormed()),
+  );
+}
+
+/** The name of a header it would send that is none, or of more than one line. */
+function unwritable({ headers, parameters, body }: Operation): string | undefined {
+  const required = parameters.filter((one) => one.in === "header" && one.required).map(({ name }) => [name, ""]);
+  const type = body === undefined ? [] : [["content-type", body.mediaType]];
+  const bad = [...headers, ...required, ...type].find(
+    ([name = "", value = ""]) => !/^[\w!#$%&'*+.^`|~-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value),
+  );
+  return bad === undefined ? undefined : JSON.stringify(bad[0]);
 }
 
 /** Some generators write parameters as a router does: `/things/:id`. */

@@ -1,3 +1,4 @@
+import { createContext, type Context, Script } from "node:vm";
 import type { Random } from "./random.ts";
 
 /**
@@ -7,13 +8,39 @@ import type { Random } from "./random.ts";
  * @returns undefined where the pattern uses more than that; callers test the result against the pattern
  */
 export function fromPattern(pattern: string, random: Random): string | undefined {
-  const state: State = { pattern, at: 0, random };
+  const state: State = { pattern, at: 0, random, steps: 0 };
   try {
     const out = alternatives(state);
     return state.at === pattern.length ? out : undefined;
   } catch (error) {
-    if (error instanceof Unsupported) return undefined;
+    // A group in a group, tens of thousands deep, is nothing anybody wrote.
+    if (error instanceof Unsupported || error instanceof RangeError) return undefined;
     throw error;
+  }
+}
+
+/** Longest a pattern is tried, milliseconds; whoever wrote it may have wanted it to take for ever. */
+const patienceMs = 100;
+
+/** A pattern that took too long once is not tried again. */
+const slow = new Set<string>();
+
+let place: Context | undefined;
+const trying = new Script('new RegExp(pattern, "u").test(text)');
+
+/**
+ * Whether a regular expression of a description accepts a text.
+ *
+ * @returns undefined where it is none, or does not say so in a tenth of a second: some need longer than the universe lasts
+ */
+export function accepts(pattern: string, text: string): boolean | undefined {
+  if (slow.has(pattern)) return undefined;
+  place ??= createContext({});
+  try {
+    return trying.runInContext(Object.assign(place, { pattern, text }), { timeout: patienceMs }) === true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") slow.add(pattern);
+    return undefined;
   }
 }
 
@@ -23,7 +50,12 @@ interface State {
   readonly pattern: string;
   at: number;
   readonly random: Random;
+  /** Atoms that were read so far: counts of counts multiply. */
+  steps: number;
 }
+
+/** No value of a request is longer, and none takes longer to make. */
+const mostSteps = 100_000;
 
 function peek(state: State): string {
   return state.pattern.charAt(state.at);
@@ -90,6 +122,8 @@ function count(state: State): readonly [number, number] {
 }
 
 function atom(state: State): string {
+  state.steps += 1;
+  if (state.steps > mostSteps) throw new Unsupported();
   const unit = take(state);
   switch (unit) {
     case "^":

@@ -32,6 +32,9 @@ export interface Conversation {
 /** An answer is read no further than this, bytes; what was read by then is the answer. */
 const mostBytes = 1024 * 1024;
 
+/** So long after the first answer others are waited for, milliseconds, even where they keep coming. */
+const mostAnsweringMs = 2000;
+
 /** A request as bytes, exactly as given: nothing is added, checked or escaped. Header lines may be anything. */
 export function wireText(line: string, headers: readonly string[], body = ""): string {
   return [line, ...headers, "", body].join("\r\n");
@@ -48,6 +51,7 @@ export function converse(wire: Wire): Promise<Conversation> {
     let closed = false;
     let settled = false;
     let proceed = (): void => {};
+    let answeredAt: number | undefined;
     let timer = setTimeout(() => finish("no answer in time"), (wire.timeoutMs ?? 3000) + 2000);
 
     function finish(failure?: string): void {
@@ -69,6 +73,9 @@ export function converse(wire: Wire): Promise<Conversation> {
       if (answers.length === 0) return;
       proceed();
       clearTimeout(timer);
+      answeredAt ??= performance.now();
+      // Who sends one answer after the other has said enough.
+      if (performance.now() - answeredAt > mostAnsweringMs) return finish();
       timer = setTimeout(finish, wire.lingerMs ?? 60);
     });
     socket.on("drain", () => proceed());

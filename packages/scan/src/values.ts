@@ -1,5 +1,5 @@
 import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from "./json.ts";
-import { fromPattern } from "./pattern.ts";
+import { accepts, fromPattern } from "./pattern.ts";
 import type { Random } from "./random.ts";
 import { Unreachable } from "./scan-error.ts";
 import { simplified, typeOf } from "./schema.ts";
@@ -22,7 +22,12 @@ export interface ValueOptions {
   readonly examples?: boolean;
   /** The schemas a value is being made for, outermost first: one that comes again has no end. */
   readonly within?: readonly JsonRecord[];
+  /** How much may still be made, in values and thousands of characters; one value and all that is in it share it. */
+  readonly room?: { left: number };
 }
+
+/** No honest request takes more; a schema can ask for any number. */
+const mostRoom = 20_000;
 
 /**
  * A value that the schema accepts: constants, enums, formats, bounds and patterns are kept.
@@ -31,8 +36,12 @@ export interface ValueOptions {
  * @param name    the member the value is for; helps to recognise ids and addresses
  * @throws Unreachable when the schema asks for something we cannot make; the message names the member
  */
-export function validValue(schema: JsonRecord, options: ValueOptions, name = "value", depth = 0): unknown {
+export function validValue(schema: JsonRecord, given: ValueOptions, name = "value", depth = 0): unknown {
+  const room = given.room ?? { left: mostRoom };
+  const options = given.room === undefined ? { ...given, room } : given;
   const plain = simplified(schema);
+  room.left -= 1 + Math.max(0, numberAt(plain, "minLength") ?? 0) / 1000;
+  if (!(room.left > 0)) throw new Unreachable(`"${name}" asks for more than any request holds`);
   const known = options.known?.(name, plain);
   if (known !== undefined) return known;
   if (plain["$ref"] !== undefined || options.within?.includes(schema) === true)
@@ -172,7 +181,7 @@ function textValue(schema: JsonRecord, options: ValueOptions, name: string): str
   ];
   for (const candidate of candidates) {
     if (candidate === undefined || candidate.length < least || candidate.length > most) continue;
-    if (pattern === undefined || matches(pattern, candidate)) return candidate;
+    if (pattern === undefined || accepts(pattern, candidate) === true) return candidate;
   }
   throw new Unreachable(`no value for "${name}" fits its schema (${pattern ?? textAt(schema, "format") ?? "length"})`);
 }
@@ -188,14 +197,6 @@ function hintOf(name: string): string | undefined {
 function padded(text: string, least: number, most: number): string {
   if (text.length > most) return text.slice(text.length - most);
   return text.length < least ? text + "x".repeat(least - text.length) : text;
-}
-
-function matches(pattern: string, value: string): boolean {
-  try {
-    return new RegExp(pattern, "u").test(value);
-  } catch {
-    return false;
-  }
 }
 
 function formatted(format: string | undefined, options: ValueOptions): string | undefined {

@@ -1,4 +1,5 @@
 import { createServer, type RequestListener } from "node:http";
+import { createServer as createTcpServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { createFetcher, type Fetcher } from "../src/fetcher.ts";
 import { createPacer } from "../src/pace.ts";
@@ -81,5 +82,57 @@ describe("what strangers send", () => {
     const rest = await Promise.all([first, ...Array.from({ length: 8 }, () => fetcher.send(stranger))]);
     expect(rest.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 200));
     expect(asked).toBeLessThanOrEqual(11);
+  });
+});
+
+/** A server that says the same bytes again and again as soon as it is asked, and never closes. */
+async function talking(bytes: string, everyMs: number): Promise<Fetcher> {
+  const server = createTcpServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write(bytes);
+      const timer = setInterval(() => socket.write(bytes), everyMs);
+      socket.once("close", () => clearInterval(timer));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
+  const url = new URL(`http://127.0.0.1:${address.port}/`);
+  const limits = {};
+  const fetcher = createFetcher({
+    url,
+    policy: { ...policy, limits },
+    pacer: createPacer(() => 15_000),
+    timeoutMs: 1000,
+  });
+  closing.push(async () => {
+    fetcher.close();
+    server.close();
+  });
+  return fetcher;
+}
+
+describe("a server that does not want to end", () => {
+  it("has answered when it switches to another protocol", async () => {
+    const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n";
+    const fetcher = await talking(switching, 20);
+    expect((await fetcher.send(stranger)).status).toBe(101);
+  });
+
+  it("is not listened to for ever, whether it gives hints, drips or answers again and again", async () => {
+    for (const bytes of ["HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "x"]) {
+      const fetcher = await talking(bytes, 20);
+      expect((await fetcher.send(stranger)).status).toBe(0);
+    }
+    const fetcher = await talking("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 20);
+    const { answers } = await fetcher.raw({ parts: ["GET / HTTP/1.1\r\nHost: a\r\n\r\n"] });
+    expect(answers[0]?.status).toBe(200);
+  });
+
+  it("is not asked what HTTP cannot write", async () => {
+    const fetcher = await fetcherFor({}, (_request, response) => response.end());
+    for (const odd of [{ target: "/a b" }, { headers: [["x-a", "1\r\nx-b: 2"]] as const }])
+      await expect(fetcher.send({ ...stranger, ...odd })).rejects.toThrow(/cannot be written as an HTTP request/);
   });
 });
