@@ -2,7 +2,7 @@ import { ScanError, scan } from "@portcullis/scan";
 import { reportOf } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 import { baselineOf } from "./outputs/baseline-file.ts";
-import { optionsOf, type TargetFlags, withTarget } from "./scan.ts";
+import { optionsOf, type TargetFlags, withTarget } from "./target-options.ts";
 
 /** `portcullis mcp`: the prover for coding assistants, over standard input and output. */
 export function mcpCommand(): Command {
