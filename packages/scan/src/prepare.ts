@@ -18,9 +18,9 @@ import { preflight } from "./preflight.ts";
 import { seeded } from "./random.ts";
 import { recogniseIdentities } from "./recognise.ts";
 import { createRedactor } from "./redact.ts";
-import { register, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
+import { register, registerAccount, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
 import { ScanError, Unreachable } from "./scan-error.ts";
-import { createSessions, isSignIn } from "./sign-in.ts";
+import { type Account, createSessions, isSignIn } from "./sign-in.ts";
 import { createSupabase } from "./supabase.ts";
 import type { Target } from "./target.ts";
 
@@ -73,12 +73,12 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   };
   await preflight(fetcher, described, options.identities, now);
   const using = { target: described, url: fetcher.url, random: random.fork("accounts"), prefix, send, received, now };
-  const joined = await joinEverybody(preparation, callers, using);
+  const { said, accounts } = await joinEverybody(preparation, callers, using);
   const identities = withBrowsers(callers.identities, sameOrigin(fetcher.url));
   const { subjects, proofs } = await recogniseIdentities(described, identities, send, now, patienceMs);
   for (const [name, { outgoing, answer }] of proofs) callers.recognised(name, outgoing, answer);
   const observed = await observeAccess(described, identities, send, random.fork("strangers"));
-  const target = { ...observed, assumptions: [...observed.assumptions, ...joined] };
+  const target = { ...observed, assumptions: [...observed.assumptions, ...said] };
   const subject = (identity: Identity) => subjects.get(identity.name) ?? subjectOf(identity);
   const context = createContext({
     target,
@@ -111,7 +111,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
       url: fetcher.url,
       target,
       identities,
-      accounts: options.accounts ?? [],
+      accounts,
       redactor,
       random: random.fork("sign-in"),
       now,
@@ -143,28 +143,29 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
 
 /**
  * Who is in the authentication file; where nobody was given, the accounts; and where that makes fewer than two callers
- * without roles, users registered for the scan.
+ * without roles, users registered for the scan; then an account for the probes of sign-in too, where none was given.
  *
- * @returns what to say about it, one sentence each
+ * @returns what to say about it, one sentence each; and the accounts
  */
 async function joinEverybody(
   { options, described }: Preparation,
   callers: Callers,
   using: Registering,
-): Promise<readonly string[]> {
+): Promise<{ readonly said: readonly string[]; readonly accounts: readonly Account[] }> {
+  const given = options.accounts ?? [];
   const recipes = options.auth === undefined ? [] : await readAuthFile(options.auth);
   for (const recipe of recipes) {
     await callers.join({ ...recipe, roles: options.roles?.get(recipe.name) ?? recipe.roles });
   }
   const signIn = signInOf(described, using.now);
   if (callers.identities.length === 0 && signIn !== undefined) {
-    for (const [index, account] of (options.accounts ?? []).entries()) {
+    for (const [index, account] of given.entries()) {
       await callers.join(signInRecipe(`account${index + 1}`, signIn, account, using));
     }
   }
   const signUp = options.register === false ? undefined : signUpOf(described, using.now);
   const plain = () => callers.identities.filter((identity) => !isPrivileged(identity, described)).length;
-  if (signUp === undefined) return [];
+  if (signUp === undefined) return { said: [], accounts: given };
   const made: string[] = [];
   for (let number = 1; number <= 2 && plain() < 2; number += 1) {
     const name = `user${number}`;
@@ -173,10 +174,17 @@ async function joinEverybody(
       made.push(name);
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof ScanError)) throw error;
-      return [`No user could be registered: ${error.message}.`];
+      return { said: [`No user could be registered: ${error.message}.`], accounts: given };
     }
   }
-  return made.length === 0 ? [] : [`Too few callers were given, so ${made.join(" and ")} registered by ${signUp.id}.`];
+  if (made.length === 0) return { said: [], accounts: given };
+  const said = [`Too few callers were given, so ${made.join(" and ")} registered by ${signUp.id}.`];
+  const account = given.length > 0 ? undefined : await registerAccount(signUp, using);
+  if (account === undefined) return { said, accounts: given };
+  return {
+    said: [...said, "For the probes of sign-in, an account that is nobody else's was registered there too."],
+    accounts: [account],
+  };
 }
 
 function elsewhere(url: URL, { options, mayContact, described }: Preparation): Fetcher {

@@ -9,7 +9,7 @@ import { obtained } from "./obtained.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
-import { credentialFields, isRegistration } from "./sign-in.ts";
+import { type Account, credentialFields, isRegistration } from "./sign-in.ts";
 import { isGone, type Operation, pathParameters, type Target } from "./target.ts";
 import { validValue } from "./values.ts";
 
@@ -140,6 +140,20 @@ export async function register(signUp: Operation, name: string, using: Registeri
     throw new Unreachable(`${signUp.id} gives no credential, and nothing is described that does`);
   const { header } = identityOf(name, credential);
   return { name, roles: [], headers: [header], login: undefined };
+}
+
+/**
+ * Registers an account that nobody of the scan is, so that wrong passwords and sign-outs hurt no caller.
+ *
+ * @returns undefined where the registration is refused, or nothing signs in with a name and a password
+ */
+export async function registerAccount(signUp: Operation, using: Registering): Promise<Account | undefined> {
+  const signIn = signInOf(using.target, using.now);
+  const wanted = signIn === undefined ? undefined : credentialFields(signIn);
+  if (wanted === undefined) return undefined;
+  const { outgoing, password, user } = newAccount(signUp, "account", using);
+  const { answer } = await using.send("positive", outgoing);
+  return isSuccess(answer) ? { user: user(wanted.user), password } : undefined;
 }
 
 /** A sign-in of which nothing is known but its place: credentials may be anywhere in its answer. */

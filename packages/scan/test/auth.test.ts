@@ -252,6 +252,19 @@ describe("where too few callers are given", () => {
     expect(JSON.stringify(result)).not.toMatch(/tok-|-9aZ!/);
   });
 
+  it("an account that is nobody else's is registered for the probes of sign-in, unless one was given", async () => {
+    const { url } = await shop({ registration: true });
+    const scanned = async (more: Parameters<typeof scanShop>[1]) => {
+      const { verdicts, assumptions } = await scanShop(url, { only: ["sessions"], ...more });
+      const words = verdicts.find(({ check, operation }) => check === "one-answer" && operation === "POST /login");
+      return { verdict: words?.verdict, isSaid: assumptions.join(" ").includes("an account that is nobody else's") };
+    };
+    expect(await scanned({})).toEqual({ verdict: "held", isSaid: true });
+    const alice = { user: "alice", password: "wonderland-1" };
+    expect(await scanned({ accounts: [alice] })).toEqual({ verdict: "held", isSaid: false });
+    expect(await scanned({ register: false })).toEqual({ verdict: undefined, isSaid: false });
+  });
+
   it("one joins the one that was given, and nobody where that is not wanted", async () => {
     const { url } = await shop({ registration: true });
     const alice = authFile("").replace("auth.yaml", "auth.yaml");
