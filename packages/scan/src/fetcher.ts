@@ -4,7 +4,6 @@ import type { Duplex } from "node:stream";
 import { hostOf, isLoopbackName, portOf } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { answerOf, headerOf, noAnswer } from "./answer.ts";
-import type { Header, Identity } from "./identities.ts";
 import { declareCaller, declareLimits, routeKeys, unknownNearby, unknownRate } from "./declared-limits.ts";
 import { certificateProblem } from "./certificate.ts";
 import { createGates } from "./gates.ts";
@@ -13,29 +12,11 @@ import type { Pacer, Reservation } from "./pace.ts";
 import { type Conversation, converse, type Wire } from "./raw.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { BudgetSpent, ScanError, TargetGone, Unreachable } from "./scan-error.ts";
-import type { Operation, Policy } from "./target.ts";
+import type { Policy } from "./target.ts";
+import type { Outgoing } from "./outgoing.ts";
 import { wireHeaders } from "./wire-headers.ts";
 
-/** A request as it will stand on the wire. Nothing is added but Host, Connection and the body's length. */
-export interface Outgoing {
-  readonly method: string;
-  /** The request target, not interpreted. */
-  readonly target: string;
-  readonly headers: readonly Header[];
-  /** Value of Host; default: the address given to the scan. */
-  readonly host?: string;
-  readonly body?: string | Uint8Array;
-  /** Send the body in chunks and without Content-Length. */
-  readonly chunked?: boolean;
-  /** Whose genuine credential it carries; it is paced by that caller's limits. */
-  readonly as?: Identity;
-  /** The declared operation it reaches, for the limits of the route. */
-  readonly operation?: Operation;
-  /** Who it says it comes from, for the evidence. */
-  readonly label: string;
-  /** Not paced and not sent again after a 429: for probes of the limiter only. */
-  readonly burst?: boolean;
-}
+export type { Outgoing } from "./outgoing.ts";
 
 /** Where the target is and how to talk to it. */
 export interface FetcherOptions {

@@ -1,4 +1,4 @@
-import type { Outgoing } from "./fetcher.ts";
+import type { Outgoing } from "./outgoing.ts";
 
 /** Names and values as they stand on the wire, one after the other: what the request says, and what HTTP itself needs. */
 export function wireHeaders(url: URL, outgoing: Outgoing): string[] {
