@@ -49,9 +49,7 @@ export async function ownRecord(context: ProbeContext, operation: Operation): Pr
   }
   const { view, record } = seen;
   const declared = propertiesOf(operation.body?.schema ?? {});
-  const base = Object.fromEntries(
-    [...declared.keys()].filter((name) => record[name] !== undefined).map((name) => [name, record[name]]),
-  );
+  const base = writableOf(operation, record);
   const shown = propertiesOf(view.responses.get(200) ?? {});
   const found: NamedOutcome[] = [];
   for (const name of powers) {
@@ -71,8 +69,14 @@ export async function ownRecord(context: ProbeContext, operation: Operation): Pr
   return found;
 }
 
-/** The first of the reads that shows a record the operation could change. */
-async function viewOf(
+/** What an operation may write of a record, as it is. */
+export function writableOf(operation: Operation, record: JsonRecord): JsonRecord {
+  const declared = [...propertiesOf(operation.body?.schema ?? {}).keys()];
+  return Object.fromEntries(declared.filter((name) => record[name] !== undefined).map((name) => [name, record[name]]));
+}
+
+/** The first of the reads that shows a record the operation could change; else what the last of them came to. */
+export async function viewOf(
   context: ProbeContext,
   operation: Operation,
   owner: Identity,

@@ -26,6 +26,43 @@ describe("ssrf", { timeout: 30_000 }, () => {
   it("leaves in peace what is stored or refused and never fetched", async () => {
     expect(await scanFetching(() => Promise.resolve())).toEqual(["held fetch-url", "held fetch-avatar"]);
   });
+
+  it("finds one that is fetched when something is changed, and puts a caller's own record back", async () => {
+    let avatar = "https://cdn.example.com/me.png";
+    const api = await startThings({
+      async before({ method, path, who, body }): Promise<Answered | undefined> {
+        if (path !== "/me" || who === undefined) return undefined;
+        if (method === "PATCH") avatar = textAt(body, "avatarUrl") ?? avatar;
+        if (method === "PATCH") await fetched(avatar);
+        return [200, { id: who, avatarUrl: avatar }];
+      },
+      change(thing, { body }) {
+        void fetched(textAt(body, "iconUrl") ?? "");
+        return [200, thing];
+      },
+    });
+    close = api.close;
+    const changes = (name: string) => ({
+      requestBody: {
+        content: { "application/json": { schema: { type: "object", properties: { [name]: { type: "string" } } } } },
+      },
+      responses: { 200: { description: "It" } },
+    });
+    const paths = recordAt(description, "paths") ?? {};
+    const { verdicts } = await scanThings(api.url, ["ssrf"], {
+      openapi: {
+        ...description,
+        paths: {
+          ...paths,
+          "/me": { ...recordAt(paths, "/me"), patch: changes("avatarUrl") },
+          "/things/{id}": { ...recordAt(paths, "/things/{id}"), patch: changes("iconUrl") },
+        },
+      },
+    });
+    const found = verdicts.map(({ verdict, check, operation }) => `${verdict} ${check} ${operation}`);
+    expect(found).toEqual(["broken fetch-iconUrl PATCH /things/:id", "broken fetch-avatarUrl PATCH /me"]);
+    expect(avatar).toBe("https://cdn.example.com/me.png");
+  });
 });
 
 async function scanFetching(take: (url: string) => Promise<void>): Promise<readonly string[]> {

@@ -3,7 +3,8 @@ import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { type Listener, listen } from "../listener.ts";
-import { type JsonRecord, textAt } from "../json.ts";
+import { isRecord, type JsonRecord, textAt } from "../json.ts";
+import { ownViews, viewOf, writableOf } from "../own-record.ts";
 import { broken, type Check, held, inconclusive, notApplicable, type Outcome, type Probe } from "../probe.ts";
 import { bodyOf, requestFor } from "../requests.ts";
 import { propertiesOf, simplified, typeOf } from "../schema.ts";
@@ -24,12 +25,15 @@ const addressName = /(?:url|uri|href|link|callback|webhook|endpoint|feed|site|ta
 function planSsrf(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const checks = context.target.operations.flatMap((operation): readonly Check[] => {
-    if (isGone(operation, now) || (!isSafe(operation) && operation.method !== "POST")) return [];
+    if (isGone(operation, now) || (!isSafe(operation) && operation.method !== "POST" && !isUndone(context, operation)))
+      return [];
     return placesOf(operation).map(({ name, inBody }) => {
       const check = `fetch-${name}`;
       const tight = tightLimit(operation, 14, context.patienceMs);
       if (tight !== undefined) return { check, operation, notApplicable: tight };
-      return { check, operation, run: () => asFirstAble(context, operation, name, inBody) };
+      const run = () => asFirstAble(context, operation, name, inBody);
+      // Nobody else looks at the caller's own record by then.
+      return isOwnRecord(context, operation) ? { check, operation, phase: "limits", run } : { check, operation, run };
     });
   });
   return checks.length > 0 ? checks : [{ check: "fetch", notApplicable: "Nothing takes an address." }];
@@ -42,7 +46,18 @@ function placesOf(operation: Operation): readonly { readonly name: string; reado
   const body = [...propertiesOf(operation.body?.schema ?? {})]
     .filter(([name, schema]) => takesAddress(name, schema))
     .map(([name]) => ({ name, inBody: true }));
-  return [...query, ...(operation.method === "POST" ? body : [])];
+  return [...query, ...(isSafe(operation) ? [] : body)];
+}
+
+/** True for a change of what the scan made, or of what it can put back. */
+function isUndone(context: ProbeContext, operation: Operation): boolean {
+  return context.objects.kinds.some(({ update }) => update === operation) || isOwnRecord(context, operation);
+}
+
+function isOwnRecord(context: ProbeContext, operation: Operation): boolean {
+  return (
+    /^(?:PATCH|PUT)$/.test(operation.method) && !operation.path.includes("{") && ownViews(context, operation).length > 0
+  );
 }
 
 function takesAddress(name: string, schema: JsonRecord): boolean {
@@ -96,8 +111,9 @@ async function fetches(
   name: string,
   inBody: boolean,
 ): Promise<Outcome> {
-  const ask = await asker(context, operation, owner, name, inBody);
-  if (typeof ask === "string") return notApplicable(ask);
+  const asked = await asker(context, operation, owner, name, inBody);
+  if (typeof asked === "string") return notApplicable(asked);
+  const { ask, undo } = asked;
   const listener = await listen(context.fetcher.url);
   try {
     const trials: Trial[] = [];
@@ -124,11 +140,17 @@ async function fetches(
     const what = called.address === listener.origin ? "" : ` (written ${called.address.replace(/:\d+$/, "")})`;
     return broken(`the API fetches an address on this machine given as ${name}${what}`, [called.trial, last]);
   } finally {
+    await undo?.();
     await listener.close();
   }
 }
 
-type Ask = (address: string) => Promise<{ outgoing: Outgoing; sent: (trial: Trial) => void }>;
+interface Asker {
+  /** The request that gives an address. */
+  readonly ask: (address: string) => Promise<{ outgoing: Outgoing; sent: (trial: Trial) => void }>;
+  /** Puts back what it changed, where that is not deleted at the end. */
+  readonly undo?: () => Promise<unknown>;
+}
 
 /** How an address is given to the place; a reason where no request can be made. */
 async function asker(
@@ -137,33 +159,54 @@ async function asker(
   owner: Identity,
   name: string,
   inBody: boolean,
-): Promise<Ask | string> {
+): Promise<Asker | string> {
   const as = operation.access.kind === "public" ? undefined : owner;
   const { params, query } = await context.objects.fill(operation, owner);
+  const give = (outgoing: (address: string) => Outgoing): Asker["ask"] => {
+    return (address) => Promise.resolve({ outgoing: { ...outgoing(address), label: owner.name }, sent: () => {} });
+  };
   if (!inBody) {
-    return (address) =>
-      Promise.resolve({
-        outgoing: { ...requestFor(operation, { as, params, query: { ...query, [name]: address } }), label: owner.name },
-        sent: () => {},
-      });
+    return {
+      ask: give((address) => requestFor(operation, { as, params, query: { ...query, [name]: address } })),
+    };
   }
   const kind = context.objects.kinds.find(({ create }) => create === operation);
   if (kind !== undefined) {
     const parent = kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
-    return (address) => {
+    const ask: Asker["ask"] = (address) => {
       const honest = context.objects.creation(kind, owner, parent, context.objects.canary());
       const body = JSON.stringify({ ...bodyOf(honest), [name]: address });
       const sent = (trial: Trial) => void context.objects.adopt(kind, owner, trial, parent?.params ?? {}, "");
       return Promise.resolve({ outgoing: { ...honest, body }, sent });
     };
+    return { ask };
   }
+  if (isOwnRecord(context, operation)) return await ownRecordAsker(context, operation, owner, name);
   await context.objects.learnBody(operation, owner);
-  return (address) => {
-    const honest = context.objects.body(operation, owner, context.objects.canary());
-    const body = { ...(typeof honest === "object" ? honest : {}), [name]: address };
-    return Promise.resolve({
-      outgoing: { ...requestFor(operation, { as, params, query, body }), label: owner.name },
-      sent: () => {},
-    });
+  const changed = context.objects.kinds.find(({ update }) => update === operation);
+  const place = changed === undefined ? params : (await context.objects.fresh(changed, owner)).params;
+  return {
+    ask: give((address) => {
+      const honest = context.objects.body(operation, owner, context.objects.canary());
+      const body = { ...(isRecord(honest) ? honest : {}), [name]: address };
+      return requestFor(operation, { as, params: place, query, body });
+    }),
+  };
+}
+
+/** The caller's own record keeps everything else, and is put back at the end. */
+async function ownRecordAsker(
+  context: ProbeContext,
+  operation: Operation,
+  owner: Identity,
+  name: string,
+): Promise<Asker | string> {
+  const seen = await viewOf(context, operation, owner);
+  if (!("record" in seen)) return "Nothing shows what it was before, so that it could not be put back.";
+  const base = writableOf(operation, seen.record);
+  const write = (body: JsonRecord) => requestFor(operation, { as: owner, body });
+  return {
+    ask: (address) => Promise.resolve({ outgoing: write({ ...base, [name]: address }), sent: () => {} }),
+    undo: () => context.send("positive", write({ ...base, [name]: seen.record[name] ?? null })),
   };
 }
