@@ -88,6 +88,10 @@ export function createFilling(options: FillingOptions): Filling {
       const person = (isSafe(operation) ? options.self(owner) : undefined) ?? options.person(owner);
       if (person !== undefined) return person;
     }
+    if (isSafe(operation) && isAmongPeople(operation.path, name)) {
+      const self = options.self(owner);
+      if (self !== undefined) return self;
+    }
     // What nobody can create may be there already. Nothing of that is ever changed.
     const collection = operation.path.slice(0, operation.path.indexOf(`/{${name}}`));
     const listed = isSafe(operation) ? await references.listedAt(collection, owner, params) : undefined;
@@ -145,6 +149,12 @@ export function createFilling(options: FillingOptions): Filling {
     },
   };
   return filling;
+}
+
+/** True for `/users/{id}`: whatever its name, it is an account. */
+function isAmongPeople(path: string, name: string): boolean {
+  const before = path.slice(0, path.indexOf(`/{${name}}`));
+  return /\/(?:users?|members?|accounts?|people|persons?|profiles?|customers?)$/i.test(before);
 }
 
 /** True for parameters that people search by. */

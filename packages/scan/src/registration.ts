@@ -80,6 +80,9 @@ export function signInRecipe(
   return { name, roles: [], headers: [], login };
 }
 
+/** What the passwords of registered accounts look like, and nothing else does. */
+export const registeredPassword = /\bPc-[a-z\d]{12}-9aZ!/;
+
 /** An account that nobody has yet. */
 export interface NewAccount {
   /** The request that makes it. */

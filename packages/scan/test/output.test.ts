@@ -9,7 +9,11 @@ afterEach(async () => {
 });
 
 /** Scans `GET /me` alone, by a description with that schema, while it answers that. */
-async function scanMe(schema: JsonRecord, answer: JsonRecord): Promise<ScanResult> {
+async function scanMe(
+  schema: JsonRecord,
+  answer: JsonRecord,
+  more: Parameters<typeof scanThings>[2] = {},
+): Promise<ScanResult> {
   const me: Answered = [200, answer];
   const { url, close } = await startThings({
     before: ({ path, who }) => (path === "/me" && who !== undefined ? me : undefined),
@@ -22,7 +26,7 @@ async function scanMe(schema: JsonRecord, answer: JsonRecord): Promise<ScanResul
     security: [{ bearer: [] }],
     paths: { "/me": { get: { responses } } },
   };
-  return await scanThings(url, ["output"], { openapi });
+  return await scanThings(url, ["output"], { openapi, ...more });
 }
 
 function output(result: ScanResult) {
@@ -54,6 +58,12 @@ describe("the output probe and schemas", () => {
     });
     const secrets = result.verdicts.find(({ check }) => check === "secrets");
     expect(secrets?.why).toContain("its schema is open");
+  });
+
+  it("calls the password of a known account broken, also where an open schema allows every field", async () => {
+    const accounts = [{ user: "alice", password: "wonderland-1" }];
+    const found = output(await scanMe(open, { id: "1", note: "wonderland-1" }, { accounts }));
+    expect(found).toMatchObject({ verdict: "broken", why: "GET /me answers with the password of an account." });
   });
 
   it("holds an open schema whole where every field it answers with is declared", async () => {

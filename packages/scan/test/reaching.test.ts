@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { isRecord } from "../src/json.ts";
 import { identityOf, type ScanResult } from "../src/scan.ts";
 import { type Oddity, scanLibrary, startLibrary } from "./library.ts";
+import { description, scanThings, startThings } from "./things.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -63,6 +65,26 @@ describe("a library without a hole", () => {
       (cell) => cell.operation === "GET /reviews/:reviewId" && cell.protection === "object-access",
     );
     expect(read).toMatchObject({ verdict: "held" });
+  });
+});
+
+describe("accounts that stand by their id", () => {
+  it("are read as oneself, however the parameter is called", async () => {
+    const { url, close } = await startThings({
+      before: ({ method, path, who }) => {
+        const id = /^\/users\/([^/]+)$/.exec(path)?.[1];
+        if (method !== "GET" || id === undefined || who === undefined) return undefined;
+        return id === who ? [200, { id }] : [404, { title: "No" }];
+      },
+      unknownPath: ({ path, who }) => [path.startsWith("/users/") && who === undefined ? 401 : 404, { title: "No" }],
+    });
+    closing.push(close);
+    const id = { name: "id", in: "path", required: true, schema: { type: "string" } };
+    const paths = isRecord(description["paths"]) ? description["paths"] : {};
+    const users = { parameters: [id], get: { responses: { 200: { description: "Somebody" } } } };
+    const openapi = { ...description, paths: { ...paths, "/users/{id}": users } };
+    const { ledger } = await scanThings(url, ["authentication"], { openapi });
+    expect(ledger.find(({ operation }) => operation === "GET /users/:id")).toMatchObject({ verdict: "held" });
   });
 });
 

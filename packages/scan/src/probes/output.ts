@@ -14,6 +14,7 @@ import {
   notHonest,
   untried,
 } from "../probe.ts";
+import { registeredPassword } from "../registration.ts";
 import { bodyOf } from "../requests.ts";
 import { propertiesOf, undeclaredMembers, unsaidMembers } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
@@ -112,6 +113,9 @@ function secrets(context: ProbeContext, operation: Operation, trial: Trial, show
   const { answer } = trial;
   const shape = shapes.find(([pattern]) => pattern.test(answer.text))?.[1] ?? cardIn(answer);
   if (shape !== undefined) return broken(`${operation.id} answers with ${shape}`, [trial]);
+  const passwords = context.sessions.accounts.map(({ password }) => password).filter(({ length }) => length >= 8);
+  if (registeredPassword.test(answer.text) || passwords.some((one) => answer.text.includes(one)))
+    return broken(`${operation.id} answers with the password of an account`, [trial]);
   const echoed = sentSecrets(shown).find(([, value]) => answer.text.includes(value));
   if (echoed !== undefined) return broken(`${operation.id} answers with the ${echoed[0]} it was sent`, [trial]);
   const schema = operation.responses.get(answer.status);
