@@ -50,30 +50,22 @@ export async function bypasses(
     return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be tried.") }];
   const trials: Trial[] = [control];
   for (const spoof of spoofs) {
-    const got: Trial[] = [];
-    for (let round = 0; round < 2; round += 1) {
+    const send = async (): Promise<Trial> => {
       const address = `203.0.113.${context.random.int(1, 254)}`;
-      const trial = await context.send("attack", {
-        ...withHeaders(honest, spoof(address), `${honest.label}, ${spoof(address)[0]?.[0] ?? ""}`),
-        burst: true,
-      });
-      const { status } = trial.answer;
+      const label = `${honest.label}, ${spoof(address)[0]?.[0] ?? ""}`;
+      return await context.send("attack", { ...withHeaders(honest, spoof(address), label), burst: true });
+    };
+    const isOpen = ({ answer: { status } }: Trial) =>
       // 421: the header costs the request its way to the limiter, which lifts nothing.
-      if (open.size > 0 ? !open.has(status) : status === 429 || status === 421) break;
-      got.push(trial);
-    }
-    if (got.length < 2) continue;
-    const still = await context.send("negative", { ...honest, burst: true });
-    // Refused without the header and let through with it, twice: the header lifts the limit.
-    if (still.answer.status === 429) {
-      return [
-        {
-          check: `${name}-bypass`,
-          ...broken(`the limit is lifted by a header the client invents (${spoof("")[0]?.[0] ?? ""})`, [still, ...got]),
-        },
-      ];
-    }
-    return [{ check: `${name}-bypass`, ...notApplicable("The limit was over before a bypass could be told from it.") }];
+      open.size > 0 ? open.has(status) : status !== 429 && status !== 421;
+    if (!isOpen(await send())) continue;
+    const lifted = await byTurns(context, honest, before, async () => {
+      const trial = await send();
+      return isOpen(trial) ? trial : undefined;
+    });
+    if (lifted === "no") continue;
+    const why = `the limit is lifted by a header the client invents (${spoof("")[0]?.[0] ?? ""})`;
+    return [{ check: `${name}-bypass`, ...(lifted === "over" ? overTooSoon() : broken(why, lifted)) }];
   }
   await fillUp(context, honest, before);
   const spelled = await spellings(context, honest, before);
@@ -84,6 +76,40 @@ export async function bypasses(
       ...(method ?? held("no invented header, no other spelling and no other method lifts the limit", trials)),
     },
   ];
+}
+
+/** How often the plain request and the changed one take turns before it is said that the change lifts the limit. */
+const turns = 5;
+
+/**
+ * The plain request is refused and the changed one let through, again and again by turns: a limit that is over, or that
+ * comes back bit by bit, lets either through.
+ *
+ * @param attack  sends the changed request; undefined where it is not let through
+ * @returns the last turns; `no` where the change does not lift it, `over` where the limit ended each time it was tried
+ */
+async function byTurns(
+  context: ProbeContext,
+  honest: Outgoing,
+  before: Burst,
+  attack: () => Promise<Trial | undefined>,
+): Promise<readonly Trial[] | "no" | "over"> {
+  for (let tries = 0; tries < 3; tries += 1) {
+    const trials: Trial[] = [];
+    let still = await limited(context, honest, before);
+    while (still.answer.status === 429) {
+      const trial = await attack();
+      if (trial === undefined) return "no";
+      trials.push(still, trial);
+      if (trials.length >= turns * 2) return trials.slice(-4);
+      still = await context.send("negative", { ...honest, burst: true });
+    }
+  }
+  return "over";
+}
+
+function overTooSoon(): Outcome {
+  return notApplicable("The limit was over before a bypass could be told from it.");
 }
 
 /** Another spelling of a target, from its path, its query and something new each time. */
@@ -124,22 +150,30 @@ async function spellings(context: ProbeContext, honest: Outgoing, before: Burst)
   const [path = "/", rest] = honest.target.split("?");
   const query = rest === undefined ? "" : `?${rest}`;
   const other = otherValue(context, honest, query);
+  // What an unknown path is answered with, which need not differ from what a wrong guess is.
+  let unknown: Trial | undefined;
   for (const [what, spell] of other === undefined ? respelled : [other, ...respelled]) {
-    const got: Trial[] = [];
-    for (let round = 0; round < 2; round += 1) {
+    const attack = async (): Promise<Trial | undefined> => {
       const target = spell(path, query, context.random.text(6));
-      if (target === honest.target) break;
+      if (target === honest.target) return undefined;
       const outgoing = { ...honest, target, burst: true, label: `${honest.label}, ${what}` };
       const trial = await context.send("attack", outgoing);
       const isOpen = what === other?.[0] ? resembles : sameSignature;
-      if (trial.answer.status === 429 || !isOpen(trial.answer, sample.answer)) break;
-      got.push(trial);
-    }
-    if (got.length < 2) continue;
-    const still = await context.send("negative", { ...honest, burst: true });
-    if (still.answer.status === 429)
-      return broken(`the limit is lifted by another spelling of the path (${what})`, [still, ...got]);
-    return notApplicable("The limit was over before a bypass could be told from it.");
+      if (trial.answer.status === 429 || !isOpen(trial.answer, sample.answer)) return undefined;
+      unknown ??= await context.send("negative", {
+        ...honest,
+        target: `${path}-${context.random.text(6)}${query}`,
+        burst: true,
+        label: `${honest.label}, a path nobody knows`,
+      });
+      return sameSignature(trial.answer, unknown.answer) ? undefined : trial;
+    };
+    if ((await attack()) === undefined) continue;
+    const lifted = await byTurns(context, honest, before, attack);
+    if (lifted === "no") continue;
+    return lifted === "over"
+      ? overTooSoon()
+      : broken(`the limit is lifted by another spelling of the path (${what})`, lifted);
   }
   return undefined;
 }

@@ -35,6 +35,10 @@ describe("rate-limit", { timeout: 60_000 }, () => {
     expect(found.why("caller-bypass")).toContain("another spelling");
   });
 
+  it("takes no unknown path for another spelling, where an unknown user is answered with the same 404", async () => {
+    expect((await scanLimits({ exact: true })).broken).toEqual([]);
+  });
+
   it("finds a limiter that lets everybody through who comes at the same time", async () => {
     const found = await scanLimits({ slowCount: true });
     expect(found.broken).toEqual(["sign-in", "caller-parallel"]);
@@ -100,6 +104,8 @@ interface Behaviour {
   readonly strictQuery?: true;
   /** No Retry-After. */
   readonly silent?: true;
+  /** Only the one spelling of a path is known, and an unknown user is answered as an unknown path is. */
+  readonly exact?: true;
 }
 
 async function scanLimits(behaviour: Behaviour) {
@@ -161,6 +167,7 @@ async function serve({
   uncounted = () => false,
   strictQuery,
   silent,
+  exact,
 }: Behaviour): Promise<string> {
   const windows = new Map<string, { count: number; until: number }>();
 
@@ -193,6 +200,7 @@ async function serve({
   async function answer(request: IncomingMessage): Promise<[number, unknown, Record<string, string>?]> {
     let text = "";
     for await (const chunk of request) text += String(chunk);
+    if (exact === true && !/^\/(?:me|login)(?:\?|$)/.test(request.url ?? "")) return [404, { error: "Not found" }];
     const path = decodeURIComponent((request.url ?? "/").split("?")[0] ?? "")
       .toLowerCase()
       .replace(/(.)\/+$/, "$1");
@@ -210,6 +218,8 @@ async function serve({
     }
     const json = parseJson(text);
     const right = isRecord(json) && textAt(json, "password") === "correct horse";
+    if (exact === true && !(isRecord(json) && textAt(json, "email") === "alice@example.com"))
+      return [404, { error: "Not found" }];
     if (right && successResets === true) windows.delete(name);
     return right ? [200, { ok: true }] : [401, { error: "Wrong name or password" }];
   }
