@@ -30,8 +30,9 @@ export interface Button {
  * ever shown as HTML.
  */
 export function formsIn(html: string): readonly Form[] {
-  const text = html.replace(/<!--[\s\S]*?-->|<script\b[\s\S]*?<\/script>/gi, "");
-  return [...text.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map(([, attributes = "", inside = ""]) => {
+  const cut = html.slice(0, mostText);
+  const text = without(without(cut, /<!--/g, /-->/g), /<script\b/gi, /<\/script>/gi);
+  return elementsIn(text, "form").map(([attributes, inside]) => {
     const of = attributesOf(attributes);
     const id = of.get("id");
     return {
@@ -44,11 +45,44 @@ export function formsIn(html: string): readonly Form[] {
   });
 }
 
+/** A page is read so far, characters, and so many forms of it: whoever answers may have made it to be slow to read. */
+const mostText = 256 * 1024;
+const mostForms = 20;
+
+/** Elements of a name, their attributes and what stands in them; each place of the text is looked at once. */
+function elementsIn(text: string, name: string): readonly (readonly [attributes: string, inside: string])[] {
+  const found: [string, string][] = [];
+  const opening = new RegExp(`<${name}\\b([^<>]*)>`, "gi");
+  const closing = new RegExp(`</${name}>`, "gi");
+  for (let open = opening.exec(text); open !== null && found.length < mostForms; open = opening.exec(text)) {
+    closing.lastIndex = opening.lastIndex;
+    const close = closing.exec(text);
+    if (close === null) break;
+    found.push([open[1] ?? "", text.slice(opening.lastIndex, close.index)]);
+    opening.lastIndex = closing.lastIndex;
+  }
+  return found;
+}
+
+/** The text without what stands between two marks, and without them; what is not closed stays. */
+function without(text: string, opening: RegExp, closing: RegExp): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (let open = opening.exec(text); open !== null; open = opening.exec(text)) {
+    closing.lastIndex = opening.lastIndex;
+    if (closing.exec(text) === null) break;
+    parts.push(text.slice(from, open.index));
+    from = closing.lastIndex;
+    opening.lastIndex = from;
+  }
+  return parts.join("") + text.slice(from);
+}
+
 const pressing = new Set(["submit", "image", "button", "reset"]);
 
 function fieldsIn(html: string): readonly Field[] {
   const fields: Field[] = [];
-  for (const [, attributes = ""] of html.matchAll(/<input\b([^>]*)>/gi)) {
+  for (const [, attributes = ""] of html.matchAll(/<input\b([^<>]*)>/gi)) {
     const of = attributesOf(attributes);
     const type = (of.get("type") ?? "text").toLowerCase();
     const name = of.get("name");
@@ -56,13 +90,13 @@ function fieldsIn(html: string): readonly Field[] {
     const value = of.get("value") ?? (type === "checkbox" || type === "radio" ? "on" : "");
     fields.push({ name, type, value, checked: of.has("checked") });
   }
-  for (const [, attributes = "", inside = ""] of html.matchAll(/<select\b([^>]*)>([\s\S]*?)<\/select>/gi)) {
+  for (const [attributes, inside] of elementsIn(html, "select")) {
     const name = attributesOf(attributes).get("name");
-    const options = [...inside.matchAll(/<option\b([^>]*)>/gi)].map(([, option = ""]) => attributesOf(option));
+    const options = [...inside.matchAll(/<option\b([^<>]*)>/gi)].map(([, option = ""]) => attributesOf(option));
     const chosen = options.find((option) => option.has("selected")) ?? options[0];
     if (name !== undefined) fields.push({ name, type: "select", value: chosen?.get("value") ?? "", checked: false });
   }
-  for (const [, attributes = "", inside = ""] of html.matchAll(/<textarea\b([^>]*)>([\s\S]*?)<\/textarea>/gi)) {
+  for (const [attributes, inside] of elementsIn(html, "textarea")) {
     const name = attributesOf(attributes).get("name");
     if (name !== undefined) fields.push({ name, type: "textarea", value: unescaped(inside), checked: false });
   }
@@ -71,13 +105,13 @@ function fieldsIn(html: string): readonly Field[] {
 
 function buttonsIn(html: string, form?: string): readonly Button[] {
   const buttons: Button[] = [];
-  for (const [, attributes = "", inside = ""] of html.matchAll(/<button\b([^>]*)>([\s\S]*?)<\/button>/gi)) {
+  for (const [attributes, inside] of elementsIn(html, "button")) {
     const of = attributesOf(attributes);
     if ((of.get("type") ?? "submit").toLowerCase() !== "submit" || of.get("form") !== form) continue;
-    const label = unescaped(inside.replace(/<[^>]*>/g, " ")).trim();
+    const label = unescaped(inside.replace(/<[^<>]*>/g, " ")).trim();
     buttons.push({ name: of.get("name") ?? "", value: of.get("value") ?? "", label });
   }
-  for (const [, attributes = ""] of html.matchAll(/<input\b([^>]*)>/gi)) {
+  for (const [, attributes = ""] of html.matchAll(/<input\b([^<>]*)>/gi)) {
     const of = attributesOf(attributes);
     if (!/^(?:submit|image)$/i.test(of.get("type") ?? "") || of.get("form") !== form) continue;
     const value = of.get("value") ?? "";

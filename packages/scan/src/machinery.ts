@@ -40,18 +40,19 @@ function readable(text: string): string {
     .replaceAll(/&(?:#39|apos);/g, "'");
 }
 
+/** Counts are bounded here and below: an answer of megabytes may be made so that each place in it is read to its end. */
 const frame =
-  /(?:^|\n|\\n)\s*(?:at (?:async )?[\w.<>$[\] ]* ?\(?(?:file:\/\/|node:|\/|[A-Z]:\\)[^\s()]*:\d+:\d+\)?|File \\?"[^"\\]+\\?", line \d+|at [\w.$]+\([\w]+\.java:\d+\))/g;
+  /(?:^|\n|\\n)[^\S\n]{0,100}(?:at (?:async )?[\w.<>$[\] ]{0,300} ?\(?(?:file:\/\/|node:|\/|[A-Z]:\\)[^\s()]{0,500}:\d+:\d+\)?|File \\?"[^"\\]{1,500}\\?", line \d+|at [\w.$]{1,300}\([\w]{1,100}\.java:\d+\))/g;
 
 const words: readonly RegExp[] = [
   /\bnode_modules\b/,
   /\b(?:TypeError|ReferenceError|RangeError|SyntaxError|URIError): /,
   /\b(?:SQLITE_[A-Z]+|SqliteError|SQLSTATE|ER_[A-Z_]{4,}|ECONNREFUSED|MongoServerError|PrismaClient\w*|SequelizeDatabaseError|QueryFailedError)\b/,
-  /\b(?:near \\?"[^"\\]*\\?": syntax error|unrecognized token|no such (?:table|column)|syntax error at or near|duplicate key value violates)\b/i,
+  /\b(?:near \\?"[^"\\]{0,500}\\?": syntax error|unrecognized token|no such (?:table|column)|syntax error at or near|duplicate key value violates)\b/i,
   /\bUnexpected (?:token|end of JSON input)\b|\bin JSON at position \d+/,
   /\bFailed to decode param\b/,
-  /\b(?:select|insert into|update|delete from)\s+[\w"*.,\s]+\s(?:from|where|values|set)\s/i,
-  /(?:\/(?:home|usr|var|app|srv|opt|root|Users)\/[\w./-]+\.(?:[cm]?[jt]s|py|java|rb|php))/,
+  /\b(?:select|insert into|update|delete from)\s[\w"*.,\s]{1,500}\s(?:from|where|values|set)\s/i,
+  /(?:\/(?:home|usr|var|app|srv|opt|root|Users)\/[\w./-]{1,300}\.(?:[cm]?[jt]s|py|java|rb|php))/,
   /\bZodError\b/,
   /"stack"\s*:/,
 ];

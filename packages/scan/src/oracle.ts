@@ -77,10 +77,19 @@ function blank(text: string): string {
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, "#")
     .replace(/pc-[a-z0-9-]+/g, "#")
     .replace(/(["'`])[^"'`]{1,200}\1/g, "#")
-    .replace(/\b(?=[\w-]*\d)[\w-]{8,}\b/g, "#")
+    .replace(/[\w-]{8,}/g, withoutIds)
     .replace(/\d+/g, "#")
     .replace(/\s+/g, " ")
     .trim();
+}
+
+/** A run of letters, digits and dashes; what looks like an id in it is taken out. Looked at once, however long it is. */
+function withoutIds(run: string): string {
+  const from = run.search(/\w/);
+  let to = run.length;
+  while (to > from && run.charAt(to - 1) === "-") to -= 1;
+  const core = from < 0 ? "" : run.slice(from, to);
+  return core.length >= 8 && /\d/.test(core) ? `${run.slice(0, from)}#${run.slice(to)}` : run;
 }
 
 /**
@@ -97,13 +106,18 @@ export function resembles(answer: Answer, positive: Answer): boolean {
   }
   const left = shapeOf(answer.json);
   const right = shapeOf(positive.json);
-  const empty = [...left.empty, ...right.empty];
-  const hidden = (path: string) => empty.some((list) => path.startsWith(`${list}[]`));
+  const empty = new Set([...left.empty, ...right.empty]);
+  const hidden = (path: string) => listsAround(path).some((list) => empty.has(list));
   const ours = [...left.paths].filter((path) => !hidden(path));
   const theirs = new Set([...right.paths].filter((path) => !hidden(path)));
   const shared = ours.filter((path) => theirs.has(path)).length;
   const union = new Set([...ours, ...theirs]).size;
   return union === 0 || shared / union >= 0.7;
+}
+
+/** The lists a path leads through, outermost first: `a` and `a[].b` of `a[].b[].c`. */
+function listsAround(path: string): readonly string[] {
+  return [...path.matchAll(/\[\]/g)].map(({ index }) => path.slice(0, index));
 }
 
 function shapeOf(json: unknown): { paths: ReadonlySet<string>; empty: readonly string[] } {
@@ -144,7 +158,9 @@ export function volatilePaths(answers: readonly Answer[]): ReadonlySet<string> {
     const seen = new Map<string, string[]>();
     walk(answer.json, (path, _name, value) => {
       if (typeof value === "object" && value !== null) return;
-      seen.set(path, [...(seen.get(path) ?? []), JSON.stringify(value) ?? ""]);
+      const list = seen.get(path) ?? [];
+      list.push(JSON.stringify(value) ?? "");
+      seen.set(path, list);
     });
     for (const [path, list] of seen) values.set(path, (values.get(path) ?? new Set()).add(list.join(",")));
   }

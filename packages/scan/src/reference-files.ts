@@ -19,7 +19,7 @@ export function referenceFiles(base: string): (url: string) => boolean {
     const inside = relative(root, real(path));
     // What is not there is nobody's secret, and is said to be missing.
     return (
-      !existsSync(path) || (!inside.startsWith(`..${sep}`) && inside.split(sep).every((part) => !/^\./.test(part)))
+      !existsSync(path) || (!inside.startsWith(`..${sep}`) && inside.split(sep).every((part) => !part.startsWith(".")))
     );
   };
 }

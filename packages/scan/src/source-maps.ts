@@ -46,7 +46,7 @@ async function namedMaps(context: ProbeContext, ask: (target: string) => Promise
   const { answer: page } = await ask("/");
   if (!isSuccess(page) || !/<script\b/i.test(page.text)) return [];
   const maps: string[] = [];
-  const scripts = [...page.text.matchAll(/<script\b[^>]*\bsrc\s*=\s*["']?([^"'\s>]+)/gi)];
+  const scripts = [...page.text.matchAll(/<script\b[^<>]*\bsrc\s*=\s*["']?([^"'\s>]+)/gi)];
   for (const [, src = ""] of scripts.slice(0, 5)) {
     const script = pathOn(context.fetcher.url, src, "/");
     if (script === undefined) continue;

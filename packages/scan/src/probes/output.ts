@@ -100,7 +100,7 @@ const shapes: readonly (readonly [RegExp, string])[] = [
   [/\b(?:sk|rk)_(?:live|test)_[0-9A-Za-z]{16,}/, "a Stripe key"],
   [/\bgh[pousr]_[0-9A-Za-z]{30,}/, "a GitHub token"],
   [
-    /\b(?:postgres(?:ql)?|mysql|mongodb(?:\+srv)?|redis):\/\/[^\s"/:]+:[^\s"@]+@/,
+    /\b(?:postgres(?:ql)?|mysql|mongodb(?:\+srv)?|redis):\/\/[^\s"/:]{1,200}:[^\s"@]{1,200}@/,
     "a database address with its password",
   ],
 ];
