@@ -77,7 +77,7 @@ export async function discover(
   const requests = await follow(fetcher, identities, below, allowUnsafe);
   if (requests.length === 0) {
     throw new ScanError(
-      `nothing at ${fetcher.url.origin} says what the API offers: pass --manifest (from "portcullis manifest"), --openapi or --requests`,
+      `nothing at ${fetcher.url.origin} says what the API offers: pass --manifest (from "portcullis manifest"), --openapi or --requests, a list of what its clients send: POST /orders {"items":2}`,
     );
   }
   const count = new Set(requests.map(({ path }) => path)).size;

@@ -63,6 +63,12 @@ export async function ownRecord(context: ProbeContext, operation: Operation): Pr
       await context.send("positive", write(record[name]));
       const after = await read();
       if (!sticks(after, name, record[name])) why = `${why}; what it was before could not be put back`;
+    } else if (result.outcome.verdict === "broken") {
+      // It was not there, and nothing takes a member out of a record but by chance.
+      await context.send("positive", write(null));
+      const { json } = (await read()).answer;
+      const left = isRecord(json) ? json[name] : undefined;
+      if (left !== undefined && left !== null) why = `${why}; it could not be taken out again`;
     }
     found.push({ check: `own-${name}`, ...result.outcome, why });
   }

@@ -46,7 +46,11 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const random = seeded(seed);
   const redactor = createRedactor();
   const received = (secret: string, name: string) => redactor.add(secret, name);
-  for (const identity of options.identities) received(identity.secret, identity.name);
+  for (const { secret, scheme, name } of options.identities) {
+    received(secret, name);
+    const [, password = ""] = /^[^:]*:([\s\S]+)$/.exec(Buffer.from(secret, "base64").toString("utf8")) ?? [];
+    if (/^basic$/i.test(scheme)) received(password, name);
+  }
   if (options.jwtKey !== undefined) received(options.jwtKey, "jwt-key");
   if (options.supabase !== undefined) received(options.supabase.anonKey, "anon-key");
   for (const { secret, id } of options.oauth ?? []) if (secret !== undefined) received(secret, `secret of ${id}`);
@@ -177,14 +181,12 @@ async function joinEverybody(
       return { said: [`No user could be registered: ${error.message}.`], accounts: given };
     }
   }
-  if (made.length === 0) return { said: [], accounts: given };
-  const said = [`Too few callers were given, so ${made.join(" and ")} registered by ${signUp.id}.`];
+  const said =
+    made.length === 0 ? [] : [`Too few callers were given, so ${made.join(" and ")} registered by ${signUp.id}.`];
   const account = given.length > 0 ? undefined : await registerAccount(signUp, using);
   if (account === undefined) return { said, accounts: given };
-  return {
-    said: [...said, "For the probes of sign-in, an account that is nobody else's was registered there too."],
-    accounts: [account],
-  };
+  const why = `For the probes of sign-in, an account that is nobody else's was registered by ${signUp.id}.`;
+  return { said: [...said, why], accounts: [account] };
 }
 
 function elsewhere(url: URL, { options, mayContact, described }: Preparation): Fetcher {

@@ -192,6 +192,22 @@ GET /me
     ).toEqual([]);
   });
 
+  it("say neither that a member is required nor that who signs up should be known", async () => {
+    const { url } = await shop({ registration: true });
+    const signs = `POST /register {"username":"ann","password":"long-enough-1"}
+POST /login {"username":"ann","password":"long-enough-1"}
+`;
+    const { verdicts } = await scanShop(url, {
+      requests: file("requests.txt", `${list}${signs}`),
+      only: ["authentication", "input"],
+    });
+    const found = verdicts.filter(({ verdict, check, protection }) => {
+      return verdict === "broken" && (protection === "authentication" || check === "missing");
+    });
+    expect(found).toEqual([]);
+    expect(verdicts.find(({ operation }) => operation === "POST /register")?.why).toMatch(/who signs up or in/i);
+  });
+
   it("of a HAR are those to the API, without credentials of whoever recorded them", async () => {
     const entry = (method: string, url: string, body?: unknown, answer?: unknown, type = "application/json") => ({
       request: {

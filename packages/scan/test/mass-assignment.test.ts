@@ -40,6 +40,35 @@ describe("a sign-up", { timeout: 30_000 }, () => {
   });
 });
 
+describe("a field that somebody gives his own record", () => {
+  const scanMe = async (takesBack: boolean) => {
+    const record: Record<string, unknown> = { id: "alice", name: "Alice" };
+    const before = ({ method, path, who, body }: Asked): Answered | undefined => {
+      if (path !== "/me" || who !== "alice") return undefined;
+      if (method !== "PATCH") return [200, record];
+      for (const [name, value] of Object.entries(body)) if (takesBack || value !== null) record[name] = value;
+      return [200, record];
+    };
+    const started = await startThings({ before });
+    const fields = { type: "object", properties: { id: { type: "string" }, name: { type: "string" } } };
+    const content = { "application/json": { schema: fields } };
+    const named = { "application/json": { schema: { type: "object", properties: { name: { type: "string" } } } } };
+    const responses = { 200: { description: "You", content } };
+    const paths = { "/me": { get: { responses }, patch: { requestBody: { content: named }, responses } } };
+    const openapi = { ...description, paths };
+    const { verdicts } = await scanThings(started.url, ["mass-assignment"], { openapi });
+    await started.close();
+    return { record, why: verdicts.find(({ check }) => check === "own-role")?.why };
+  };
+
+  it("is emptied again where it was not there before, and where it cannot be, that is said", async () => {
+    const emptied = await scanMe(true);
+    expect(emptied.record).toMatchObject({ name: "Alice", role: null, isAdmin: null });
+    expect(emptied.why).toMatch(/two different values stuck\.$/);
+    expect((await scanMe(false)).why).toMatch(/two different values stuck; it could not be taken out again\.$/);
+  });
+});
+
 interface SignUp {
   readonly refuses?: (body: JsonRecord) => boolean;
   /** What is kept of a body besides the name and the password. */

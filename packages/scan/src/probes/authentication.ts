@@ -39,6 +39,9 @@ function planAuthentication(context: ProbeContext): readonly Check[] {
       checks.push({ check: "strangers", operation, notApplicable: "It is past its sunset and answers nobody." });
     } else if (operation.access.kind === "public") {
       checks.push({ check: "strangers", operation, notApplicable: `Public by policy: ${operation.access.reason}` });
+    } else if (operation.access.kind === "unknown" && isForStrangers(context, operation)) {
+      const why = "Who signs up or in is a stranger; nothing says otherwise.";
+      checks.push({ check: "strangers", operation, notApplicable: why });
     } else if (isSafe(operation)) {
       checks.push({ check: "strangers", operation, run: () => strangersRead(context, operation) });
     } else {
@@ -48,6 +51,11 @@ function planAuthentication(context: ProbeContext): readonly Check[] {
   checks.push({ check: "wrong-place", run: () => wrongPlaces(context) });
   checks.push({ check: "claimed-identity", run: () => claimedIdentity(context) });
   return checks;
+}
+
+/** Sign-in, sign-up and password resets, which only strangers need. */
+function isForStrangers({ sessions }: ProbeContext, operation: Operation): boolean {
+  return [...sessions.signIns, ...sessions.signUps, ...sessions.resets].includes(operation);
 }
 
 /** A read without a credential, and with one nobody was given. */

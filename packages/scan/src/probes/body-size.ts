@@ -49,14 +49,16 @@ function planBodySize(context: ProbeContext): readonly Check[] {
   if (writes.length === 0) return [{ check: "bodies", notApplicable: "Nothing takes a body." }];
   const limits = new Map<number | undefined, Promise<SizeFound>>();
   // Who signs in is counted more strictly than anybody: the limit is searched for elsewhere, where there is an elsewhere.
-  const signsIn = (operation: Operation) => Number(context.sessions.signIns.includes(operation));
+  const signsIn = (operation: Operation) => context.sessions.signIns.includes(operation);
+  const creates = (operation: Operation) => context.objects.kinds.some(({ create }) => create === operation);
+  const isElsewhere = writes.some((operation) => creates(operation) && context.worker(operation) !== undefined);
   return writes
-    .toSorted((left, right) => signsIn(left) - signsIn(right))
+    .toSorted((left, right) => Number(signsIn(left)) - Number(signsIn(right)))
     .map((operation) => ({
       check: "bodies",
       operation,
       isLarge: true,
-      run: () => tooMuch(context, operation, limits),
+      run: () => tooMuch(context, operation, limits, !(isElsewhere && signsIn(operation))),
     }));
 }
 
@@ -64,6 +66,7 @@ async function tooMuch(
   context: ProbeContext,
   operation: Operation,
   limits: Map<number | undefined, Promise<SizeFound>>,
+  maySearch: boolean,
 ): Promise<readonly NamedOutcome[]> {
   const write = await honestWrite(context, operation, 16);
   if (typeof write === "string") return [{ check: "bodies", ...notApplicable(write) }];
@@ -77,6 +80,8 @@ async function tooMuch(
   const said = operation.bodyMaxBytes ?? context.target.policy.bodyMaxBytes;
   // What is the same for every operation is asked of the first that lets itself be asked.
   const known = limits.get(said);
+  if (known === undefined && said === undefined && !maySearch)
+    return await structure({ context, write, positive, sizes, text }, ceilingBytes, false);
   const search = known ?? (said === undefined ? searchSize(sizes, ceilingBytes) : Promise.resolve(saidSize(said)));
   limits.set(said, search);
   const found = await search;
