@@ -2,7 +2,10 @@
  * Takes every secret the scan knows out of a text, so that evidence can be shown to anybody.
  */
 export interface Redactor {
-  /** Remembers a secret. Values shorter than 8 characters are not remembered: replacing them would garble the text. */
+  /**
+   * Remembers a secret, and how URLs, forms, JSON, base64 and hexadecimal digits write it. Values shorter than 8 characters
+   * are replaced only as the value of a member or field that is a secret by its name: elsewhere that would garble the text.
+   */
   add(secret: string, label: string): void;
   /** The text with secrets and everything shaped like one replaced. */
   apply(text: string): string;
@@ -17,21 +20,67 @@ const tokens = /\beyJ[\w-]{6,}\.[\w-]*(?:\.[\w-]*)?/g;
 const members =
   /("(?:[\w-]*(?:token|secret|password|passwd|passphrase|api_?key|password_?hash)|key|jwt|otp)"\s*:\s*")(?:[^"\\<]|\\.){8,}"/gi;
 
+/** The same in a query or a form: `access_token=…`. */
+const fields = /\b((?:[\w-]{0,60}(?:token|secret|password|passwd|passphrase|api_?key)|jwt)=)[^&\s"'<>;#\\]{8,}/gi;
+
+/** A member or a field that holds a secret by its name, and whose value is too short to be looked for everywhere. */
+const shortMembers = /("[\w-]{0,60}(?:pass|secret|token|key|pin|otp)[\w-]{0,60}"\s{0,9}:\s{0,9}")([^"\\]{1,7})"/gi;
+const shortFields =
+  /(\b[\w-]{0,60}(?:pass|secret|token|key|pin|otp)[\w-]{0,60}=)([^&\s"'<>;#\\]{1,7})(?=[&\s"'<;#\\]|$)/gi;
+
+/** What is shorter is not looked for: it would be found in words. */
+const shortest = 8;
+
 /** Makes a redactor that knows nothing yet. */
 export function createRedactor(): Redactor {
-  const known = new Map<string, string>();
-  let order: readonly (readonly [string, string])[] = [];
+  const known = new Set<string>();
+  const short = new Map<string, string>();
+  /** What is looked for, by how it begins, the longest first: a secret that contains another one is replaced whole. */
+  const byStart = new Map<string, (readonly [written: string, label: string])[]>();
+
+  function withoutKnown(text: string): string {
+    if (byStart.size === 0) return text;
+    const parts: string[] = [];
+    let from = 0;
+    for (let at = 0; at + shortest <= text.length; at += 1) {
+      const found = byStart.get(text.slice(at, at + shortest))?.find(([written]) => text.startsWith(written, at));
+      if (found === undefined) continue;
+      parts.push(text.slice(from, at), `<${found[1]}>`);
+      from = at + found[0].length;
+      at = from - 1;
+    }
+    return parts.join("") + text.slice(from);
+  }
+
+  function withoutShort(text: string): string {
+    if (short.size === 0) return text;
+    const replaced = (whole: string, before: string, value: string) => {
+      const label = short.get(value);
+      return label === undefined ? whole : `${before}<${label}>${whole.endsWith('"') ? '"' : ""}`;
+    };
+    return text.replace(shortMembers, replaced).replace(shortFields, replaced);
+  }
+
   const redactor: Redactor = {
     add(secret, label) {
-      if (secret.length < 8 || known.has(secret)) return;
-      known.set(secret, label);
-      // Longest first: a secret that contains another one is replaced whole.
-      order = [...known].sort(([left], [right]) => right.length - left.length);
+      if (secret === "" || known.has(secret)) return;
+      known.add(secret);
+      if (secret.length < shortest) short.set(secret, label);
+      for (const written of writtenWays(secret)) {
+        const start = written.slice(0, shortest);
+        const others = byStart.get(start) ?? [];
+        if (others.some(([other]) => other === written)) continue;
+        byStart.set(
+          start,
+          [...others, [written, label] as const].sort(([left], [right]) => right.length - left.length),
+        );
+      }
     },
     apply(text) {
-      let out = text;
-      for (const [secret, label] of order) out = out.replaceAll(secret, `<${label}>`);
-      return out.replace(tokens, "<token>").replace(members, '$1<redacted>"');
+      return withoutShort(withoutKnown(text))
+        .replace(tokens, "<token>")
+        .replace(members, '$1<redacted>"')
+        .replace(fields, "$1<redacted>");
     },
     applyTo(header, value) {
       const clean = redactor.apply(value);
@@ -41,4 +90,28 @@ export function createRedactor(): Redactor {
     },
   };
   return redactor;
+}
+
+/** A secret as it is, and as URLs, forms, JSON, pages, base64 and hexadecimal digits write it, where that is long enough. */
+function writtenWays(secret: string): readonly string[] {
+  const plain = secret.toWellFormed();
+  const bytes = Buffer.from(plain, "utf8");
+  const ways = [
+    secret,
+    encodeURIComponent(plain),
+    encodeURIComponent(plain).replaceAll(/%[0-9A-F]{2}/g, (part) => part.toLowerCase()),
+    new URLSearchParams({ s: plain }).toString().slice(2),
+    JSON.stringify(plain).slice(1, -1),
+    JSON.stringify(plain).slice(1, -1).replaceAll("/", "\\/"),
+    plain.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;"),
+    bytes.toString("hex"),
+    // In a longer text that is encoded, what a secret becomes depends on where it begins, in one of three ways.
+    ...[0, 1, 2].flatMap((before) => {
+      const text = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64url");
+      const whole = text.slice([0, 2, 3][before]);
+      const sure = (before + bytes.length) % 3 === 0 ? whole : whole.slice(0, -1);
+      return [sure, sure.replaceAll("-", "+").replaceAll("_", "/")];
+    }),
+  ];
+  return [...new Set(ways)].filter((way) => way.length >= shortest && (way === secret || secret.length >= 6));
 }
