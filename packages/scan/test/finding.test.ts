@@ -80,6 +80,21 @@ describe("ids and severities", () => {
     expect(cweOf("injection", "sql-q")[0]).toBe(89);
   });
 
+  it.each([
+    ["input", "length", 1284],
+    ["input", "type", 1287],
+    ["injection", "quote-body-name", 89],
+    ["injection", "pause-q", 89],
+    ["injection", "operator-q", 943],
+    ["injection", "operator-sign-in", 943],
+    ["injection", "markup-q", 79],
+    ["object-access", "foreign-shelfId-looks-missing", 204],
+    ["sessions", "one-time", 208],
+    ["exposure", "source-map", 540],
+  ] as const)("the check %s/%s is CWE-%i first of all", (id, check, cwe) => {
+    expect(cweOf(id, check)[0]).toBe(cwe);
+  });
+
   it("every exception names a check that some probe has", () => {
     const source = readFileSync(join(import.meta.dirname, "../src/severity.ts"), "utf8");
     const folder = join(import.meta.dirname, "../src");
@@ -122,6 +137,15 @@ describe("the command that shows it again", () => {
     });
     return out.split("\0").slice(0, -1);
   }
+
+  it("asks nobody but the API, whatever host the request names", () => {
+    const target = "http://evil.example/things";
+    const evidence = [
+      exchangeWith({ request: { method: "GET", target, headers: [["authorization", "Bearer <alice>"]] } }),
+    ];
+    const command = commandOf(verdictOf("canonical-request", "absolute-form", { evidence }), resultOf([]));
+    expect(command).toMatch(/--request-target http:\/\/evil\.example\/things http:\/\/localhost:3000$/);
+  });
 
   it("sends the attack with credentials from the environment", () => {
     const request = {
