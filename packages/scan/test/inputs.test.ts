@@ -192,6 +192,15 @@ GET /me
     ).toEqual([]);
   });
 
+  it("are no inventory: a method that was not recorded is not called undeclared", async () => {
+    const { url } = await shop();
+    const only = list.split("\n").filter((line) => !line.startsWith("DELETE"));
+    const result = await scanShop(url, { requests: file("requests.txt", only.join("\n")), only: ["versioning"] });
+    expect(broken(result)).toEqual([]);
+    const versioning = result.protections.find(({ protection }) => protection === "versioning");
+    expect(versioning?.untried.join(" ")).toMatch(/methods and versions nobody declared/i);
+  });
+
   it("say neither that a member is required nor that who signs up should be known", async () => {
     const { url } = await shop({ registration: true });
     const signs = `POST /register {"username":"ann","password":"long-enough-1"}

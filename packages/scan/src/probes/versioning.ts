@@ -33,13 +33,15 @@ function planVersioning(context: ProbeContext): readonly Check[] {
   const now = context.now();
   const checks: Check[] = [{ check: "unknown-path", run: () => unknownPath(context) }];
   const seen = new Set<string>();
+  // What clients sent, or what was found, is no inventory: whatever else is served may well be meant to be.
+  const isDeclared = context.target.source === "manifest" || context.target.source === "openapi";
   for (const operation of context.target.operations) {
     if (isGone(operation, now)) {
       checks.push({ check: "sunset", operation, run: () => afterSunset(context, operation) });
       continue;
     }
     if (operation.deprecated) checks.push({ check: "deprecated", operation, run: () => announced(context, operation) });
-    if (seen.has(operation.path)) continue;
+    if (seen.has(operation.path) || !isDeclared) continue;
     seen.add(operation.path);
     const kind = context.objects.kinds.find((entry) => entry.item === operation.path);
     // Where the scan can make one of it, writes are tried for what they do; elsewhere only what can do no harm.
@@ -56,7 +58,13 @@ function planVersioning(context: ProbeContext): readonly Check[] {
     }
     checks.push({ check: "undeclared-method", operation, run: () => undeclaredMethod(context, operation) });
   }
-  checks.push({ check: "other-versions", run: () => otherVersions(context) });
+  if (isDeclared) checks.push({ check: "other-versions", run: () => otherVersions(context) });
+  else
+    checks.push({
+      check: "undeclared",
+      notApplicable: "methods and versions nobody declared, since nothing describes the API (--openapi)",
+      untried: true,
+    });
   checks.push({ check: "trace", run: () => traceMethod(context) });
   return checks;
 }
