@@ -6,9 +6,11 @@ import {
   fixTargets,
   type FindingGroup,
   groupedFindings,
+  jsonText,
   openFindings,
   type Report,
   type ReportedFinding,
+  visible,
 } from "@portcullis/scan/reporters";
 import { checklist } from "portcullis/checklist";
 import { z } from "zod";
@@ -154,10 +156,11 @@ export function createMcpServer(
 async function answered(make: () => unknown): Promise<CallToolResult> {
   try {
     const value = await make();
-    return { content: [{ type: "text", text: `${warning}\n\n${JSON.stringify(value, null, 2)}` }] };
+    return { content: [{ type: "text", text: `${warning}\n\n${jsonText(value, 2)}` }] };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return { isError: true, content: [{ type: "text", text }] };
+    // A scan that could not be done may quote the target too.
+    const text = visible(error instanceof Error ? error.message : String(error), "\n");
+    return { isError: true, content: [{ type: "text", text: `${warning}\n\n${text}` }] };
   }
 }
 

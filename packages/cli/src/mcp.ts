@@ -1,5 +1,5 @@
 import { ScanError, scan } from "@portcullis/scan";
-import { reportOf } from "@portcullis/scan/reporters";
+import { reportOf, visible } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 import { baselineOf } from "./outputs/baseline-file.ts";
 import { optionsOf, type TargetFlags, withTarget } from "./target-options.ts";
@@ -43,7 +43,8 @@ async function serve(url: string, flags: Flags): Promise<void> {
     });
     await server.connect(new StdioServerTransport());
   } catch (error) {
-    process.stderr.write(`portcullis mcp: ${error instanceof Error ? error.message : String(error)}\n`);
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`portcullis mcp: ${visible(message, "\n")}\n`);
     process.exitCode = 3;
   }
 }

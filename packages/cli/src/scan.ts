@@ -1,5 +1,5 @@
 import { type Planned, type Progress, ScanError, scan } from "@portcullis/scan";
-import { type GoneFinding, jsonReport, progressLine, tableReport } from "@portcullis/scan/reporters";
+import { type GoneFinding, jsonReport, progressLine, tableReport, visible } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 import { parseInterval, repeatedly, type Round } from "./outputs/every.ts";
 import { factsOf } from "./outputs/export-tests.ts";
@@ -102,7 +102,7 @@ async function runScan(url: string, flags: Flags): Promise<void> {
       signal: end.signal,
       notifier,
       scan: (before) => scanOnce(url, flags, stop.signal, before),
-      say: (line) => process.stderr.write(`portcullis scan: ${line}\n`),
+      say: (line) => process.stderr.write(`portcullis scan: ${visible(line)}\n`),
     });
   } catch (error) {
     process.exitCode = said(error).exitCode;
@@ -146,7 +146,8 @@ async function scanOnce(
 /** Whatever went wrong, it is no statement about the API: never exit 1 for it. */
 function said(error: unknown): { readonly exitCode: 3; readonly failure: string } {
   const message = error instanceof Error ? error.message : String(error);
-  const failure = `${error instanceof ScanError ? "" : "a fault of the prover itself: "}${message}`;
+  // Some messages quote what the target said.
+  const failure = visible(`${error instanceof ScanError ? "" : "a fault of the prover itself: "}${message}`, "\n");
   process.stderr.write(`portcullis scan: ${failure}\n`);
   return { exitCode: 3, failure };
 }

@@ -110,7 +110,10 @@ describe("portcullis mcp", () => {
 
   it("attacks nothing that whoever started it left out", async () => {
     const refused = await call("scan", { only: ["object-access"] });
-    expect(refused).toMatchObject({ isError: true, text: "this server attacks authentication, cors only" });
+    expect(refused).toMatchObject({
+      isError: true,
+      text: expect.stringContaining("this server attacks authentication, cors only"),
+    });
     expect(json(await call("scan"))).toMatchObject({
       protections: expect.not.arrayContaining([expect.objectContaining({ protection: "jwt" })]),
     });

@@ -27,7 +27,8 @@ export function commandOf(
   for (const exchange of attack === reread || reread === undefined ? [attack] : [attack, reread]) {
     const forged = verdict.protection === "jwt" && exchange.leg === "attack";
     const write = (text: string) => piecesOf(text, placeholder, forged);
-    lines.push(curlLine(exchange, originOf(verdict, result.target.url), write, positive));
+    const isElsewhere = verdict.protection !== "canonical-request" && verdict.protection !== "host";
+    lines.push(curlLine(exchange, originOf(verdict, result.target.url), isElsewhere, write, positive));
   }
   return lines.join("\n");
 }
@@ -86,6 +87,7 @@ function piecesOf(text: string, placeholder: RegExp, forged: boolean): readonly 
 function curlLine(
   { request }: Exchange,
   origin: string,
+  isElsewhere: boolean,
   write: (text: string) => readonly Piece[],
   positive: Exchange | undefined,
 ): string {
@@ -103,7 +105,11 @@ function curlLine(
     words.push("-H", shellWord(value === "" ? [`${name};`] : [`${name}: `, ...write(value)]));
   }
   if (body !== undefined) words.push("--data-binary", body.word);
-  words.push(shellWord(write(request.target.startsWith("/") ? `${origin}${request.target}` : request.target)));
+  // A target that names another host is said to the API under test; whoever pastes this must not send a credential there.
+  if (request.target.startsWith("/")) words.push(shellWord(write(`${origin}${request.target}`)));
+  // Tables beside the API are asked at their own address.
+  else if (/^https?:/.test(request.target) && isElsewhere) words.push(shellWord(write(request.target)));
+  else words.push("--request-target", shellWord(write(request.target)), shellWord([origin]));
   return `${body?.before ?? ""}${words.join(" ")}`;
 }
 

@@ -16,7 +16,7 @@ export function idIn(answer: Answer, kind: Kind, sent?: JsonRecord): string | un
   const links = [location, headerOf(answer, "content-location"), ...linksIn(answer.json)];
   const linked = links.map((link) => (link === undefined ? undefined : idAt(kind, link)));
   const last = location?.split(/[?#]/)[0]?.split("/").at(-1);
-  const ids = [outer, ...linked, ...wrapped, last === "" ? undefined : last, idText(sent?.[kind.parameter])];
+  const ids = [outer, ...linked, ...wrapped, idText(last), idText(sent?.[kind.parameter])];
   return ids.find((id) => id !== undefined);
 }
 
@@ -100,11 +100,12 @@ function idAt(kind: Kind, link: string): string | undefined {
   if (path.length !== parts.length) return undefined;
   const isIt = parts.every((part, index) => part.startsWith("{") || part === path[index]);
   const id = path[parts.indexOf(`{${kind.parameter}}`)];
-  return isIt && id !== undefined && id !== "" ? decoded(id) : undefined;
+  return isIt && id !== undefined ? idText(decoded(id)) : undefined;
 }
 
+/** Dots are no id: in a path they lead somewhere else, and what lies there was not created by the scan. */
 function idText(value: unknown): string | undefined {
-  if (typeof value === "string" && value !== "") return value;
+  if (typeof value === "string" && value !== "" && !/^(?:\.|%2e){1,2}$/i.test(value)) return value;
   return typeof value === "number" ? String(value) : undefined;
 }
 

@@ -12,6 +12,7 @@ import {
   type Report,
   sarifReport,
   tableReport,
+  verdictLine,
 } from "../src/reporters.ts";
 import { reportOf } from "../src/report.ts";
 import { shellWord } from "../src/shell.ts";
@@ -214,7 +215,10 @@ describe("whatever the target says", () => {
   it("is kept in JSON exactly, and changes nothing of a badge", () => {
     const badge = badgeReport(reportSaying("benign"));
     holds((text, report) => {
-      expect(JSON.parse(jsonReport(report))).toMatchObject({ format: 1, leftovers: [text] });
+      const json = jsonReport(report);
+      expect(JSON.parse(json)).toMatchObject({ format: 1, leftovers: [text] });
+      for (const said of [json, ...report.result.verdicts.map(verdictLine)])
+        expect(said.replaceAll("\n", "")).not.toMatch(invisible);
       expect(badgeReport(report)).toBe(badge);
     });
   });

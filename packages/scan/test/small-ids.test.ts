@@ -1,6 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { afterEach, expect, it } from "vitest";
+import { answerOf } from "../src/answer.ts";
+import { idIn } from "../src/ids.ts";
 import { parseJson, textAt } from "../src/json.ts";
+import { kindsOf } from "../src/kinds.ts";
+import { targetOf } from "../src/manifest.ts";
 import { identityOf, scan } from "../src/scan.ts";
 
 let server: Server | undefined;
@@ -15,6 +19,16 @@ it("counts and page numbers that happen to be an object's small id are not taken
 
 it("a list that shows everybody's is found where ids are small numbers", async () => {
   expect(await foreignList(() => true)).toBe("broken");
+});
+
+it("dots are no id: what they lead to was not created by the scan, and must not be deleted", () => {
+  const kind = kindsOf(targetOf(description, "openapi"), 0).find(({ create }) => create !== undefined);
+  if (kind === undefined) throw new Error("nothing creates an order");
+  const said = (json: unknown, location: string) =>
+    answerOf({ status: 201, rawHeaders: ["location", location], body: Buffer.from(JSON.stringify(json)), ms: 1 });
+  for (const dots of [".", ".."]) expect(idIn(said({ id: dots }, `/orders/${dots}`), kind)).toBeUndefined();
+  expect(idIn(said({ id: ".." }, "/orders/%2e%2e"), kind)).toBeUndefined();
+  expect(idIn(said({ id: "..." }, "/"), kind)).toBe("...");
 });
 
 interface Order {

@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { type OAuthClient, ScanError, type ScanOptions, type WebhookSecret } from "@portcullis/scan";
-import { openFindings, type Report, type ReportedFinding } from "@portcullis/scan/reporters";
+import { openFindings, type Report, type ReportedFinding, visible } from "@portcullis/scan/reporters";
 import { isAddress } from "./address.ts";
 import { saved } from "./reports.ts";
 
@@ -89,7 +89,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { look } from "./portcullis.mjs";
 
-test(${JSON.stringify(`${protection} (${severity}): ${why}`)}, async () => {
+test(${JSON.stringify(visible(`${protection} (${severity}): ${why}`))}, async () => {
   const seen = await look(${wanted});
   assert.ok(seen.isClosed, seen.why);
 });
@@ -108,7 +108,7 @@ function helper(report: Report, facts: TestFacts, copied: string | undefined): s
 ${variables(facts)}import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf, scan } from "@portcullis/scan";
-import { isClosedBy } from "@portcullis/scan/reporters";
+import { isClosedBy, visible } from "@portcullis/scan/reporters";
 
 const { env } = process;
 const identities = ${JSON.stringify(identities, null, 2)};
@@ -129,7 +129,7 @@ ${given(facts)}    ...(user === "" ? {} : { accounts: [{ user, password: passwor
     ...(env.PORTCULLIS_CA === undefined ? {} : { ca: readFileSync(env.PORTCULLIS_CA, "utf8") }),
   });
   const own = result.protections.find(({ protection }) => protection === finding.protection);
-  return { isClosed: isClosedBy(result, finding), why: \`\${own?.verdict}: \${own?.why}\` };
+  return { isClosed: isClosedBy(result, finding), why: visible(\`\${own?.verdict}: \${own?.why}\`) };
 }
 
 function credentialOf(name) {
@@ -201,7 +201,7 @@ function variables({ auth, oauth, webhooks }: TestFacts): string {
   ];
   return [
     ...(auth ? ["PORTCULLIS_AUTH       the authentication file the scan was given (--auth)"] : []),
-    ...secrets.map(([variable, whose]) => `${variable}  the secret of ${whose.replaceAll(/[\r\n]/g, " ")}`),
+    ...secrets.map(([variable, whose]) => `${variable}  the secret of ${visible(whose)}`),
   ]
     .map((line) => `//   ${line}\n`)
     .join("");

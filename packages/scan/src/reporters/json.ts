@@ -1,4 +1,5 @@
 import type { Report } from "../report.ts";
+import { jsonText } from "./text.ts";
 
 /**
  * The whole report as one JSON document: the result with its evidence and ledger, findings by fingerprint (their exchanges
@@ -15,5 +16,5 @@ export function jsonReport(report: Report): string {
     ...(difference === undefined ? {} : { difference }),
     unused,
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return `${jsonText(document, 2)}\n`;
 }

@@ -1,17 +1,18 @@
 import type { ScanResult } from "../scan.ts";
 import type { Verdict } from "../verdict.ts";
+import { jsonText } from "./text.ts";
 
 /**
  * One verdict as a line of JSON, for a file that grows while the scan runs: what was written before a crash is not lost.
  * Secrets are redacted already.
  */
 export function verdictLine(verdict: Verdict): string {
-  return `${JSON.stringify({ type: "verdict", ...verdict })}\n`;
+  return `${jsonText({ type: "verdict", ...verdict })}\n`;
 }
 
 /** The first line: what is scanned, when it began. A file without a line of type `end` is of a scan that did not end. */
 export function startLine(url: string, startedAt: string): string {
-  return `${JSON.stringify({ type: "start", format: 1, url, startedAt })}\n`;
+  return `${jsonText({ type: "start", format: 1, url, startedAt })}\n`;
 }
 
 /**
@@ -24,5 +25,5 @@ export function endLine(result: ScanResult, streamed: readonly Verdict[]): strin
   const written = new Set(streamed);
   const revised = result.verdicts.filter((verdict) => !written.has(verdict));
   const { verdicts: _verdicts, ledger: _ledger, ...summary } = result;
-  return `${JSON.stringify({ type: "end", ...summary, revised })}\n`;
+  return `${jsonText({ type: "end", ...summary, revised })}\n`;
 }

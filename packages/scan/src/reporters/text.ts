@@ -13,6 +13,16 @@ export function visible(text: string, keep = ""): string {
   });
 }
 
+/** A value as JSON in which whatever {@link visible} is wary of stands as an escape, so that showing it does nothing either. */
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(/[\p{Cf}\p{Zl}\p{Zp}\u007f-\u009f]/gu, (unit) =>
+    unit
+      .split("")
+      .map((half) => `\\u${half.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
+
 /** The text, made {@link visible}, in at most `width` columns, with an ellipsis where it had to be cut. */
 export function fitted(text: string, width: number): string {
   const shown = visible(text);
