@@ -6,7 +6,7 @@ import { scanThings, startThings } from "./things.ts";
 const part = (json: unknown): string => Buffer.from(JSON.stringify(json)).toString("base64url");
 
 /** A token of the little server, whose signature nobody looks at: it knows this very text and no other. */
-const token = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "alice" })}.${"c2lnbmF0dXJl".repeat(3)}`;
+const token = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: "alice", exp: 4102444800 })}.${"c2lnbmF0dXJl".repeat(3)}`;
 
 describe("a verdict without a test signing key", () => {
   it("is held for what was tried and names what was not, in the table and in the JSON", async () => {
