@@ -14,3 +14,19 @@ export function isLoopbackName(host: string): boolean {
   const name = host.toLowerCase();
   return name === "localhost" || name === "::1" || name.endsWith(".localhost") || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
+
+/**
+ * Where to connect for a host: names below `localhost` are this machine's by definition, but resolvers ask others for them,
+ * and what was scanned as this machine would be somebody else's (RFC 6761 section 6.3).
+ *
+ * @returns the name itself for every other host; `localhost` is left to the system, which knows both of its addresses
+ */
+export function addressFor(host: string): string {
+  return host.toLowerCase().endsWith(".localhost") ? "localhost" : host;
+}
+
+/** The name a certificate has to be for, where it is not the host that is connected to. */
+export function nameOf(url: URL): { readonly servername?: string } {
+  const host = hostOf(url);
+  return url.protocol === "https:" && addressFor(host) !== host ? { servername: host } : {};
+}

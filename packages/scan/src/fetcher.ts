@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { Duplex } from "node:stream";
-import { hostOf, isLoopbackName, portOf } from "./address.ts";
+import { addressFor, hostOf, isLoopbackName, nameOf, portOf } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { answerOf, headerOf, noAnswer } from "./answer.ts";
 import { declareCaller, declareLimits, routeKeys, unknownNearby, unknownRate } from "./declared-limits.ts";
@@ -248,7 +248,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       const ms = () => performance.now() - started;
       const request = written(outgoing, {
         agent,
-        host: hostOf(url),
+        host: addressFor(hostOf(url)),
+        ...nameOf(url),
         port: portOf(url),
         method: outgoing.method,
         path: outgoing.target,

@@ -1,5 +1,5 @@
 import net from "node:net";
-import { hostOf, isLoopbackName, portOf } from "./address.ts";
+import { addressFor, hostOf, isLoopbackName, portOf } from "./address.ts";
 
 /** Other addresses of this machine that strangers may come from, besides the usual one. */
 const others = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
@@ -26,7 +26,7 @@ async function reachable(url: URL): Promise<readonly string[]> {
 
 function connects(url: URL, localAddress: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect({ host: hostOf(url), port: portOf(url), localAddress, family: 4 });
+    const socket = net.connect({ host: addressFor(hostOf(url)), port: portOf(url), localAddress, family: 4 });
     const done = (works: boolean) => {
       socket.destroy();
       resolve(works);

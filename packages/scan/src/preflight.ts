@@ -1,5 +1,5 @@
 import tls from "node:tls";
-import { hostOf, portOf } from "./address.ts";
+import { addressFor, hostOf, portOf } from "./address.ts";
 import { type Answer, headerOf } from "./answer.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
@@ -90,7 +90,7 @@ function shakeHands(url: URL): Promise<string> {
   return new Promise((resolve) => {
     const host = hostOf(url);
     const socket = tls.connect({
-      host,
+      host: addressFor(host),
       port: portOf(url),
       // portcullis-ignore transport: nothing is sent; how the handshake ends is all that is asked.
       rejectUnauthorized: false,

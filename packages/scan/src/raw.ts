@@ -1,6 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
-import { hostOf, portOf } from "./address.ts";
+import { addressFor, hostOf, portOf } from "./address.ts";
 import { type Answer, answerOf } from "./answer.ts";
 
 /** Bytes to write to a connection of their own. */
@@ -120,9 +120,9 @@ function open(wire: Wire): net.Socket {
   const host = hostOf(wire.url);
   const secure = wire.url.protocol === "https:";
   const port = portOf(wire.url);
-  if (!secure || wire.plain === true) return net.connect({ host, port });
+  if (!secure || wire.plain === true) return net.connect({ host: addressFor(host), port });
   return tls.connect({
-    host,
+    host: addressFor(host),
     port,
     ...(net.isIP(host) === 0 ? { servername: host } : {}),
     ...(wire.ca === undefined ? {} : { ca: wire.ca }),

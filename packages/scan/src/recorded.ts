@@ -120,14 +120,34 @@ function readEntry(entry: JsonRecord): readonly Recorded[] {
   return [
     {
       method,
-      ...at,
-      body: bodyOf(posted, mediaType),
+      path: at.path,
+      query: Object.fromEntries(Object.entries(at.query).filter(([name]) => !secretName.test(name))),
+      body: withoutSecrets(bodyOf(posted, mediaType)),
       mediaType: posted === undefined ? undefined : mediaType,
       origin: originOf(request),
       status: status === 0 ? undefined : status,
       answer: parseJson(plain),
     },
   ];
+}
+
+/** Parameters and members that hold the credential of whoever was recorded. */
+const secretName =
+  /^(?:[\w-]*(?:token|secret|password|passwd|passphrase|api_?key|signature)|authorization|jwt|pass|sid|session_?id)$/i;
+
+/** A body with something made up where it held a secret, so that what was recorded of somebody is not sent or shown. */
+function withoutSecrets(body: unknown, depth = 0): unknown {
+  if (depth > 24) return body;
+  if (Array.isArray(body)) return body.map((entry) => withoutSecrets(entry, depth + 1));
+  if (!isRecord(body)) return body;
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]) => [
+      name,
+      typeof value === "string" && value !== "" && secretName.test(name)
+        ? "Pc-recorded-9aZ!"
+        : withoutSecrets(value, depth + 1),
+    ]),
+  );
 }
 
 /** What a browser said of where the request came from; `null` names nobody. */

@@ -113,6 +113,23 @@ async function talking(bytes: string, everyMs: number): Promise<Fetcher> {
   return fetcher;
 }
 
+describe("a name below localhost", () => {
+  it("is this machine, whatever a resolver says, and stays the name that is asked for", async () => {
+    const hosts: (string | undefined)[] = [];
+    const { url } = await fetcherFor({}, (request, response) => {
+      hosts.push(request.headers.host);
+      response.end();
+    });
+    const named = new URL(`http://no-such-name.portcullis.localhost:${url.port}/`);
+    const fetcher = createFetcher({ url: named, policy: { ...policy, limits: {} }, pacer: createPacer(() => 15_000) });
+    expect((await fetcher.send(stranger)).status).toBe(200);
+    const wire = { parts: [`GET / HTTP/1.1\r\nHost: ${named.host}\r\n\r\n`] };
+    expect((await fetcher.raw(wire)).answers[0]?.status).toBe(200);
+    fetcher.close();
+    expect(hosts).toEqual([named.host, named.host]);
+  });
+});
+
 describe("a server that does not want to end", () => {
   it("has answered when it switches to another protocol", async () => {
     const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n";

@@ -9,6 +9,7 @@ import type { JsonRecord } from "../src/json.ts";
 import { readTarget } from "../src/manifest.ts";
 import { accepts, fromPattern } from "../src/pattern.ts";
 import { seeded } from "../src/random.ts";
+import { readRecording } from "../src/recorded.ts";
 import { identityOf, scan } from "../src/scan.ts";
 import { validValue } from "../src/values.ts";
 
@@ -135,5 +136,26 @@ describe("a description somebody else wrote", () => {
     server.close();
     server.closeAllConnections();
     expect("polluted" in {}).toBe(false);
+  });
+
+  it("of recorded requests keeps no secret, neither of an address nor of a body", async () => {
+    const secret = "swordfish-0123456789";
+    const request = {
+      method: "POST",
+      url: `http://localhost:3000/in?page=2&access_token=${secret}&api_key=${secret}`,
+      headers: [{ name: "authorization", value: `Bearer ${secret}` }],
+      postData: {
+        mimeType: "application/json",
+        text: JSON.stringify({ user: "ana", password: secret, more: [{ refreshToken: secret }] }),
+      },
+    };
+    const har = {
+      log: { entries: [{ request, response: { status: 200, content: { mimeType: "application/json" } } }] },
+    };
+    const recording = await readRecording(file("in.har", har), new URL("http://localhost:3000"));
+    expect(JSON.stringify(recording)).not.toContain(secret);
+    expect(recording.requests).toMatchObject([
+      { query: { page: "2" }, body: { user: "ana", password: expect.any(String) } },
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 import tls from "node:tls";
-import { hostOf, isLoopbackName, portOf } from "../address.ts";
+import { addressFor, hostOf, isLoopbackName, portOf } from "../address.ts";
 import { headerOf } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
 import type { Trial } from "../exchange.ts";
@@ -64,7 +64,7 @@ function handshake(context: ProbeContext, version: tls.SecureVersion): Promise<b
   return new Promise((resolve) => {
     const host = hostOf(url);
     const socket = tls.connect({
-      host,
+      host: addressFor(host),
       port: portOf(url),
       minVersion: version,
       maxVersion: version,
