@@ -1,6 +1,7 @@
 import { type Answer, headerOf } from "./answer.ts";
 import { isRecord, type JsonRecord, walk } from "./json.ts";
 import type { Kind } from "./kinds.ts";
+import { sameNoun } from "./nouns.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -11,7 +12,8 @@ import type { Random } from "./random.ts";
  */
 export function idIn(answer: Answer, kind: Kind, sent?: JsonRecord): string | undefined {
   const names = [kind.parameter, "id", `${kind.name}Id`, `${kind.name}_id`, "_id", "uuid"];
-  const [outer, ...wrapped] = envelopes(answer.json).map((level) => firstOf(level, names));
+  const isOther = (name: string) => people.test(name) && !sameNoun(name, kind.name);
+  const [outer, ...wrapped] = envelopes(answer.json, isOther).map((level) => firstOf(level, names));
   const location = headerOf(answer, "location");
   const links = [location, headerOf(answer, "content-location"), ...linksIn(answer.json)];
   const linked = links.map((link) => (link === undefined ? undefined : idAt(kind, link)));
@@ -72,14 +74,20 @@ export function sameShape(id: string, random: Random): string {
   );
 }
 
-/** An answer and the objects it wraps, outermost first, three levels deep. */
-function envelopes(json: unknown): readonly JsonRecord[] {
+/** Who made an object or has it: where an order's answer names its user, the user's id must not be taken for the order's. */
+const people =
+  /^(?:user|owner|author|creator|account|customer|member|seller|buyer|assignee|reporter|tenant|organi[sz]ation|(?:created|updated|modified)_?by)$/i;
+
+/** An answer and the objects it wraps, outermost first, three levels deep, but for those of a name that is left out. */
+function envelopes(json: unknown, isLeftOut: (name: string) => boolean): readonly JsonRecord[] {
   const out: JsonRecord[] = [];
   let level: readonly unknown[] = [json];
   for (let depth = 0; depth < 4; depth += 1) {
     const objects = level.filter(isRecord);
     out.push(...objects);
-    level = objects.flatMap((object): readonly unknown[] => Object.values(object));
+    level = objects.flatMap((object): readonly unknown[] =>
+      Object.entries(object).flatMap(([name, member]) => (isLeftOut(name) ? [] : [member])),
+    );
   }
   return out;
 }

@@ -31,6 +31,16 @@ it("dots are no id: what they lead to was not created by the scan, and must not 
   expect(idIn(said({ id: "..." }, "/"), kind)).toBe("...");
 });
 
+it("the id of whoever an object belongs to is not taken for its own, which would delete another object", () => {
+  const kind = kindsOf(targetOf(description, "openapi"), 0).find(({ create }) => create !== undefined);
+  if (kind === undefined) throw new Error("nothing creates an order");
+  const said = (json: unknown) =>
+    answerOf({ status: 201, rawHeaders: [], body: Buffer.from(JSON.stringify(json)), ms: 1 });
+  expect(idIn(said({ ok: true, user: { id: 7 } }), kind)).toBeUndefined();
+  expect(idIn(said({ ok: true, user: { id: 7 }, order: { id: 8 } }), kind)).toBe("8");
+  expect(idIn(said({ user: { id: 7 } }), { ...kind, name: "user" })).toBe("7");
+});
+
 interface Order {
   readonly id: number;
   readonly owner: string;
