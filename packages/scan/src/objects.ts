@@ -63,6 +63,8 @@ export interface Objects {
    * spreads the work and takes back what an attack spoiled.
    */
   during<Result>(check: () => Promise<Result>): Promise<Result>;
+  /** Says what stays behind beside objects, such as an account that was given power. */
+  leave(line: string): void;
   /** Ids of shared objects that their owners cannot see any more, although nobody was to delete them. */
   vanished(): Promise<ReadonlySet<string>>;
   /** Deletes everything that is left, children first. What could not be deleted is returned, one line each. */
@@ -144,6 +146,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     kinds,
     prefix,
     canary,
+    leave: (line) => void left.push(line),
     creation: (kind, owner, within, mark) => creation(kind, owner, within?.params ?? {}, mark),
     crowd(kind, owner, count) {
       const key = keyOf(kind, owner);

@@ -27,12 +27,12 @@ export function judge(answer: Answer, known: Known): Judgement {
   if (known.canary !== undefined && answer.status !== 0 && answer.text.includes(known.canary)) return "granted";
   const good = resembles(answer, known.positive);
   const bad = known.negatives.some((negative) => sameSignature(answer, negative));
+  // With a canary to find, the right shape without it is another object or an empty one: nothing was given away, even
+  // where a list of what is not there is an empty list too.
+  if (good && known.canary !== undefined && known.positive.text.includes(known.canary)) return "refused";
   if (good && bad) return "unclear";
   if (bad) return "refused";
-  if (good) {
-    // With a canary to find, the right shape without it is another object or an empty one: nothing was given away.
-    return known.canary !== undefined && known.positive.text.includes(known.canary) ? "refused" : "granted";
-  }
+  if (good) return "granted";
   if (answer.status === 0) return answer.failure === "no answer in time" ? "unclear" : "refused";
   // Neither: a client error or a redirect where the positive was a success gives nothing away.
   if (isSuccess(known.positive) && answer.status >= 300 && answer.status < 500) return "refused";

@@ -9,6 +9,7 @@ import { isLimited } from "./oracle.ts";
 import { broken, held, inconclusive, limitedWhy, type NamedOutcome, type Outcome } from "./probe.ts";
 import { requestFor } from "./requests.ts";
 import { propertiesOf } from "./schema.ts";
+import { fieldOutcomes, type TriedField } from "./stuck-fields.ts";
 import { isGone, type Operation } from "./target.ts";
 
 /** Fields of one's own record that grant power. Others, such as its id, are left alone: the caller might be lost with them. */
@@ -51,28 +52,30 @@ export async function ownRecord(context: ProbeContext, operation: Operation): Pr
   const declared = propertiesOf(operation.body?.schema ?? {});
   const base = writableOf(operation, record);
   const shown = propertiesOf(view.responses.get(200) ?? {});
-  const found: NamedOutcome[] = [];
+  const tried: TriedField[] = [];
   for (const name of powers) {
     if (declared.has(name)) continue;
     const write = (value: unknown) => requestFor(operation, { as: owner, body: { ...base, [name]: value } });
     const values = [1, 2].map((round) => candidate(context, name, record[name], shown.get(name), round));
     const read = () => context.send("reread", requestFor(view, { as: owner }));
     const result = await tryField(context, name, values, write, read);
-    let why = result.why;
+    let beside: string | undefined;
     if (result.touched && record[name] !== undefined) {
       await context.send("positive", write(record[name]));
       const after = await read();
-      if (!sticks(after, name, record[name])) why = `${why}; what it was before could not be put back`;
+      if (!sticks(after, name, record[name])) beside = "could not be put back to what it was before";
     } else if (result.outcome.verdict === "broken") {
       // It was not there, and nothing takes a member out of a record but by chance.
       await context.send("positive", write(null));
       const { json } = (await read()).answer;
       const left = isRecord(json) ? json[name] : undefined;
-      if (left !== undefined && left !== null) why = `${why}; it could not be taken out again`;
+      if (left !== undefined && left !== null) beside = "could not be taken out again";
     }
-    found.push({ check: `own-${name}`, ...result.outcome, why });
+    const found = result.outcome;
+    const isSaidApart = beside !== undefined && found.verdict !== "broken";
+    tried.push({ name, outcome: isSaidApart ? { ...found, why: `${found.why}; "${name}" ${beside}` } : found, beside });
   }
-  return found;
+  return fieldOutcomes("own-record", tried, " of the caller's own record");
 }
 
 /** What an operation may write of a record, as it is. */
@@ -105,9 +108,9 @@ async function tryField(
   values: readonly unknown[],
   write: (value: unknown) => Trial["outgoing"],
   read: () => Promise<Trial>,
-): Promise<{ outcome: Outcome; why: string; touched: boolean }> {
+): Promise<{ outcome: Outcome; touched: boolean }> {
   const trials: Trial[] = [];
-  const told = (outcome: Outcome, touched: boolean) => ({ outcome, why: outcome.why, touched });
+  const told = (outcome: Outcome, touched: boolean) => ({ outcome, touched });
   let stuck = 0;
   let touched = false;
   for (const value of values) {

@@ -17,7 +17,8 @@ import type { Operation } from "./target.ts";
 /**
  * Fields that grant power, sent along with a sign-up. One counts as writable where two accounts made with it have it, and
  * one made without it has not: in their own record, in the token they are given, or in the answer to a sign-up that shows
- * the field unasked. The accounts are left behind like everybody's the scan registers.
+ * the field unasked. The accounts are left behind like everybody's the scan registers; those that were given more power
+ * than others are named one by one.
  *
  * @throws what sending rejects with, such as `BudgetSpent`
  */
@@ -47,20 +48,38 @@ export async function signUpFields(context: ProbeContext, signUp: Operation): Pr
       return { check, ...notApplicable("Nothing shows what an account may do.") };
     return { check, ...held(`${names}: none is taken over at sign-up`, first.trials) };
   }
+  nameLeftover(context, signUp, first, stuck);
   const second = await join(context, signUp, Object.fromEntries(stuck));
   const trials = [...plain.trials, ...first.trials, ...second.trials];
   const kept = stuck.filter(([name, value]) => has(second, plain, name, value));
+  if (kept.length > 0) nameLeftover(context, signUp, second, kept);
   if (kept.length === 0) {
     const why = `"${stuck.map(([name]) => name).join('", "')}" stuck for one new account and not for another`;
     return { check, ...inconclusive(why, trials) };
   }
-  const said = kept.map(([name, value]) => `"${name}": ${JSON.stringify(value)}`).join(", ");
-  return { check, ...broken(`whoever signs up says what he may do: ${said} stuck for two new accounts`, trials) };
+  const why = `whoever signs up says what he may do: ${fieldsSaid(kept)} stuck for two new accounts`;
+  // Whoever lets an address count as verified has said nothing of a role.
+  const isPower = kept.some(([name]) => !/verified/i.test(name));
+  return { check: isPower ? check : "sign-up-verified", ...broken(why, trials) };
+}
+
+type Field = readonly [name: string, value: unknown];
+
+function fieldsSaid(fields: readonly Field[]): string {
+  return fields.map(([name, value]) => `"${name}": ${JSON.stringify(value)}`).join(", ");
+}
+
+/** An account with more power than others is no harmless leftover: somebody has to take it away again. */
+function nameLeftover(context: ProbeContext, signUp: Operation, joined: Joined, fields: readonly Field[]): void {
+  const who = joined.user === "" ? "an account" : `the account ${joined.user}`;
+  context.objects.leave(`${who}, made by ${signUp.id}, has ${fieldsSaid(fields)}: take that away or delete it`);
 }
 
 /** What came of a sign-up. */
 interface Joined {
   readonly made: Trial;
+  /** The name it signs in with; "" where the sign-up takes none. */
+  readonly user: string;
   /** Its own record, where something shows it. */
   readonly record: Trial | undefined;
   /** What its token says, where it is given one that can be read. */
@@ -75,7 +94,8 @@ async function join(context: ProbeContext, signUp: Operation, more: JsonRecord):
   const leg = Object.keys(more).length === 0 ? "positive" : "attack";
   const { outgoing, password, user } = newAccount(signUp, "newcomer", using, more);
   const made = await context.send(leg, outgoing);
-  const nothing: Joined = { made, record: undefined, claims: undefined, trials: [made] };
+  const name = user(credentialFields(signUp)?.user ?? "");
+  const nothing: Joined = { made, user: name, record: undefined, claims: undefined, trials: [made] };
   if (!isSuccess(made.answer)) return nothing;
   const signIn = signInOf(context.target, context.now());
   const fields = signIn === undefined ? undefined : credentialFields(signIn);
@@ -89,7 +109,7 @@ async function join(context: ProbeContext, signUp: Operation, more: JsonRecord):
   for (const { secret } of people) received(secret, "newcomer");
   const claims = people.map(({ secret }) => readToken(secret)?.claims).find((one) => one !== undefined);
   const record = await recordOf(context, people);
-  return { made, record, claims, trials: record === undefined ? [made] : [made, record] };
+  return { made, user: name, record, claims, trials: record === undefined ? [made] : [made, record] };
 }
 
 /** Most ways to send a credential that are tried. */

@@ -28,7 +28,7 @@ export interface ProtectionResult {
   readonly verdict: VerdictKind;
   /** The first reason; see `more`. */
   readonly why: string;
-  /** How many other reasons of the same verdict there are. */
+  /** How many other findings there are where it is broken, as reports count them; else how many other reasons. */
   readonly more: number;
   /** What was not tried because the scan was not given what it takes, one sentence each. */
   readonly untried: readonly string[];
@@ -69,7 +69,9 @@ function summary(
       more: Math.max(0, untried.length - 1),
     };
   }
-  return { why: first.why, more: new Set(same.map((entry) => entry.why)).size - 1 };
+  // The same check at the same operation is one finding, with however many pairs of callers it was shown.
+  const told = same.map((entry) => (kind === "broken" ? `${entry.check}\n${entry.operation ?? ""}` : entry.why));
+  return { why: first.why, more: new Set(told).size - 1 };
 }
 
 /** What is said of protections that were not asked for. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { type JsonRecord, recordAt, textAt } from "../src/json.ts";
+import type { ScanResult } from "../src/scan.ts";
 import { type Asked, type Answered, description, scanThings, startThings } from "./things.ts";
 
 let close: (() => Promise<void>) | undefined;
@@ -10,6 +11,14 @@ describe("a sign-up", { timeout: 30_000 }, () => {
   it("finds a role that whoever signs up gives himself, in his own record", async () => {
     const found = await scanSignUp({ stores: (body) => ({ role: "user", ...body }) });
     expect(found).toEqual(["broken sign-up-fields"]);
+  });
+
+  it("names the accounts that were given more power, and none that was not", async () => {
+    const { leftovers } = await signUpResult({ stores: (body) => ({ role: "user", ...body }) });
+    const named = leftovers.filter((line) => line.includes('has "role": "admin"'));
+    expect(named).toHaveLength(2);
+    expect(named[0]).toMatch(/^the account \S+@\S+, made by POST \/register, has .*: take that away or delete it$/);
+    expect((await signUpResult({ stores: () => ({ role: "user" }) })).leftovers.join()).not.toContain("has ");
   });
 
   it("finds it where a body with all the fields is refused, by a column that knows its words", async () => {
@@ -58,14 +67,75 @@ describe("a field that somebody gives his own record", () => {
     const openapi = { ...description, paths };
     const { verdicts } = await scanThings(started.url, ["mass-assignment"], { openapi });
     await started.close();
-    return { record, why: verdicts.find(({ check }) => check === "own-role")?.why };
+    return { record, found: verdicts.filter(({ verdict }) => verdict === "broken") };
   };
 
   it("is emptied again where it was not there before, and where it cannot be, that is said", async () => {
     const emptied = await scanMe(true);
     expect(emptied.record).toMatchObject({ name: "Alice", role: null, isAdmin: null });
-    expect(emptied.why).toMatch(/two different values stuck\.$/);
-    expect((await scanMe(false)).why).toMatch(/two different values stuck; it could not be taken out again\.$/);
+    expect(emptied.found.map(({ check }) => check)).toEqual(["own-record-power"]);
+    expect(emptied.found[0]?.why).toMatch(/^"role", "roles", .*"verified" of .* two different values of each stuck\.$/);
+    expect((await scanMe(false)).found[0]?.why).toContain('"role" could not be taken out again; ');
+  });
+});
+
+describe("fields of what is created and changed", { timeout: 30_000 }, () => {
+  const scanStored = async (keeps: (name: string) => boolean) => {
+    const stored = new Map<string, JsonRecord>();
+    const started = await startThings({
+      before: ({ method, path, who, body }) => {
+        const id = /^\/things\/([^/]+)$/.exec(path)?.[1];
+        if (who === undefined || (path !== "/things" && id === undefined)) return undefined;
+        const kept = Object.fromEntries(Object.entries(body).filter(([name]) => name === "name" || keeps(name)));
+        if (id === undefined && method === "POST") {
+          const made = { owner: who, ...kept, id: randomUUID() };
+          stored.set(made.id, made);
+          return [201, made];
+        }
+        const thing = stored.get(id ?? "");
+        if (thing === undefined) return undefined;
+        if (method === "PATCH") stored.set(id ?? "", { ...thing, ...kept });
+        if (method === "DELETE") stored.delete(id ?? "");
+        return method === "DELETE" ? [204] : [200, stored.get(id ?? "")];
+      },
+    });
+    close = started.close;
+    const { verdicts } = await scanThings(started.url, ["mass-assignment"]);
+    const told = verdicts.map(({ verdict, check, operation, why }) => ({
+      verdict,
+      name: `${check} ${operation}`,
+      why,
+    }));
+    return { told, broken: told.filter(({ verdict }) => verdict === "broken") };
+  };
+
+  it("are one finding of each operation, which names all that stuck, the worst first", async () => {
+    const { broken } = await scanStored(() => true);
+    expect(broken.map(({ name }) => name)).toEqual([
+      "server-set-power POST /things",
+      "server-set-power PATCH /things/:id",
+    ]);
+    for (const { why } of broken) expect(why).toMatch(/^"role", "roles", .*"owner.*"createdAt" are set by the client/);
+  });
+
+  it("are another finding where one that is worse sticks, and the same where one sticks that is not", async () => {
+    const names = async (...fields: readonly string[]) => {
+      const { broken, told } = await scanStored((name) => fields.includes(name));
+      await close?.();
+      expect(told.filter(({ verdict }) => verdict === "held").map(({ name }) => name)).toContain(
+        fields.includes("role") ? "server-set POST /things" : "server-set-power POST /things",
+      );
+      return broken.map(({ name }) => name)[0];
+    };
+    expect(await names("plan")).toBe("server-set POST /things");
+    expect(await names("plan", "createdAt")).toBe("server-set POST /things");
+    expect(await names("role")).toBe("server-set-power POST /things");
+  });
+
+  it("hold where none of them is kept", async () => {
+    const { broken, told } = await scanStored(() => false);
+    expect(broken).toEqual([]);
+    expect(told.filter(({ verdict }) => verdict === "held").length).toBeGreaterThan(0);
   });
 });
 
@@ -80,7 +150,14 @@ interface SignUp {
 }
 
 /** What is said of the sign-up of an API that keeps what it is told to. */
-async function scanSignUp({ refuses, stores, view = (kept) => kept, answer }: SignUp): Promise<readonly string[]> {
+async function scanSignUp(api: SignUp): Promise<readonly string[]> {
+  const { verdicts } = await signUpResult(api);
+  return verdicts
+    .filter(({ check, protection }) => protection === "mass-assignment" && check.startsWith("sign-up"))
+    .map(({ verdict, check }) => `${verdict} ${check}`);
+}
+
+async function signUpResult({ refuses, stores, view = (kept) => kept, answer }: SignUp): Promise<ScanResult> {
   const accounts = new Map<string, { password: string; kept: JsonRecord }>();
   const tokens = new Map<string, string>();
 
@@ -118,13 +195,10 @@ async function scanSignUp({ refuses, stores, view = (kept) => kept, answer }: Si
       responses: { [status]: { description: "It" } },
     },
   });
-  const { verdicts } = await scanThings(api.url, ["mass-assignment"], {
+  return await scanThings(api.url, ["mass-assignment"], {
     openapi: {
       ...description,
       paths: { ...recordAt(description, "paths"), "/register": operation(201), "/login": operation(200) },
     },
   });
-  return verdicts
-    .filter(({ check, protection }) => protection === "mass-assignment" && check.startsWith("sign-up"))
-    .map(({ verdict, check }) => `${verdict} ${check}`);
 }

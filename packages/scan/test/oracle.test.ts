@@ -36,6 +36,14 @@ describe("oracle", () => {
     expect(judge(all, { positive: all, negatives: [all] })).toBe("unclear");
   });
 
+  it("tells a list by its marker, even where a list of what is not there is an empty one too", () => {
+    const full = json(200, [{ id: "1", text: "pc-run-mark" }]);
+    const known = { positive: full, negatives: [json(200, [])], canary: "pc-run-mark" };
+    expect(judge(json(200, []), known)).toBe("refused");
+    expect(judge(full, known)).toBe("granted");
+    expect(judge(json(200, []), { ...known, canary: undefined })).toBe("unclear");
+  });
+
   it("keeps a limit apart from a refusal", () => {
     expect(judge(json(429, {}), { positive: mine, negatives: [refused] })).toBe("limited");
   });

@@ -136,7 +136,7 @@ describe("one's own record", () => {
     const { url, people } = await library("roles are merged");
     const { verdicts } = await scanLibrary(url, ["mass-assignment"]);
     const found = verdicts.filter(({ verdict }) => verdict === "broken").map(({ check }) => check);
-    expect(found).toContain("own-role");
+    expect(found).toContain("own-record-power");
     expect([...people.values()].map(({ role }) => role)).toEqual(["member", "member", "admin", "member"]);
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { jsonReport, markdownReport, progressLine, type Report, reportOf, tableReport } from "../src/reporters.ts";
-import { resultOf } from "./report-of.ts";
+import { reportWith, resultOf, verdictOf } from "./report-of.ts";
 import { scanThings, startThings } from "./things.ts";
 
 let clean: Report;
@@ -39,6 +39,15 @@ describe("the table", () => {
     expect(table.indexOf("critical")).toBeLessThan(table.indexOf("high"));
     expect(table).toMatch(/✓ authentication +held +\d+ checks hold/);
     expect(table).toContain("2 held · 0 broken · 0 inconclusive");
+  });
+
+  it("counts findings as all reports do, however many pairs of callers showed one", () => {
+    const pair = (who: string, operation: string) =>
+      verdictOf("object-access", "foreign-read", { why: `${who} reads it.`, operation });
+    const operations = ["GET /a", "GET /b", "GET /c", "GET /d"];
+    const report = reportWith(operations.flatMap((operation) => [pair("alice", operation), pair("bob", operation)]));
+    expect(report.findings).toHaveLength(4);
+    expect(tableReport(report, { width: 120 })).toMatch(/✗ object-access +BROKEN +.*\(\+3\)/);
   });
 
   it("says what is broken, where, and what proves it", () => {

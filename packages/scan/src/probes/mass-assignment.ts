@@ -22,11 +22,12 @@ import {
 import { bodyOf, requestFor } from "../requests.ts";
 import { propertiesOf } from "../schema.ts";
 import { signUpFields } from "../sign-up-fields.ts";
+import { fieldOutcomes, type TriedField } from "../stuck-fields.ts";
 import { type Operation, tightLimit } from "../target.ts";
 
 /**
  * Fields the client must not set, sent along with a valid create, update or sign-up. A field is called writable only where two
- * different values stick when read back.
+ * different values stick when read back, and all that are so are one finding of their operation.
  */
 export const massAssignment: Probe = { id: "mass-assignment", plan: planMassAssignment };
 
@@ -75,14 +76,16 @@ async function allFields(context: ProbeContext, kind: Kind, operation: Operation
     operation.responses.get(sample.created.answer.status) ?? kind.read?.responses.get(200) ?? {},
   );
   const names = new Set([...(kind.policy?.serverSet ?? []), ...Object.keys(seen), ...shown.keys(), ...classic]);
-  const found: NamedOutcome[] = [];
+  const tried: TriedField[] = [];
   for (const name of names) {
     // Another id on an update would hide the object from its own re-read.
     if (declared.has(name) || (name === kind.parameter && operation !== kind.create)) continue;
-    const result = await oneField(context, kind, operation, owner, name, seen[name], shown.get(name));
-    found.push({ check: `field-${name}`, ...result });
+    const outcome = await oneField(context, kind, operation, owner, name, seen[name], shown.get(name));
+    tried.push({ name, outcome });
   }
-  return found.length > 0 ? found : [{ check: "server-set", ...held("every field it shows may be written") }];
+  return tried.length > 0
+    ? fieldOutcomes("server-set", tried)
+    : [{ check: "server-set", ...held("every field it shows may be written") }];
 }
 
 /** Sends the field with a first and, if that one stuck, a second value. */

@@ -10,6 +10,7 @@ import { canAct, type Identity } from "../identities.ts";
 import { type Kind, kindAt, kindsAlong } from "../kinds.ts";
 import { beyondRole, grantingOf, isReadingRole } from "../object-roles.ts";
 import { looksMissing } from "../looks-missing.ts";
+import { markedList } from "../marked-list.ts";
 import { isLimited } from "../oracle.ts";
 import { type Pair, pairsOf } from "../pairs.ts";
 import {
@@ -115,12 +116,16 @@ async function foreignRead(
     const why = `${owner.name} may not create a ${named.kind.name}: it belongs to ${named.owner.name}, who shows it.`;
     return [{ check: "foreign-read", ...notApplicable(why) }];
   }
-  const positive = await context.send("positive", requestFor(operation, { as: owner, ...filled }));
+  const seen = await context.send("positive", requestFor(operation, { as: owner, ...filled }));
+  const mark = things.map((thing) => thing.canary).find((own) => seen.answer.text.includes(own));
+  const known =
+    (mark === undefined ? await markedList(context, operation, owner, filled, seen) : undefined) ??
+    ({ positive: seen, canary: mark } as const);
+  const { positive, canary } = known;
   const missing = await context.send(
     "negative",
     requestFor(operation, { as: attacker, ...filled, params: withMissing(context, operation, params) }),
   );
-  const canary = things.map((thing) => thing.canary).find((mark) => positive.answer.text.includes(mark));
   const foreign = await threeLegs({
     positive,
     negatives: [missing],

@@ -138,8 +138,8 @@ function findings(report: Report, width: number, paint: Paint): readonly string[
       if (proof !== undefined) lines.push(paint.dim(fitted(`      ${proof}`, width)));
       if (first.lapsed !== undefined) lines.push(...bullet(`it counts: ${first.lapsed}`, width));
     }
-    if (groups.length > mostFindings)
-      lines.push(paint.dim(`    and ${groups.length - mostFindings} more in the HTML and JSON reports`));
+    const rest = groups.slice(mostFindings).reduce((sum, group) => sum + group.findings.length, 0);
+    if (rest > 0) lines.push(paint.dim(`    and ${counted(rest, "more finding")} in the HTML and JSON reports`));
     const fix = fixOf(id);
     if (fix !== undefined) {
       const [head = "", ...rest] = wrapped(`fix: ${fix.summary}`, width - 6);
