@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { isRecord, type JsonRecord } from "../src/json.ts";
 import { checksThatAre, type NotesApi, parseStrictly, readAll, readBounded, scanNotes } from "./notes-api.ts";
 
-describe("body-size", { timeout: 60_000 }, () => {
+// Side by side, each with a server of its own: a scan here waits more than it works.
+describe.concurrent("body-size", { timeout: 60_000 }, () => {
   it("finds nothing where bytes are counted as they come, and says what it found the limit to be", async () => {
     const result = await found({});
     expect(result.broken).toEqual([]);

@@ -2,14 +2,14 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { type JsonRecord, recordAt } from "../src/json.ts";
 import { ScanError, type ScanResult } from "../src/scan.ts";
 import { description, type Reactions, scanThings, startThings } from "./things.ts";
 
 const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
+afterAll(async () => {
+  for (const close of closing) await close();
 });
 
 async function things(changed: Partial<Reactions> = {}): Promise<string> {
@@ -50,7 +50,8 @@ async function endsWell(scanning: Promise<ScanResult>): Promise<ScanResult | Sca
 
 const reads = ["authentication", "output"];
 
-describe("a target that never comes to an end", { timeout: 90_000 }, () => {
+// Side by side, each with a server of its own: a scan here waits more than it works.
+describe.concurrent("a target that never comes to an end", { timeout: 90_000 }, () => {
   it("by a byte every half second is given up, with the reason", async () => {
     const url = await things({
       before: ({ path, method, request }) => {
@@ -70,7 +71,7 @@ describe("a target that never comes to an end", { timeout: 90_000 }, () => {
     }
   });
 
-  it("by a body without end is read in part and no longer", async () => {
+  it("by a body without end is read in part and no longer", async ({ expect }) => {
     let open = 0;
     const chunk = Buffer.alloc(64 * 1024, "x");
     const url = await listening((request, response) => {
@@ -95,7 +96,7 @@ describe("a target that never comes to an end", { timeout: 90_000 }, () => {
   });
 });
 
-describe("a description that is wrong", { timeout: 60_000 }, () => {
+describe.concurrent("a description that is wrong", { timeout: 60_000 }, () => {
   const paths = recordAt(description, "paths") ?? {};
   const circle: JsonRecord = {
     type: "object",

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { createServer, get, type Server } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { SignJWT } from "jose";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { isRecord, type JsonRecord, parseJson, textAt } from "../src/json.ts";
 import { identityOf, type ScanOptions, scan } from "../src/scan.ts";
 
@@ -18,13 +18,16 @@ const pem = String(publicKey.export({ type: "spki", format: "pem" }));
 const privatePem = String(privateKey.export({ type: "pkcs8", format: "pem" }));
 const strong = "d6a1c9f2-80d3-4b3e-9f43-61a1c1b7f5e0-and-more";
 
-let server: Server | undefined;
-afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
+const servers: Server[] = [];
+afterAll(() => {
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
-describe("jwt", { timeout: 30_000 }, () => {
+// Side by side, each with a server of its own: a scan here waits more than it works.
+describe.concurrent("jwt", { timeout: 30_000 }, () => {
   it("finds nothing in a verifier that pins the algorithm, the key and every claim", async () => {
     const found = await scanTokens((token) => pinned(token), { jwtKey: privatePem, published: true });
     expect(found.broken).toEqual([]);
@@ -116,7 +119,6 @@ describe("jwt", { timeout: 30_000 }, () => {
       return kid === undefined ? hmac(token, strong) : hmac(token, readFileSync(`/tmp/${kid}`));
     };
     expect((await scanTokens(asFile, { sign: strong })).broken).toEqual(["kid-path"]);
-    server?.close();
     const database = new DatabaseSync(":memory:");
     database.exec(`CREATE TABLE keys (kid TEXT, secret TEXT); INSERT INTO keys VALUES ('1', '${strong}')`);
     const inSql = (token: Read) => {
@@ -289,7 +291,7 @@ async function serve(verify: Verify, published: boolean): Promise<string> {
       claims === undefined ? say(401, { title: "Who is it?" }) : say(200, { id: claims["sub"] ?? "nobody" }),
     );
   });
-  server = listening;
+  servers.push(listening);
   await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
   const address = listening.address();
   if (typeof address !== "object" || address === null) throw new Error("it listens on no port");

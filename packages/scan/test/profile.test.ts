@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { efforts } from "../src/effort.ts";
 import type { Planned } from "../src/scan.ts";
 import { scanThings, startThings } from "./things.ts";
 
 const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
+afterAll(async () => {
+  for (const close of closing) await close();
 });
 
 /** Scans and says what was announced before anything was attacked. */
@@ -29,7 +29,8 @@ async function announced(more: Parameters<typeof scanThings>[2]): Promise<Planne
   return planned;
 }
 
-describe("what a scan says before it attacks", () => {
+// Side by side, each with a server of its own: a scan here waits more than it works.
+describe.concurrent("what a scan says before it attacks", () => {
   it("is how many checks of how many operations, by which profile, and how long", async () => {
     const planned = await announced({});
     expect(planned).toMatchObject({ operations: 6, profile: "quick" });

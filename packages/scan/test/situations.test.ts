@@ -1,11 +1,11 @@
 import { createServer } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { identityOf, ScanError, type ScanResult, scan } from "../src/scan.ts";
 import { type Answered, description, type Reactions, scanThings, startThings } from "./things.ts";
 
 const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
+afterAll(async () => {
+  for (const close of closing) await close();
 });
 
 async function things(changed: Partial<Reactions> = {}): Promise<string> {
@@ -30,7 +30,8 @@ function verdicts(result: ScanResult): Record<string, string> {
 
 const access = ["authentication", "object-access"];
 
-describe("refusals of every make", () => {
+// Side by side, each with a server of its own: a scan here waits more than it works.
+describe.concurrent("refusals of every make", () => {
   const refusals: Record<string, (alike: Answered) => Partial<Reactions>> = {
     "401 and 404": () => ({}),
     "200 with an error text": () => {
@@ -60,7 +61,7 @@ describe("refusals of every make", () => {
   });
 });
 
-describe("answers that prove nothing", () => {
+describe.concurrent("answers that prove nothing", () => {
   it("calls nothing broken on a server that answers 200 to everything", async () => {
     const url = await things({ before: () => [200, { ok: true }] });
     const result = await scanThings(url, []);
@@ -130,7 +131,7 @@ describe("answers that prove nothing", () => {
   });
 });
 
-describe("targets that behave badly", () => {
+describe.concurrent("targets that behave badly", () => {
   it("waits for a slow one", async () => {
     const url = await things({ before: () => new Promise((resolve) => setTimeout(() => resolve(undefined), 40)) });
     expect(verdicts(await scanThings(url, access))).toEqual({ authentication: "held", "object-access": "held" });
@@ -188,7 +189,7 @@ describe("targets that behave badly", () => {
   });
 });
 
-describe("a scan that cannot be done", () => {
+describe.concurrent("a scan that cannot be done", () => {
   const alice = identityOf("alice", "Bearer x");
   it.each([
     ["https://example.com", /not this machine/],
