@@ -1,12 +1,11 @@
-import { type Answer, isSuccess } from "../answer.ts";
+import { isSuccess } from "../answer.ts";
 import { type ProbeContext, requiredQuery } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
-import { operatorTaken, pauseTaken, quoteBreaks, signalsOf } from "../injected.ts";
-import type { JsonRecord } from "../json.ts";
-import type { Kind } from "../kinds.ts";
+import { operatorTaken, pauseTaken, signalsOf } from "../injected.ts";
+import { bodyChecks } from "../injected-bodies.ts";
 import { outcome } from "../objects.ts";
-import { contentOf, isLimited, judge, volatilePaths } from "../oracle.ts";
+import { contentOf, isLimited, judge } from "../oracle.ts";
 import {
   broken,
   type Check,
@@ -20,7 +19,8 @@ import {
   untried,
 } from "../probe.ts";
 import { bodyOf, requestFor } from "../requests.ts";
-import { propertiesOf, simplified, typeOf } from "../schema.ts";
+import { simplified, typeOf } from "../schema.ts";
+import { booleanPairs, searchedKinds } from "../sql-conditions.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
 /**
@@ -30,17 +30,6 @@ import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../t
  * merely ignores the quote fails the last test and is not reported.
  */
 export const injection: Probe = { id: "injection", plan: planInjection };
-
-/** Closing a literal and opening it again, with a condition in between. `%` first: text searches are the usual place. */
-const contexts: readonly (readonly [name: string, before: string, after: (condition: string) => string])[] = [
-  ["like", "%' AND ", (condition) => `${condition} AND '1%'='1`],
-  ["quoted", "' AND ", (condition) => `${condition} AND '1'='1`],
-  ["bracketed", "') AND ", (condition) => `${condition} AND ('1'='1`],
-  ["like-bracketed", "%') AND ", (condition) => `${condition} AND ('1%'='1`],
-  ["double-quoted", '" AND ', (condition) => `${condition} AND "1"="1`],
-  ["commented", "' AND ", (condition) => `${condition} -- `],
-  ["numeric", " AND ", (condition) => condition],
-];
 
 function planInjection(context: ProbeContext): readonly Check[] {
   const now = context.now();
@@ -87,8 +76,8 @@ function planInjection(context: ProbeContext): readonly Check[] {
     } else if (context.sessions.signIns.includes(operation)) {
       checks.push({ check: "sql-sign-in", operation, run: () => inSignIn(context, operation) });
       checks.push({ check: "operator-sign-in", operation, run: () => operatorSignIn(context, operation) });
-    } else if (context.objects.kinds.some((kind) => kind.create === operation && kind.parent === undefined)) {
-      checks.push({ check: "signals-body", operation, run: () => bodySignals(context, operation) });
+    } else {
+      checks.push(...bodyChecks(context, operation));
     }
   }
   return checks.length > 0 ? checks : [{ check: "sql", notApplicable: "No read takes a text." }];
@@ -182,40 +171,7 @@ async function pauseIn(context: ProbeContext, operation: Operation, place: strin
   return await pauseTaken(context, ask);
 }
 
-/** Most members of a body that are tried, each with objects of its own. */
-const mostMembers = 4;
-
-/** Quotes in the text members of something that is created; what is created is deleted at the end. */
-async function bodySignals(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const owner = context.worker(operation) ?? context.identities[0];
-  const kind = context.objects.kinds.find((entry) => entry.create === operation);
-  if (owner === undefined || kind === undefined)
-    return [{ check: "quote-body", ...notApplicable("Nobody was given who could create it.") }];
-  const found: NamedOutcome[] = [];
-  const texts = [...propertiesOf(operation.body?.schema ?? {})].filter(([, schema]) => isFreeText(schema));
-  for (const [name] of texts.slice(0, mostMembers)) {
-    const ask = (text: string): Outgoing => {
-      const honest = context.objects.creation(kind, owner, undefined, context.objects.canary());
-      return { ...honest, body: JSON.stringify({ ...bodyOf(honest), [name]: `${context.objects.canary()}${text}` }) };
-    };
-    const send = async (leg: Trial["leg"], outgoing: Outgoing) => {
-      const trial = await context.send(leg, outgoing);
-      context.objects.adopt(kind, owner, trial, {}, "");
-      return trial;
-    };
-    found.push({ check: `quote-body-${name}`, ...(await quoteBreaks({ ...context, send }, ask)) });
-  }
-  return found.length > 0 ? found : [{ check: "quote-body", ...notApplicable("It takes no free text.") }];
-}
-
-function isFreeText(schema: JsonRecord): boolean {
-  const plain = simplified(schema);
-  return (
-    typeOf(plain) === "string" && ["enum", "const", "format", "pattern"].every((word) => plain[word] === undefined)
-  );
-}
-
-/** An operator in the place of the password signs in as anybody. */
+/** An operator in the place of the password, or of the user name, signs in as anybody. */
 async function operatorSignIn(context: ProbeContext, operation: Operation): Promise<Outcome> {
   const account = context.sessions.accounts[0];
   if (account === undefined) return untried(`operators at ${operation.id} (--account email:password)`);
@@ -226,33 +182,32 @@ async function operatorSignIn(context: ProbeContext, operation: Operation): Prom
   const negative = await context.send("negative", context.sessions.attempt(operation, account.user, wrong));
   const body = bodyOf(honest) ?? {};
   const password = Object.keys(body).find((name) => body[name] === account.password);
+  const user = Object.keys(body).find((name) => body[name] === account.user);
   if (password === undefined) return notApplicable("Its password is no member of a body.");
-  const signsIn = async (operator: string, value: string) => {
-    const trial = await context.send("attack", {
-      ...honest,
-      body: JSON.stringify({ ...body, [password]: { [operator]: value } }),
-    });
-    return {
-      trial,
-      granted: judge(trial.answer, { positive: positive.answer, negatives: [negative.answer] }) === "granted",
+  const trials = [positive, negative];
+  for (const [member, what] of [
+    [password, "password"],
+    [user, "user name"],
+  ] as const) {
+    if (member === undefined) continue;
+    const signsIn = async (operator: string) => {
+      const changed = JSON.stringify({ ...body, [member]: { [operator]: wrong } });
+      const trial = await context.send("attack", { ...honest, body: changed });
+      trials.push(trial);
+      return {
+        trial,
+        granted: judge(trial.answer, { positive: positive.answer, negatives: [negative.answer] }) === "granted",
+      };
     };
-  };
-  const first = await signsIn("$ne", wrong);
-  if (isLimited(first.trial.answer)) return inconclusive(limitedWhy(first.trial.answer), [first.trial]);
-  if (!first.granted)
-    return held("an operator in the place of the password is refused", [positive, negative, first.trial]);
-  const equal = await signsIn("$eq", wrong);
-  const again = await signsIn("$ne", wrong);
-  const trials = [positive, negative, first.trial, equal.trial, again.trial];
-  if (equal.granted || !again.granted) return inconclusive("an operator signed in, and its opposite did too", trials);
-  return broken("an operator in the place of the password signs in (NoSQL: $ne)", trials);
-}
-
-/** The kind an operation is said to show; where nothing says it, whichever of them a search finds. */
-function searchedKinds(context: ProbeContext, operation: Operation): readonly Kind[] {
-  const kinds = context.objects.kinds.filter((kind) => kind.parent === undefined && kind.create !== undefined);
-  const shown = kinds.filter((kind) => operation.outputs.some((output) => output.resource === kind.name));
-  return shown.length > 0 ? shown : kinds;
+    const first = await signsIn("$ne");
+    if (isLimited(first.trial.answer)) return inconclusive(limitedWhy(first.trial.answer), [first.trial]);
+    if (!first.granted) continue;
+    const equal = await signsIn("$eq");
+    const again = await signsIn("$ne");
+    if (equal.granted || !again.granted) return inconclusive("an operator signed in, and its opposite did too", trials);
+    return broken(`an operator in the place of the ${what} signs in (NoSQL: $ne)`, trials);
+  }
+  return held("an operator in the place of the user name or the password is refused", trials);
 }
 
 async function inPath(context: ProbeContext, operation: Operation): Promise<Outcome> {
@@ -263,51 +218,6 @@ async function inPath(context: ProbeContext, operation: Operation): Promise<Outc
   const parameter = pathParameters(operation.path).at(-1) ?? "";
   const ask = (value: string) => requestFor(operation, { as: owner, params: { ...thing.params, [parameter]: value } });
   return await booleanPairs(context, thing.id, context.objects.missingId(kind), ask);
-}
-
-async function booleanPairs(
-  context: ProbeContext,
-  value: string,
-  other: string,
-  ask: (value: string) => Outgoing,
-): Promise<Outcome> {
-  const plain = [await context.send("positive", ask(value)), await context.send("positive", ask(value))];
-  const nothing = await context.send("negative", ask(other));
-  const first = plain[0] ?? nothing;
-  const control = [first, nothing];
-  if (!isSuccess(first.answer)) return inconclusive(`the honest request ${outcome(first.answer)}`, control);
-  const volatile = volatilePaths(plain.map((trial) => trial.answer));
-  // What was asked for may be echoed, and the value may stand in what was found: neither tells two answers apart.
-  const content = (answer: Answer, sent: string) =>
-    [sent, JSON.stringify(sent).slice(1, -1), value].reduce(
-      (text, echo) => text.replaceAll(echo, ""),
-      contentOf(answer, volatile),
-    );
-  const full = content(first.answer, value);
-  if (full === content(nothing.answer, other)) {
-    return notApplicable("A known and an unknown value are answered alike, so a condition could not be seen.");
-  }
-  const trials: Trial[] = [...control];
-  for (const [name, before, after] of contexts) {
-    const run = async (condition: string) => {
-      const sent = `${value}${before}${after(condition)}`;
-      const trial = await context.send("attack", ask(sent));
-      return { trial, like: content(trial.answer, sent) === full && isSuccess(trial.answer) };
-    };
-    const numbers = [context.random.int(1000, 9999), context.random.int(1000, 9999)] as const;
-    const yes = await run(`${numbers[0]}=${numbers[0]}`);
-    if (isLimited(yes.trial.answer)) return inconclusive(limitedWhy(yes.trial.answer), [...control, yes.trial]);
-    trials.push(yes.trial);
-    if (!yes.like) continue;
-    const no = await run(`${numbers[0]}=${numbers[0] + 1}`);
-    const nonsense = await run(`${numbers[0]} ${numbers[1]}`);
-    const again = await run(`${numbers[1]}=${numbers[1]}`);
-    const never = await run(`${numbers[1] + 1}=${numbers[1]}`);
-    if (!no.like && !nonsense.like && again.like && !never.like) {
-      return broken(`a condition inside the value is executed as SQL (${name})`, [...control, yes.trial, no.trial]);
-    }
-  }
-  return held("conditions inside the value are treated as text", trials.slice(0, 3));
 }
 
 /** Signing in: a condition after a known user name, and one that is true for everybody. */
@@ -354,8 +264,11 @@ async function inSignIn(context: ProbeContext, operation: Operation): Promise<Ou
       return broken("a condition in the user name signs in without a password", trials);
     }
   }
+  const inPassword = (number: string) => signsIn(stranger, `${wrong}' OR '7'='${number}`);
+  if ((await inPassword("7")) && !(await inPassword("8")) && (await inPassword("7")))
+    return broken("a condition in the password signs in without an account", trials);
   const limited = trials.find((trial) => isLimited(trial.answer));
   return limited === undefined
-    ? held("conditions in the user name are treated as text", trials.slice(0, 4))
+    ? held("conditions in the user name and the password are treated as text", trials.slice(0, 4))
     : inconclusive(limitedWhy(limited.answer), [limited]);
 }
