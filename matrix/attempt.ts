@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { Worker } from "node:worker_threads";
 import { identityOf, scan, type ScanOptions } from "@portcullis/scan";
 import { accountOf, appOrigin, webhookPath } from "./product/people.ts";
@@ -17,8 +18,8 @@ export interface Attempt {
 }
 
 /** Starts the API of that id, scans it as a team would, and says what came of it. */
-export async function attempt(id: string): Promise<Attempt> {
-  const target = new Worker(new URL("./target.ts", import.meta.url), { workerData: id });
+async function attempt(target: Worker, id: string): Promise<Attempt> {
+  target.postMessage(id, []);
   const [facts]: Facts[] = await once(target, "message");
   if (facts === undefined) throw new Error("the API said nothing of itself");
   try {
@@ -56,12 +57,14 @@ export function optionsFor({ url, ca, manifest, openapi, tokens, key, jwtKey, we
   };
 }
 
-// As a process of its own: the name of the API on the command line, one line of JSON on standard output.
+// As a process of its own: everything is loaded, then the name of the API comes on standard input, or on the command line;
+// one line of JSON on standard output.
 if (process.argv[1] === import.meta.filename) {
   const nothing = { broken: {}, inconclusive: {}, requests: 0, durationMs: 0 };
-  const result = await attempt(process.argv[2] ?? "").catch((error: unknown) => ({
-    ...nothing,
-    failed: String(error),
-  }));
+  const target = new Worker(new URL("./target.ts", import.meta.url));
+  const id = process.argv[2] ?? (await text(process.stdin)).trim();
+  // Whoever ends before it needs this one says no name.
+  if (id === "") process.exit(0);
+  const result = await attempt(target, id).catch((error: unknown) => ({ ...nothing, failed: String(error) }));
   process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }

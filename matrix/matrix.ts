@@ -57,36 +57,49 @@ function placeOf(subject: Subject): number {
 }
 
 async function work(): Promise<void> {
+  let ready = begin();
   for (let subject = waiting.shift(); subject !== undefined; subject = waiting.shift()) {
-    const attempt =
-      performance.now() < endsAt ? await attemptAt(subject) : failed(`not run: ${values.minutes} minutes were over`);
+    const mine = ready;
+    if (performance.now() < endsAt) mine.child.stdin.end(subject.id);
+    const running = performance.now() < endsAt ? resultOf(mine) : undefined;
+    if (running !== undefined && waiting.length > 0) ready = begin();
+    const attempt = (await running) ?? failed(`not run: ${values.minutes} minutes were over`);
     const outcome = outcomeOf(subject, attempt);
     outcomes.push(outcome);
     process.stdout.write(`${String(outcomes.length).padStart(3)}/${wanted.length} ${lineOf(outcome)}\n`);
   }
+  ready.child.stdin.end();
 }
 
-/** In a process of its own, so that it can be ended, and so that no mistake outlives it. */
-async function attemptAt({ id }: Subject): Promise<Attempt> {
-  const child = spawn(process.execPath, ["--conditions=source", join(import.meta.dirname, "attempt.ts"), id], {
-    stdio: ["ignore", "pipe", "pipe"],
+/**
+ * A process of its own for one scan, so that it can be ended, and so that no mistake outlives it. It loads what it needs
+ * while the scan before it runs, and waits to be told what to scan.
+ */
+function begin() {
+  const child = spawn(process.execPath, ["--conditions=source", join(import.meta.dirname, "attempt.ts")], {
+    stdio: ["pipe", "pipe", "pipe"],
     // What every one of them loads is compiled once.
     env: { ...process.env, NODE_COMPILE_CACHE: join(import.meta.dirname, "../node_modules/.cache/matrix") },
   });
-  let out = "";
-  let errors = "";
+  const said = { out: "", errors: "" };
+  child.stdout.on("data", (chunk: Buffer) => (said.out += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (said.errors += chunk.toString()));
+  // One that could not even start says why on standard error, and is told nothing.
+  child.stdin.on("error", () => undefined);
+  return { child, said, closed: once(child, "close") };
+}
+
+async function resultOf({ child, said, closed }: ReturnType<typeof begin>): Promise<Attempt> {
   let isLate = false;
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   const timer = setTimeout(() => {
     isLate = true;
     child.kill("SIGKILL");
   }, Number(values.seconds) * 1000);
-  await once(child, "close");
+  await closed;
   clearTimeout(timer);
   if (isLate) return failed(`took longer than ${values.seconds} s`);
-  const last = out.trim().split("\n").at(-1) ?? "";
-  if (!last.startsWith("{")) return failed(`ended without a result: ${errors.trim().split("\n").at(-1) ?? ""}`);
+  const last = said.out.trim().split("\n").at(-1) ?? "";
+  if (!last.startsWith("{")) return failed(`ended without a result: ${said.errors.trim().split("\n").at(-1) ?? ""}`);
   const attempt: Attempt = JSON.parse(last);
   return attempt;
 }

@@ -102,7 +102,7 @@ function count(
   }
   if (mutant("no-limit") && operation.access === "caller") return 0;
   const who = caller?.subject ?? incoming.address;
-  if (mutant("fixed-window")) return limiter.takeFixed(`${name} ${who}`, { limit: 300, windowMs: 5000 });
+  if (mutant("fixed-window")) return limiter.takeFixed(`${name} ${who}`, { limit: 200, windowMs: 5000 });
   return limiter.take(`${name} ${who} ${mutant("limit-by-spelling") ? incoming.target : ""}`, rates[operation.rate]);
 }
 

@@ -43,6 +43,6 @@ export const rates = {
   address: { limit: 400, windowMs: 1000 },
   read: { limit: 60, windowMs: 1000 },
   write: { limit: 40, windowMs: 1000 },
-  signIn: { limit: 30, windowMs: 2000 },
+  signIn: { limit: 30, windowMs: 1000 },
   guesses: { limit: 30, windowMs: 10_000 },
 } as const satisfies Readonly<Record<string, Rate>>;

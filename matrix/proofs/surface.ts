@@ -43,7 +43,7 @@ export const surfaceProofs: Readonly<Record<keyof typeof surfaceMutants, Proof>>
     !(await isLimited(client, (call) => call("HEAD", "/v1/reports/summary", { as: "alice" }), 150)),
   "sign-in-unlimited": async (client) => !(await isLimited(client, (call) => guess(call, {}), 60)),
   "fixed-window": async (client) => {
-    // The clean limit is 60 in a second; the counter lets three hundred through at once.
+    // The clean limit is 60 in a second; the counter lets two hundred through at once.
     const path = "/v1/project-pages?limit=1";
     return !(await isLimited(client, (call) => call("GET", path, { as: "alice" }), 150));
   },
@@ -248,9 +248,9 @@ function kept(call: Client["call"]): Client["call"] {
   return (method, path, sent = {}) => call(method, path, { ...sent, isKept: true });
 }
 
+/** A wrong password of one account, which is counted for ten seconds: however slow the machine is, the limit is met. */
 function guess(call: Client["call"], headers: Readonly<Record<string, string>>): Promise<Got> {
-  const email = accountOf("bob").user;
-  return call("POST", "/v1/sign-in", { headers, json: { email, password: accountOf("bob").password } });
+  return call("POST", "/v1/sign-in", { headers, json: { email: "guessed@example.com", password: "not the password" } });
 }
 
 /** The status, or 413 where the connection was closed while the body was being sent. */

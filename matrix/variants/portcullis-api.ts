@@ -31,7 +31,7 @@ export function buildApi(world: World, store: ApiKeyStore) {
           { rate: "1500/s", by: "body.email" },
         ]
       : [
-          { rate: "30/2s", by: "address" },
+          { rate: "30/s", by: "address" },
           { rate: "30/10s", by: "body.email", and: "address", counts: "failures" },
           { rate: "300/10s", by: "body.email", counts: "failures" },
         ],
