@@ -31,10 +31,15 @@ const shortFields =
 /** What is shorter is not looked for: it would be found in words. */
 const shortest = 8;
 
+/** Texts up to this length, in characters, are cleaned once, and so many of them are kept. */
+const repeated = { length: 300, most: 2000 };
+
 /** Makes a redactor that knows nothing yet. */
 export function createRedactor(): Redactor {
   const known = new Set<string>();
   const short = new Map<string, string>();
+  /** What became of short texts since the last secret was learned: headers say the same again and again. */
+  const done = new Map<string, string>();
   /** What is looked for, by how it begins, the longest first: a secret that contains another one is replaced whole. */
   const byStart = new Map<string, (readonly [written: string, label: string])[]>();
 
@@ -65,6 +70,7 @@ export function createRedactor(): Redactor {
     add(secret, label) {
       if (secret === "" || known.has(secret)) return;
       known.add(secret);
+      done.clear();
       if (secret.length < shortest) short.set(secret, label);
       for (const written of writtenWays(secret)) {
         const start = written.slice(0, shortest);
@@ -77,10 +83,14 @@ export function createRedactor(): Redactor {
       }
     },
     apply(text) {
-      return withoutShort(withoutKnown(text))
+      const before = done.get(text);
+      if (before !== undefined) return before;
+      const clean = withoutShort(withoutKnown(text))
         .replace(tokens, "<token>")
         .replace(members, '$1<redacted>"')
         .replace(fields, "$1<redacted>");
+      if (text.length <= repeated.length && done.size < repeated.most) done.set(text, clean);
+      return clean;
     },
     applyTo(header, value) {
       const clean = redactor.apply(value);
