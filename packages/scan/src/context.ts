@@ -18,6 +18,7 @@ import type { Sessions } from "./sign-in.ts";
 import type { WebhookSecret } from "./sign-delivery.ts";
 import type { Supabase } from "./supabase.ts";
 import { isGone, isSafe, type Operation, pathParameters, type Target, tightLimit } from "./target.ts";
+import { createTurns, type Turns } from "./turns.ts";
 import { validValue } from "./values.ts";
 
 /** Everything a probe works with. */
@@ -46,6 +47,8 @@ export interface ProbeContext {
   readonly effort: Effort;
   /** How long the requests of one check may take where the operation's own limits are low, milliseconds. */
   readonly patienceMs: number;
+  /** Who may use limits up at the moment. */
+  readonly turns: Turns;
   /** The account an identity is known by in the API's data; undefined where nothing told it. */
   subject(identity: Identity): string | undefined;
   send(leg: Leg, outgoing: Outgoing): Promise<Trial>;
@@ -125,6 +128,7 @@ export function createContext(parts: ContextParts): ProbeContext {
 
   const context: ProbeContext = {
     ...parts,
+    turns: createTurns(),
     subject: (identity) => parts.subjects.get(identity.name) ?? subjectOf(identity),
     isRefused: abilities.isRefused,
     permitted: (operation) => able(operation)[0],

@@ -34,13 +34,22 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
     // How a limiter counts is the same at every sign-in it stands before.
     const isFirst = context.sessions.signIns[0] === operation;
     if (lowest !== undefined || (!isFirst && !context.effort.everyLimit)) return found;
-    if (!(await untilOpen(sent.refused, sent.tookMs))) return [...found, { check: "sign-in-parallel", ...notTold }];
+    // Another limit may have closed meanwhile, such as that of the account: the last refusal says best when it opens.
+    const last = await context.send("negative", { ...attempt(count), burst: true });
+    const closed = last.answer.status === 429 ? [last] : sent.refused;
+    if (!(await context.turns.aside(() => untilOpen(closed, sent.tookMs))))
+      return [...found, { check: "sign-in-parallel", ...notTold }];
     const turn = await inTurn(context, attempt, sent.trials.length * 2);
-    const race = await parallelRace(context, attempt, sent, turn);
+    const race = await parallelRace(context, attempt, sent, { known: turn });
     found.push({ check: "sign-in-parallel", ...race });
     // What follows reads its own count of what gets through in turn, which a race would have used up.
-    if (race.verdict === "held")
-      found.push({ check: "sign-in-reset", ...(await ownSuccess(context, operation, turn)) });
+    if (race.verdict === "held") {
+      const plain = await asOften(context, attempt, turn, tries);
+      found.push({
+        check: "sign-in-reset",
+        ...(plain === undefined ? notTold : await ownSuccess(context, operation, plain)),
+      });
+    }
     return found;
   }
   const first = sent.trials[0];
@@ -53,6 +62,19 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
   return [
     { check, ...broken(`${count} wrong passwords in a row are answered without any limit`, sent.trials.slice(-1)) },
   ];
+}
+
+/** Less than at first may be what another check used up meanwhile: then it is tried again, alone. */
+async function asOften(
+  context: ProbeContext,
+  attempt: Parameters<typeof inTurn>[1],
+  turn: InTurn,
+  tries: number,
+): Promise<InTurn | undefined> {
+  if (turn.refused === undefined || turn.count >= tries) return turn;
+  return (await untilOpen([turn.refused], turn.tookMs))
+    ? await inTurn(context, attempt, Math.max(turn.count, tries) * 2)
+    : undefined;
 }
 
 const notTold = notApplicable("The limit, or the time until it is over, does not let it be told.");

@@ -88,12 +88,14 @@ const leastCount = 3;
  *
  * @param sent   the burst, many at a time, that found the limit
  * @param known  what has been sent in turn since and met the limit, so that it is not sent again
+ * @param aside  true where another check may send while this one waits for the first time, since the limit does not count
+ *   it. Nothing is broken by that round alone
  */
 export async function parallelRace(
   context: ProbeContext,
   outgoing: (index: number) => Outgoing,
   sent: Burst,
-  known?: InTurn,
+  { known, aside = false }: { readonly known?: InTurn; readonly aside?: boolean } = {},
 ): Promise<Outcome> {
   const most = sent.trials.length * 2;
   let refused: readonly Trial[] = sent.refused;
@@ -105,7 +107,9 @@ export async function parallelRace(
     return held("no more get through at the same time than the answers say", sent.refused.slice(0, 1));
   for (let round = 0; round < 2; round += 1) {
     const given = round === 0 ? known : undefined;
-    if (given === undefined && !(await untilOpen(refused, tookMs))) return notApplicable(tooLong);
+    const open = () => untilOpen(refused, tookMs);
+    const isOpen = given !== undefined || (aside && round === 0 ? await context.turns.aside(open) : await open());
+    if (!isOpen) return notApplicable(tooLong);
     const turn = given ?? (await inTurn(context, outgoing, most));
     count = Math.max(count, turn.count);
     ms = Math.max(ms, turn.tookMs, shortestWindowMs);
@@ -129,19 +133,26 @@ export async function parallelRace(
  * filling it just before it ends, and asking again just after.
  *
  * @param honest  a request that is limited at the moment
+ * @param fresh   the same for other operations of an equal limit, which nobody called inside a window: those need no wait
  */
-export async function windowEdge(context: ProbeContext, honest: Outgoing, limit: Limit): Promise<Outcome> {
+export async function windowEdge(
+  context: ProbeContext,
+  honest: Outgoing,
+  limit: Limit,
+  fresh: readonly Outgoing[] = [],
+): Promise<Outcome> {
   if (limit.windowMs * 4 > context.patienceMs || limit.limit < 2)
     return notApplicable(
       `A window of ${limit.windowMs / 1000} s is too long to wait for its edges (--patience <minutes>).`,
     );
   // Windows begin with the first request, or by the clock.
-  for (const start of ["first request", "clock"] as const) {
-    await pause(limit.windowMs * 1.1 + 50);
+  for (const [index, start] of (["first request", "clock"] as const).entries()) {
+    const asked = fresh[index] ?? honest;
+    if (asked === honest) await pause(clearMs(limit));
     const done: Timed[] = [];
     const send = async () => {
       const from = performance.now();
-      const trial = await context.send("attack", { ...honest, burst: true });
+      const trial = await context.send("attack", { ...asked, burst: true });
       done.push({ trial, from, to: performance.now() });
     };
     const together = async (count: number) => void (await Promise.all(Array.from({ length: count }, send)));
@@ -167,6 +178,11 @@ export async function windowEdge(context: ProbeContext, honest: Outgoing, limit:
     }
   }
   return held("the edge of a window lets nothing more through");
+}
+
+/** How long nothing may have been sent before a window is surely empty, milliseconds. */
+export function clearMs(limit: Limit): number {
+  return limit.windowMs * 1.1 + 50;
 }
 
 function pause(ms: number): Promise<void> {

@@ -128,20 +128,21 @@ export async function runChecks(
     const strangers = inLanes(phase("strangers"));
     const leftovers = await tidy(() => context.objects.cleanUp(), ["nothing could be deleted: the target is gone"]);
     const tidied = performance.now();
+    const measured = limits.filter((entry) => !isBurst(entry));
     await interrupt.settled(
-      strangers.then(() => inTurn(limits.filter((entry) => !isBurst(entry) && !isSignIn(entry)))),
+      strangers.then(() => inTurn([...measured.filter((entry) => !isSignIn(entry)), ...measured.filter(isSignIn)])),
     );
     const quietMs = settledMs.limits - (performance.now() - tidied);
     if (limits.some(isBurst) && !interrupt.isStopped)
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, quietMs)));
     // Bursts of callers while the limits of sign-ins, which the checks before used up in part, come back.
-    const byCallers = limits.filter((entry) => isBurst(entry) && usesUpCallers(entry));
-    const others = limits.filter((entry) => (isBurst(entry) ? !usesUpCallers(entry) : isSignIn(entry)));
+    const bursts = limits.filter(isBurst);
+    const byCallers = bursts.filter(usesUpCallers);
+    const others = bursts.filter((entry) => !usesUpCallers(entry));
     // What counts is known where limits are declared; elsewhere one burst may meet the limit of another.
     const isDeclared = context.target.source === "manifest";
-    await interrupt.settled(
-      isDeclared ? Promise.all([inTurn(byCallers), inTurn(others)]) : inTurn([...byCallers, ...others]),
-    );
+    const go = (entry: PlannedCheck) => (isDeclared ? run(entry) : context.turns.take(() => run(entry)));
+    await interrupt.settled(Promise.all([inTurn(byCallers, go), inTurn(others, go)]));
     const rest = [...phase("strangers"), ...limits];
     for (const entry of rest) if (!results.has(entry)) results.set(entry, [cutOff(entry)]);
     const late = new Set(rest.flatMap((entry) => results.get(entry) ?? []));
@@ -165,8 +166,8 @@ export async function runChecks(
     ]);
   }
 
-  async function inTurn(entries: readonly PlannedCheck[]): Promise<void> {
-    for (const entry of entries) await run(entry);
+  async function inTurn(entries: readonly PlannedCheck[], go = run): Promise<void> {
+    for (const entry of entries) await go(entry);
   }
 
   async function unlessGone<Got>(go: () => Promise<Got>, otherwise: Got): Promise<Got> {

@@ -43,7 +43,10 @@ export async function undeclaredLimit(
     ...(await bypasses(context, honest, check, sent)),
   ];
   if (window.verdict !== "broken")
-    found.push({ check: "caller-parallel", ...(await parallelRace(context, () => honest, sent)) });
+    found.push({
+      check: "caller-parallel",
+      ...(await parallelRace(context, () => honest, sent, { aside: key === "caller" })),
+    });
   return found;
 }
 

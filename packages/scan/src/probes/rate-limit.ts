@@ -5,7 +5,7 @@ import type { Outgoing } from "../fetcher.ts";
 import { signInBurst } from "../guessing.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { bypasses } from "../limit-bypass.ts";
-import { burstSize, mostRequests, windowEdge } from "../limit-shape.ts";
+import { burstSize, clearMs, mostRequests, windowEdge } from "../limit-shape.ts";
 import { outcome } from "../objects.ts";
 import {
   broken,
@@ -33,6 +33,7 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
   const checks: Check[] = [];
   const proved = new Map<string, Operation>();
   let edge: { readonly operation: Operation; readonly limit: Limit } | undefined;
+  let beganAt: number | undefined;
   for (const operation of target.operations) {
     if (operation.limits.length === 0 || isGone(operation, now)) continue;
     const limit = operation.limits.find((entry) => entry.by === "caller" && entry.counts === "requests");
@@ -52,7 +53,10 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
         check: "route",
         operation,
         usesUp: "callers",
-        run: () => callerBurst(context, [operation], limit, "route"),
+        run: () => {
+          beganAt ??= performance.now();
+          return callerBurst(context, [operation], limit, "route");
+        },
       });
       if (edge === undefined || limit.windowMs < edge.limit.windowMs) edge = { operation, limit };
     }
@@ -60,7 +64,13 @@ function planRateLimit(context: ProbeContext): readonly Check[] {
   if (edge !== undefined) {
     // All limits are counted by one limiter: its windows are looked at once, where that takes least time.
     const { operation, limit } = edge;
-    checks.push({ check: "route-window", operation, usesUp: "callers", run: () => edgeOf(context, operation, limit) });
+    const quietMs = () => (beganAt === undefined ? 0 : performance.now() - beganAt);
+    checks.push({
+      check: "route-window",
+      operation,
+      usesUp: "callers",
+      run: () => edgeOf(context, operation, limit, quietMs()),
+    });
   }
   const { caller, address, failures } = target.policy.limits;
   const cheap = target.operations.filter((operation) => isCheap(context, operation));
@@ -162,10 +172,27 @@ async function callerBurst(
   return found;
 }
 
-async function edgeOf(context: ProbeContext, operation: Operation, limit: Limit): Promise<Outcome> {
+/** @param quietMs  for how long no other operation of that limit was called, milliseconds */
+async function edgeOf(context: ProbeContext, operation: Operation, limit: Limit, quietMs: number): Promise<Outcome> {
   const [alice] = callersOf(context, operation);
   if (alice === undefined) return inconclusive("no identity may call it");
-  return await windowEdge(context, requestFor(operation, { as: alice }), limit);
+  const { caller } = context.target.policy.limits;
+  // Three times the limit inside one window must be the caller's to spend.
+  const hasRoom =
+    caller === undefined || caller.limit * Math.min(1, limit.windowMs / caller.windowMs) >= limit.limit * 3;
+  const isFresh = hasRoom && quietMs >= clearMs(limit) && !context.effort.everyLimit;
+  const alike = context.target.operations.filter(
+    (other) =>
+      isFresh &&
+      other !== operation &&
+      isCheap(context, other) &&
+      callersOf(context, other).includes(alice) &&
+      other.limits.every(({ limit: count, windowMs, by, counts }) =>
+        by === "caller" && counts === "requests" ? count === limit.limit && windowMs === limit.windowMs : false,
+      ),
+  );
+  const fresh = alike.filter(({ limits }) => limits.length > 0).map((other) => requestFor(other, { as: alice }));
+  return await windowEdge(context, requestFor(operation, { as: alice }), limit, fresh);
 }
 
 function callersOf(context: ProbeContext, operation: Operation): readonly Identity[] {
