@@ -142,7 +142,10 @@ export async function runChecks(
     // What counts is known where limits are declared; elsewhere one burst may meet the limit of another.
     const isDeclared = context.target.source === "manifest";
     const go = (entry: PlannedCheck) => (isDeclared ? run(entry) : context.turns.take(() => run(entry)));
-    await interrupt.settled(Promise.all([inTurn(byCallers, go), inTurn(others, go)]));
+    const together = (callers: readonly PlannedCheck[]) => Promise.all([inTurn(callers, go), inTurn(others, go)]);
+    // What strangers failed at before counts at the address a sign-in comes from too: that is given time to be over.
+    const declared = () => inTurn(byCallers.slice(0, -1), go).then(() => together(byCallers.slice(-1)));
+    await interrupt.settled(isDeclared ? declared() : together(byCallers));
     const rest = [...phase("strangers"), ...limits];
     for (const entry of rest) if (!results.has(entry)) results.set(entry, [cutOff(entry)]);
     const late = new Set(rest.flatMap((entry) => results.get(entry) ?? []));
