@@ -3,7 +3,7 @@ import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Kind } from "./kinds.ts";
 import type { Thing } from "./objects.ts";
-import { bodyOf, requestFor } from "./requests.ts";
+import { fieldsOf, requestFor } from "./requests.ts";
 import { propertiesOf } from "./schema.ts";
 import { isGone, type Operation, tightLimit } from "./target.ts";
 
@@ -50,7 +50,7 @@ export async function honestWrite(
   const item = objects.kinds.find((kind) => kind.update === operation);
   if (item === undefined) return "An honest request would change what the scan did not create.";
   const thing = await objects.fresh(item, owner);
-  const created = bodyOf(thing.created.outgoing) ?? {};
+  const created = fieldsOf(thing.created.outgoing) ?? {};
   const declared = propertiesOf(operation.body?.schema ?? {});
   const body = Object.fromEntries(Object.entries(created).filter(([name]) => declared.has(name)));
   return { outgoing: requestFor(operation, { as: owner, params: thing.params, body }), sent: () => thing };

@@ -160,7 +160,7 @@ async function createdSignals(context: ProbeContext, operation: Operation): Prom
     found.push({ check: `quote-body-${member.name}`, ...(await quoteBreaks(own, ask)) });
     found.push({ check: `sql-body-${member.name}`, ...(await sumTaken(own, ask, read)) });
     const shown = await read();
-    const isPage = shown !== undefined && !/json$/.test(mediaTypeOf(shown.answer));
+    const isPage = shown !== undefined && !mediaTypeOf(shown.answer).endsWith("json");
     const seen = async (): Promise<Trial> => (await read()) ?? shown ?? Promise.reject(new Error("nothing was read"));
     if (isPage) found.push({ check: `markup-body-${member.name}`, ...(await markupReturned(own, ask, seen)) });
   }

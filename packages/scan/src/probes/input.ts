@@ -1,7 +1,8 @@
 import { isSuccess } from "../answer.ts";
-import type { ProbeContext } from "../context.ts";
+import { type ProbeContext, requiredQuery } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
+import { badForms } from "../bad-forms.ts";
 import { badValues } from "../bad-values.ts";
 import { honestWrite } from "../honest-write.ts";
 import { type JsonRecord, listAt, numberAt, textAt } from "../json.ts";
@@ -19,7 +20,7 @@ import {
   type Probe,
   notHonest,
 } from "../probe.ts";
-import { bodyOf, withHeaders, withQuery } from "../requests.ts";
+import { bodyOf, isForm, withHeaders, withQuery } from "../requests.ts";
 import { isClosed, propertiesOf, simplified, typeOf } from "../schema.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
@@ -47,6 +48,8 @@ function planInput(context: ProbeContext): readonly Check[] {
     ) {
       checks.push({ check: "query", operation, run: () => badQueries(context, operation) });
     }
+    if (operation.body !== undefined && operation.parameters.some((parameter) => parameter.in === "query"))
+      checks.push({ check: "query", operation, run: () => badWriteQueries(context, operation) });
   }
   return checks.length > 0 ? checks : [{ check: "input", notApplicable: "Nothing takes any input." }];
 }
@@ -63,7 +66,8 @@ async function badBodies(context: ProbeContext, operation: Operation): Promise<r
   const write = await honestWrite(context, operation, 14 + 4 * propertiesOf(schema).size);
   if (typeof write === "string") return [{ check: "body", ...notApplicable(write) }];
   const honest = bodyOf(write.outgoing);
-  if (honest === undefined) return [{ check: "body", ...notApplicable("Its body is no JSON object.") }];
+  const isOfForm = isForm(write.outgoing);
+  if (honest === undefined && !isOfForm) return [{ check: "body", ...notApplicable("Its body is no JSON object.") }];
   const positive = await context.send("positive", write.outgoing);
   write.sent(positive);
   if (!isSuccess(positive.answer)) {
@@ -71,8 +75,13 @@ async function badBodies(context: ProbeContext, operation: Operation): Promise<r
   }
   // A member that stands in every recorded body may be optional all the same.
   const isSaid = ({ check }: Bad) => check !== "missing" || context.target.source !== "requests";
-  const members = badMembers(write.outgoing, honest, schema).filter(isSaid);
-  const bad = [...badTexts(context, write.outgoing, honest, schema), ...members];
+  const bad =
+    honest === undefined || isOfForm
+      ? badForms(write.outgoing, schema, `pc_${context.random.text(6)}`).filter(isSaid)
+      : [
+          ...badTexts(context, write.outgoing, honest, schema),
+          ...badMembers(write.outgoing, honest, schema).filter(isSaid),
+        ];
   return await kindByKind(context, positive, bad, (trial) => write.sent(trial));
 }
 
@@ -174,7 +183,27 @@ async function mustNotBeTaken(
 
 /** Unknown, malformed and out-of-range query values and path ids of a read. */
 async function badQueries(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
-  const positive = await context.baseline(operation);
+  return await queriesBeside(context, operation, await context.baseline(operation));
+}
+
+/** The same of a write, which is honest but for its query. */
+async function badWriteQueries(context: ProbeContext, operation: Operation): Promise<readonly NamedOutcome[]> {
+  const write = await honestWrite(context, operation, 4 + 2 * operation.parameters.length);
+  if (typeof write === "string") return [{ check: "query", ...notApplicable(write) }];
+  let { outgoing } = write;
+  for (const [name, value] of Object.entries(requiredQuery(operation, context.random)))
+    outgoing = replaceQuery(outgoing, name, value);
+  const positive = await context.send("positive", outgoing);
+  write.sent(positive);
+  return await queriesBeside(context, operation, positive, (trial) => void write.sent(trial));
+}
+
+async function queriesBeside(
+  context: ProbeContext,
+  operation: Operation,
+  positive: Trial,
+  sent?: (trial: Trial) => void,
+): Promise<readonly NamedOutcome[]> {
   if (!isSuccess(positive.answer)) return [{ check: "query", ...notHonest(positive) }];
   const bad: Bad[] = [];
   const add = (check: string, what: string, outgoing: Outgoing) => void bad.push({ check, what, outgoing });
@@ -197,14 +226,14 @@ async function badQueries(context: ProbeContext, operation: Operation): Promise<
   }
   const id = pathParameters(operation.path).at(-1);
   const idSchema = operation.parameters.find((entry) => entry.in === "path" && entry.name === id)?.schema;
-  if (id !== undefined && idSchema?.["format"] === "uuid") {
+  if (isSafe(operation) && id !== undefined && idSchema?.["format"] === "uuid") {
     const target = positive.outgoing.target.replace(
       /[0-9a-f]{8}-[0-9a-f-]{27}(?![\s\S]*[0-9a-f]{8}-[0-9a-f-]{27})/i,
       "pc-no-uuid",
     );
     add("path-format", `${id} that is no UUID`, { ...positive.outgoing, target });
   }
-  const found = await kindByKind(context, positive, bad);
+  const found = await kindByKind(context, positive, bad, sent);
   return found.length > 0 ? found : [{ check: "query", ...notApplicable("It takes neither query nor id.") }];
 }
 
