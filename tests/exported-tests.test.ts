@@ -81,14 +81,15 @@ describe("the tests that a scan exports", () => {
     for (const text of all) for (const secret of secrets) expect(text).not.toContain(secret);
   });
 
-  it("fail while the hole is there", { timeout: 240_000 }, async () => {
+  // Side by side, each against an API of its own, in a process of its own.
+  it.concurrent("fail while the hole is there", { timeout: 240_000 }, async () => {
     const { passed, failed, out } = await run(tests, environmentOf(demonstration.unprotectedTarget));
     expect(passed, out).toEqual([]);
     expect(failed).toEqual(report.findings.map(({ protection }) => protection).sort());
     expect(failed.length).toBeGreaterThan(20);
   });
 
-  it("pass once it is closed", { timeout: 240_000 }, async () => {
+  it.concurrent("pass once it is closed", { timeout: 240_000 }, async () => {
     const { protectedTarget } = demonstration;
     const { passed, failed, out } = await run(tests, environmentOf(protectedTarget, protectedTarget.caPath));
     expect(failed, out).toEqual([]);
