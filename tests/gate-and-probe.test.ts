@@ -90,12 +90,13 @@ describe.each(holes)("$id", (hole) => {
     await visit(right);
   });
 
-  it(`is found broken where ${hole.wrong}`, patiently, async () => {
+  // Side by side, each against an API of its own: both wait for limits.
+  it.concurrent(`is found broken where ${hole.wrong}`, patiently, async () => {
     const { verdict, why } = await probe(hole, wrong);
     expect(verdict, why).toBe("broken");
   });
 
-  it("is found held where that is put right", patiently, async () => {
+  it.concurrent("is found held where that is put right", patiently, async () => {
     const { verdict, why } = await probe(hole, right);
     expect(verdict, why).toBe("held");
   });
