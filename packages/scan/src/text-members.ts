@@ -34,7 +34,7 @@ function membersIn(
 }
 
 /** True for a schema of text that neither a list, a format nor a pattern narrows. */
-export function isFreeText(schema: JsonRecord): boolean {
+function isFreeText(schema: JsonRecord): boolean {
   const plain = simplified(schema);
   return (
     typeOf(plain) === "string" && ["enum", "const", "format", "pattern"].every((word) => plain[word] === undefined)
