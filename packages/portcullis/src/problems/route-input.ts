@@ -36,6 +36,7 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
     ["input.params", route.params],
     ["input.query", route.query],
     ["input.headers", route.headers],
+    ["input.cookies", route.cookies],
     ["input.body", route.body],
   ];
   for (const [field, part] of parts) {
@@ -54,6 +55,8 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
       if (!names.includes(name)) add("input.params", `matches ${name}, which the path does not have`, "take it out");
     }
   }
+  if (route.cookies !== undefined) cookieProblems(config, route.cookies, add);
+  if (route.body?.form === true) formProblems(route.body, add);
   if (route.body !== undefined && route.method === "GET") add("input.body", "a GET has no body", "use the query");
   for (const name of route.headers === undefined ? [] : fieldNames(route.headers.json)) {
     if (name !== name.toLowerCase())
@@ -61,6 +64,27 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
     if (ownedByGates.has(name.toLowerCase()) || carriers.includes(name.toLowerCase())) {
       const fix = "take it out: handlers are given the caller, and the address as request.address";
       add("input.headers", `hands ${name} to the handler as it was sent`, fix);
+    }
+  }
+}
+
+/** A credential's cookie is read by its gate alone; any other is nobody's who could set it from a sibling host. */
+function cookieProblems(config: ApiConfig, cookies: InputPart, add: Add): void {
+  const carriers = config.credentials.flatMap(({ carrier }) => (carrier.in === "cookie" ? carrier.cookies : []));
+  for (const name of fieldNames(cookies.json)) {
+    if (carriers.includes(name)) {
+      add("input.cookies", `hands the credential ${name} to the handler`, "take it out: handlers are given the caller");
+    } else if (!name.startsWith("__Host-")) {
+      add("input.cookies", `${name} may be set by any sibling host`, `call it __Host-${name}`);
+    }
+  }
+}
+
+/** A form has one text per name; what cannot be written as one would never be there. */
+function formProblems(body: InputPart, add: Add): void {
+  for (const pointer of placePointers(body.json)) {
+    if (pointer.lastIndexOf("/") > 0) {
+      add(`input.body${pointer}`, "stands inside another value, which a form cannot say", "take JSON, or flatten it");
     }
   }
 }
@@ -103,7 +127,7 @@ export function idProblems(route: RoutePlan, add: Add): void {
   }
 }
 
-const reserved = new Set(["caller", "params", "query", "headers", "body", "page", "delivery", "request"]);
+const reserved = new Set(["caller", "params", "query", "headers", "cookies", "body", "page", "delivery", "request"]);
 
 /** The objects a route loads: named apart, found where they are said to stand, parents before children. */
 export function objectProblems(route: RoutePlan, add: Add): void {

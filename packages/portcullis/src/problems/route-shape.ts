@@ -58,7 +58,7 @@ function accessShape(access: unknown, add: Add): void {
 
 function inputShape(input: unknown, add: Add): void {
   if (input === undefined) return;
-  const fix = "name places by their schemas: input: { params, query, headers, body }";
+  const fix = "name places by their schemas: input: { params, query, headers, cookies, body }";
   if (!isObject(input)) {
     add("input", `${shown(input)} is no input`, fix);
     return;
@@ -71,7 +71,7 @@ function inputShape(input: unknown, add: Add): void {
   }
 }
 
-const places = ["params", "query", "headers", "body"];
+const places = ["params", "query", "headers", "cookies", "body"];
 
 function objectsShape(objects: unknown, resources: readonly AnyResource[], add: Add): void {
   if (objects === undefined) return;
