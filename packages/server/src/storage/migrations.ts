@@ -23,140 +23,146 @@ export async function migrate(db: Kysely<Schema>, kind: StorageKind): Promise<vo
 
 /** Never changed once released; a new version adds one. */
 const migrations = (kind: StorageKind): Record<string, Migration> => ({
-  "0001-identity": { up: (db) => identity(db, kind === "postgres") },
+  "0001-identity": { up: identity(kind === "postgres") },
 });
 
-async function identity(db: Kysely<never>, isPostgres: boolean): Promise<void> {
-  const table = (name: string) => db.schema.createTable(name);
+const identity =
+  (isPostgres: boolean): Migration["up"] =>
+  async (db) => {
+    const table = (name: string) => db.schema.createTable(name);
 
-  await table("account")
-    .addColumn("id", "text", (column) => column.primaryKey())
-    .addColumn("email", "text", (column) => column.notNull())
-    .addColumn("email_key", "text", (column) => column.notNull().unique())
-    .addColumn("password", "text")
-    .addColumn("roles", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .addColumn("verified_at", "bigint")
-    .addColumn("disabled_at", "bigint")
-    .addColumn("epoch", "bigint", (column) => column.notNull())
-    .execute();
+    await table("account")
+      .addColumn("id", "text", (column) => column.primaryKey())
+      .addColumn("email", "text", (column) => column.notNull())
+      .addColumn("email_key", "text", (column) => column.notNull().unique())
+      .addColumn("password", "text")
+      .addColumn("roles", "text", (column) => column.notNull())
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("verified_at", "bigint")
+      .addColumn("disabled_at", "bigint")
+      .addColumn("epoch", "bigint", (column) => column.notNull())
+      .execute();
 
-  await table("mail_token")
-    .addColumn("hash", "text", (column) => column.primaryKey())
-    .addColumn("account_id", "text", (column) => column.notNull().references("account.id").onDelete("cascade"))
-    .addColumn("purpose", "text", (column) => column.notNull())
-    .addColumn("email", "text", (column) => column.notNull())
-    .addColumn("expires_at", "bigint", (column) => column.notNull())
-    .execute();
-  await db.schema.createIndex("mail_token_by_account").on("mail_token").column("account_id").execute();
+    await table("mail_token")
+      .addColumn("hash", "text", (column) => column.primaryKey())
+      .addColumn("account_id", "text", (column) => column.notNull().references("account.id").onDelete("cascade"))
+      .addColumn("purpose", "text", (column) => column.notNull())
+      .addColumn("email", "text", (column) => column.notNull())
+      .addColumn("expires_at", "bigint", (column) => column.notNull())
+      .execute();
+    await db.schema.createIndex("mail_token_by_account").on("mail_token").column("account_id").execute();
 
-  await table("browser_session")
-    .addColumn("hash", "text", (column) => column.primaryKey())
-    .addColumn("issuer", "text", (column) => column.notNull())
-    .addColumn("subject", "text", (column) => column.notNull())
-    .addColumn("sealed", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .addColumn("seen_at", "bigint", (column) => column.notNull())
-    .addColumn("idle_expires_at", "bigint", (column) => column.notNull())
-    .addColumn("expires_at", "bigint", (column) => column.notNull())
-    .addColumn("ended_at", "bigint")
-    .addColumn("user_agent", "text")
-    .execute();
-  await db.schema
-    .createIndex("browser_session_by_subject")
-    .on("browser_session")
-    .columns(["issuer", "subject"])
-    .execute();
+    await table("browser_session")
+      .addColumn("hash", "text", (column) => column.primaryKey())
+      .addColumn("issuer", "text", (column) => column.notNull())
+      .addColumn("subject", "text", (column) => column.notNull())
+      .addColumn("sealed", "text", (column) => column.notNull())
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("seen_at", "bigint", (column) => column.notNull())
+      .addColumn("idle_expires_at", "bigint", (column) => column.notNull())
+      .addColumn("expires_at", "bigint", (column) => column.notNull())
+      .addColumn("ended_at", "bigint")
+      .addColumn("user_agent", "text")
+      .execute();
+    await db.schema
+      .createIndex("browser_session_by_subject")
+      .on("browser_session")
+      .columns(["issuer", "subject"])
+      .execute();
 
-  await table("oidc_payload")
-    .addColumn("model", "text", (column) => column.notNull())
-    .addColumn("hash", "text", (column) => column.notNull())
-    .addColumn("payload", "text", (column) => column.notNull())
-    .addColumn("grant_id", "text")
-    .addColumn("uid", "text")
-    .addColumn("account_id", "text")
-    .addColumn("expires_at", "bigint")
-    .addColumn("consumed_at", "bigint")
-    .addPrimaryKeyConstraint("oidc_payload_key", ["model", "hash"])
-    .execute();
-  await db.schema.createIndex("oidc_payload_by_grant").on("oidc_payload").column("grant_id").execute();
-  await db.schema.createIndex("oidc_payload_by_uid").on("oidc_payload").columns(["model", "uid"]).execute();
-  await db.schema.createIndex("oidc_payload_by_account").on("oidc_payload").columns(["model", "account_id"]).execute();
-  await db.schema.createIndex("oidc_payload_by_expiry").on("oidc_payload").column("expires_at").execute();
+    await table("oidc_payload")
+      .addColumn("model", "text", (column) => column.notNull())
+      .addColumn("hash", "text", (column) => column.notNull())
+      .addColumn("payload", "text", (column) => column.notNull())
+      .addColumn("grant_id", "text")
+      .addColumn("uid", "text")
+      .addColumn("account_id", "text")
+      .addColumn("expires_at", "bigint")
+      .addColumn("consumed_at", "bigint")
+      .addPrimaryKeyConstraint("oidc_payload_key", ["model", "hash"])
+      .execute();
+    await db.schema.createIndex("oidc_payload_by_grant").on("oidc_payload").column("grant_id").execute();
+    await db.schema.createIndex("oidc_payload_by_uid").on("oidc_payload").columns(["model", "uid"]).execute();
+    await db.schema
+      .createIndex("oidc_payload_by_account")
+      .on("oidc_payload")
+      .columns(["model", "account_id"])
+      .execute();
+    await db.schema.createIndex("oidc_payload_by_expiry").on("oidc_payload").column("expires_at").execute();
 
-  await table("refresh_family")
-    .addColumn("id", "text", (column) => column.primaryKey())
-    .addColumn("grant_id", "text", (column) => column.notNull())
-    .addColumn("account_id", "text", (column) => column.notNull())
-    .addColumn("client_id", "text", (column) => column.notNull())
-    .addColumn("scope", "text", (column) => column.notNull())
-    .addColumn("resource", "text")
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .addColumn("expires_at", "bigint", (column) => column.notNull())
-    .addColumn("revoked_at", "bigint")
-    .addColumn("revoked_why", "text")
-    .execute();
-  await db.schema.createIndex("refresh_family_by_account").on("refresh_family").column("account_id").execute();
-  await db.schema.createIndex("refresh_family_by_grant").on("refresh_family").column("grant_id").execute();
+    await table("refresh_family")
+      .addColumn("id", "text", (column) => column.primaryKey())
+      .addColumn("grant_id", "text", (column) => column.notNull())
+      .addColumn("account_id", "text", (column) => column.notNull())
+      .addColumn("client_id", "text", (column) => column.notNull())
+      .addColumn("scope", "text", (column) => column.notNull())
+      .addColumn("resource", "text")
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("expires_at", "bigint", (column) => column.notNull())
+      .addColumn("revoked_at", "bigint")
+      .addColumn("revoked_why", "text")
+      .execute();
+    await db.schema.createIndex("refresh_family_by_account").on("refresh_family").column("account_id").execute();
+    await db.schema.createIndex("refresh_family_by_grant").on("refresh_family").column("grant_id").execute();
 
-  await table("refresh_token")
-    .addColumn("hash", "text", (column) => column.primaryKey())
-    .addColumn("family_id", "text", (column) => column.notNull().references("refresh_family.id").onDelete("cascade"))
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .addColumn("idle_expires_at", "bigint", (column) => column.notNull())
-    .addColumn("successor", "text")
-    .addColumn("used_at", "bigint")
-    .addColumn("answer", "text")
-    .addColumn("replays", "integer", (column) => column.notNull())
-    .execute();
-  await db.schema.createIndex("refresh_token_by_family").on("refresh_token").column("family_id").execute();
+    await table("refresh_token")
+      .addColumn("hash", "text", (column) => column.primaryKey())
+      .addColumn("family_id", "text", (column) => column.notNull().references("refresh_family.id").onDelete("cascade"))
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("idle_expires_at", "bigint", (column) => column.notNull())
+      .addColumn("successor", "text")
+      .addColumn("used_at", "bigint")
+      .addColumn("answer", "text")
+      .addColumn("replays", "integer", (column) => column.notNull())
+      .execute();
+    await db.schema.createIndex("refresh_token_by_family").on("refresh_token").column("family_id").execute();
 
-  await table("api_key")
-    .addColumn("id", "text", (column) => column.primaryKey())
-    .addColumn("hash", "text", (column) => column.notNull())
-    .addColumn("subject", "text", (column) => column.notNull())
-    .addColumn("tenant", "text")
-    .addColumn("scopes", "text", (column) => column.notNull())
-    .addColumn("name", "text", (column) => column.notNull())
-    .addColumn("environment", "text", (column) => column.notNull())
-    .addColumn("display_prefix", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .addColumn("expires_at", "bigint")
-    .addColumn("revoked_at", "bigint")
-    .addColumn("last_used_at", "bigint")
-    .addColumn("replaced_by", "text")
-    .execute();
-  await db.schema.createIndex("api_key_by_subject").on("api_key").columns(["subject", "created_at"]).execute();
+    await table("api_key")
+      .addColumn("id", "text", (column) => column.primaryKey())
+      .addColumn("hash", "text", (column) => column.notNull())
+      .addColumn("subject", "text", (column) => column.notNull())
+      .addColumn("tenant", "text")
+      .addColumn("scopes", "text", (column) => column.notNull())
+      .addColumn("name", "text", (column) => column.notNull())
+      .addColumn("environment", "text", (column) => column.notNull())
+      .addColumn("display_prefix", "text", (column) => column.notNull())
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("expires_at", "bigint")
+      .addColumn("revoked_at", "bigint")
+      .addColumn("last_used_at", "bigint")
+      .addColumn("replaced_by", "text")
+      .execute();
+    await db.schema.createIndex("api_key_by_subject").on("api_key").columns(["subject", "created_at"]).execute();
 
-  await table("revocation")
-    .addColumn("seq", isPostgres ? "bigserial" : "integer", (column) =>
-      isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement(),
-    )
-    .addColumn("kind", "text", (column) => column.notNull())
-    .addColumn("value", "text", (column) => column.notNull())
-    .addColumn("revoked_at", "bigint", (column) => column.notNull())
-    .addColumn("expires_at", "bigint", (column) => column.notNull())
-    .execute();
-  await db.schema.createIndex("revocation_by_value").on("revocation").columns(["kind", "value"]).execute();
-  await db.schema.createIndex("revocation_by_expiry").on("revocation").column("expires_at").execute();
+    await table("revocation")
+      .addColumn("seq", isPostgres ? "bigserial" : "integer", (column) =>
+        isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement(),
+      )
+      .addColumn("kind", "text", (column) => column.notNull())
+      .addColumn("value", "text", (column) => column.notNull())
+      .addColumn("revoked_at", "bigint", (column) => column.notNull())
+      .addColumn("expires_at", "bigint", (column) => column.notNull())
+      .execute();
+    await db.schema.createIndex("revocation_by_value").on("revocation").columns(["kind", "value"]).execute();
+    await db.schema.createIndex("revocation_by_expiry").on("revocation").column("expires_at").execute();
 
-  await table("signing_key")
-    .addColumn("kid", "text", (column) => column.primaryKey())
-    .addColumn("algorithm", "text", (column) => column.notNull())
-    .addColumn("sealed", "text", (column) => column.notNull())
-    .addColumn("public", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .addColumn("signs_from", "bigint", (column) => column.notNull())
-    .addColumn("retires_at", "bigint", (column) => column.notNull())
-    .addColumn("expires_at", "bigint", (column) => column.notNull())
-    .execute();
+    await table("signing_key")
+      .addColumn("kid", "text", (column) => column.primaryKey())
+      .addColumn("algorithm", "text", (column) => column.notNull())
+      .addColumn("sealed", "text", (column) => column.notNull())
+      .addColumn("public", "text", (column) => column.notNull())
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("signs_from", "bigint", (column) => column.notNull())
+      .addColumn("retires_at", "bigint", (column) => column.notNull())
+      .addColumn("expires_at", "bigint", (column) => column.notNull())
+      .execute();
 
-  await table("client")
-    .addColumn("id", "text", (column) => column.primaryKey())
-    .addColumn("metadata", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
-    .execute();
+    await table("client")
+      .addColumn("id", "text", (column) => column.primaryKey())
+      .addColumn("metadata", "text", (column) => column.notNull())
+      .addColumn("created_at", "bigint", (column) => column.notNull())
+      .execute();
 
-  // SQLite compares text byte by byte already; PostgreSQL's collations do not.
-  if (isPostgres) await sql`alter table account alter column email_key type text collate "C"`.execute(db);
-}
+    // SQLite compares text byte by byte already; PostgreSQL's collations do not.
+    if (isPostgres) await sql`alter table account alter column email_key type text collate "C"`.execute(db);
+  };

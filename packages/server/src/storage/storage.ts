@@ -60,7 +60,7 @@ async function postgres(config: PoolConfig): Promise<Storage> {
 
 /** Times and counts are far below 2^53. */
 const wholeNumbers: typeof types.getTypeParser = (id: number, format?: "text" | "binary") =>
-  id === types.builtins.INT8 && format !== "binary" ? Number : types.getTypeParser(id, format);
+  id === Number(types.builtins.INT8) && format !== "binary" ? Number : types.getTypeParser(id, format);
 
 async function refuseSuperuser(db: Kysely<Schema>): Promise<void> {
   const query = CompiledQuery.raw(
