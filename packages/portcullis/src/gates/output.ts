@@ -47,7 +47,9 @@ export const output: RouteGate = (api, route) => {
     try {
       if ("kind" in rule && rule.kind === "list") return writeList(api, route, x, serialize);
       const text = serialize(x.result);
-      if ("kind" in rule && rule.kind === "protocol-error") return declaredRefusal(x.status, text);
+      if ("kind" in rule && rule.kind === "protocol-error") {
+        return declaredRefusal(x.status, route.startsSession, text);
+      }
       x.bodyText = text;
       return undefined;
     } catch (error) {
@@ -60,10 +62,13 @@ export const output: RouteGate = (api, route) => {
     const page = x.result;
     if (!isPage(page))
       return new Refusal("undeclared-output", "the handler returned no page: { title, body: markup`…` }");
-    const write = (): undefined => {
+    const write = (): Outcome => {
       const nonce = api.newId();
       x.pagePolicy = pagePolicy(rule, nonce);
-      x.bodyText = renderPage(rule, page, nonce);
+      const text = renderPage(rule, page, nonce);
+      if (x.status >= 400) return declaredRefusal(x.status, route.startsSession, text);
+      x.bodyText = text;
+      return undefined;
     };
     if (page.navigateTo === undefined) return write();
     return whenAllowed(rule.navigatesTo, page.navigateTo, write);
@@ -78,7 +83,7 @@ export const output: RouteGate = (api, route) => {
     });
   }
 
-  function whenAllowed(list: RedirectAllowlist, target: string, then: () => undefined): Outcome | Promise<Outcome> {
+  function whenAllowed(list: RedirectAllowlist, target: string, then: () => Outcome): Outcome | Promise<Outcome> {
     const isAllowed = checks.get(list);
     return chain<boolean, Outcome>(isAllowed?.(target) ?? false, (allowed) =>
       allowed ? then() : new Refusal("undeclared-output", "the address to go on to is not on the route's list"),
@@ -86,11 +91,11 @@ export const output: RouteGate = (api, route) => {
   }
 };
 
-/** A handler's own no, in the shape its specification fixes; for limits and records a refusal like any other. */
-function declaredRefusal(status: number, body: string): Refusal {
-  const code = codes[status];
+/** A handler's own no, in a shape it declared; for limits and records a refusal like any other. */
+function declaredRefusal(status: number, startsSession: boolean, body: string): Refusal {
+  const code = status === 401 && startsSession ? "sign-in-failed" : codes[status];
   if (code === undefined) return new Refusal("undeclared-output", `${status} is no refusal of a handler`);
-  return new Refusal(code, "declared by its specification", { body });
+  return new Refusal(code, "the handler's own, as its output declares", { body });
 }
 
 const codes: Readonly<Record<number, RefusalCode>> = {

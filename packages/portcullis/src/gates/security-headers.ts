@@ -18,10 +18,10 @@ export const securityHeaders: HeaderGate = (api) => {
     else for (const part of forPage(hardeningOf(x.scheme, x.host), x.pagePolicy)) headers.push(part);
     headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");
     headers.push("x-request-id", x.id);
-    if (x.refusal !== undefined) {
+    if (x.pagePolicy !== undefined) headers.push("content-type", "text/html; charset=utf-8");
+    else if (x.refusal !== undefined) {
       headers.push("content-type", x.refusal.body === undefined ? "application/problem+json" : "application/json");
-    } else if (x.pagePolicy !== undefined) headers.push("content-type", "text/html; charset=utf-8");
-    else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
+    } else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
     if (x.clearedCookies === undefined) return;
     for (const name of x.clearedCookies) {
       headers.push("set-cookie", `${name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`);

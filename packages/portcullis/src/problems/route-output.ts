@@ -29,7 +29,7 @@ function statusProblems(status: number, rule: OutputRule | ByRoleOutput, add: Ad
   const kind = "kind" in rule ? rule.kind : "schema";
   if (kind === "redirect") {
     if (status !== 303 && status !== 302) add(`output.${status}`, "is no status of a redirect", "say 303");
-  } else if (kind === "protocol-error") {
+  } else if (kind === "protocol-error" || (kind === "html" && status >= 400)) {
     // Those that `Refusal` has a code for; the others are gates' own.
     if (![400, 401, 403, 404].includes(status)) {
       add(`output.${status}`, "is no refusal a handler declares", "say 400, 401, 403 or 404");

@@ -1,5 +1,5 @@
 import { CompiledQuery, Kysely, PostgresDialect } from "kysely";
-import { Pool, type PoolConfig, types } from "pg";
+import { Pool, type PoolConfig, TypeOverrides, types } from "pg";
 import { migrate, type StorageKind } from "./migrations.ts";
 import { openEmbedded } from "./node-sqlite.ts";
 import type { Schema } from "./schema.ts";
@@ -45,7 +45,7 @@ function embedded(folder: string): Storage {
 }
 
 async function postgres(config: PoolConfig): Promise<Storage> {
-  const pool = new Pool({ ...config, types: { getTypeParser: wholeNumbers } });
+  const pool = new Pool({ ...config, types: wholeNumbers() });
   // A connection that breaks while nobody uses it is replaced at the next use.
   pool.on("error", () => {});
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
@@ -59,8 +59,11 @@ async function postgres(config: PoolConfig): Promise<Storage> {
 }
 
 /** Times and counts are far below 2^53. */
-const wholeNumbers: typeof types.getTypeParser = (id: number, format?: "text" | "binary") =>
-  id === Number(types.builtins.INT8) && format !== "binary" ? Number : types.getTypeParser(id, format);
+function wholeNumbers(): TypeOverrides {
+  const overrides = new TypeOverrides();
+  overrides.setTypeParser(types.builtins.INT8, Number);
+  return overrides;
+}
 
 async function refuseSuperuser(db: Kysely<Schema>): Promise<void> {
   const query = CompiledQuery.raw(
