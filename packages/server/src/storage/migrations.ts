@@ -108,6 +108,7 @@ const identity =
     await table("refresh_token")
       .addColumn("hash", "text", (column) => column.primaryKey())
       .addColumn("family_id", "text", (column) => column.notNull().references("refresh_family.id").onDelete("cascade"))
+      .addColumn("payload", "text", (column) => column.notNull())
       .addColumn("created_at", "bigint", (column) => column.notNull())
       .addColumn("idle_expires_at", "bigint", (column) => column.notNull())
       .addColumn("successor", "text")

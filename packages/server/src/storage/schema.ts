@@ -85,8 +85,6 @@ export interface RefreshFamilyTable {
   grant_id: string;
   account_id: string;
   client_id: string;
-  scope: string;
-  resource: string | null;
   created_at: number;
   /** Absolute; rotation never moves it. */
   expires_at: number;
@@ -99,6 +97,8 @@ export interface RefreshTokenTable {
   /** SHA-256 of the token. */
   hash: string;
   family_id: string;
+  /** JSON: what it stands for, without the token itself. */
+  payload: string;
   created_at: number;
   idle_expires_at: number;
   /** Hash of the one that took its place; null while it is unused. */

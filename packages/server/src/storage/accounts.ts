@@ -1,0 +1,105 @@
+import type { Kysely, Selectable } from "kysely";
+import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
+
+/** An account as it is stored; times are Unix milliseconds. */
+export type AccountRow = Selectable<AccountTable>;
+
+/** Keeps accounts and what was mailed to them. */
+export interface AccountStore {
+  /** @returns false, and nothing is kept, where the address is taken */
+  insert(row: AccountRow): Promise<boolean>;
+  findByEmailKey(emailKey: string): Promise<AccountRow | undefined>;
+  find(id: string): Promise<AccountRow | undefined>;
+  /** Sets a password hash; where `endsSessions`, the epoch grows in the same step. */
+  setPassword(id: string, password: string, endsSessions: boolean): Promise<void>;
+  setVerified(id: string, email: string, at: number): Promise<void>;
+  /** Disables and ends everything signed in, in one step. @returns false where there is no such account */
+  disable(id: string, at: number): Promise<boolean>;
+  enable(id: string): Promise<boolean>;
+  endSessions(id: string): Promise<void>;
+  remove(id: string): Promise<boolean>;
+  /** Keeps a mailed token in place of earlier ones of its purpose. */
+  putToken(row: Selectable<MailTokenTable>): Promise<void>;
+  /** Takes a token out, once: of several that ask at once, one gets it. */
+  takeToken(
+    hash: string,
+    purpose: MailTokenTable["purpose"],
+    now: number,
+  ): Promise<Selectable<MailTokenTable> | undefined>;
+}
+
+/** Accounts in the tables. */
+export function accountStore(db: Kysely<Schema>): AccountStore {
+  const changed = (result: { readonly numUpdatedRows: bigint }): boolean => result.numUpdatedRows > 0n;
+  return {
+    async insert(row) {
+      const result = await db
+        .insertInto("account")
+        .values(row)
+        .onConflict((conflict) => conflict.column("email_key").doNothing())
+        .executeTakeFirst();
+      return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
+    },
+    findByEmailKey: (key) => db.selectFrom("account").selectAll().where("email_key", "=", key).executeTakeFirst(),
+    find: (id) => db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
+    async setPassword(id, password, endsSessions) {
+      await db
+        .updateTable("account")
+        .set((value) => ({ password, ...(endsSessions ? { epoch: value("epoch", "+", 1) } : {}) }))
+        .where("id", "=", id)
+        .execute();
+    },
+    async setVerified(id, email, at) {
+      await db
+        .updateTable("account")
+        .set({ verified_at: at })
+        .where("id", "=", id)
+        .where("email", "=", email)
+        .where("verified_at", "is", null)
+        .execute();
+    },
+    async disable(id, at) {
+      return changed(
+        await db
+          .updateTable("account")
+          .set((value) => ({ disabled_at: at, epoch: value("epoch", "+", 1) }))
+          .where("id", "=", id)
+          .executeTakeFirst(),
+      );
+    },
+    async enable(id) {
+      return changed(
+        await db.updateTable("account").set({ disabled_at: null }).where("id", "=", id).executeTakeFirst(),
+      );
+    },
+    async endSessions(id) {
+      await db
+        .updateTable("account")
+        .set((value) => ({ epoch: value("epoch", "+", 1) }))
+        .where("id", "=", id)
+        .execute();
+    },
+    async remove(id) {
+      const { numDeletedRows } = await db.deleteFrom("account").where("id", "=", id).executeTakeFirst();
+      return numDeletedRows > 0n;
+    },
+    async putToken(row) {
+      await db.transaction().execute(async (one) => {
+        await one
+          .deleteFrom("mail_token")
+          .where("account_id", "=", row.account_id)
+          .where("purpose", "=", row.purpose)
+          .execute();
+        await one.insertInto("mail_token").values(row).execute();
+      });
+    },
+    takeToken: (hash, purpose, now) =>
+      db
+        .deleteFrom("mail_token")
+        .where("hash", "=", hash)
+        .where("purpose", "=", purpose)
+        .where("expires_at", ">", now)
+        .returningAll()
+        .executeTakeFirst(),
+  };
+}
