@@ -1,0 +1,184 @@
+import { errors, type Provider, type TokenEndpointGrantContext } from "oidc-provider";
+import type { RefreshTokenStore, StoredRefreshToken } from "../../storage/refresh-tokens.ts";
+import { hashOf, newSecret, seal, unseal } from "../secrets.ts";
+
+/** What the grant needs. */
+export interface RefreshGrantOptions {
+  readonly store: RefreshTokenStore;
+  readonly now: () => number;
+  /** A token that nobody uses ends after this, milliseconds. */
+  readonly idleMs: number;
+  /** How long an answer may be asked for again; milliseconds. */
+  readonly replayMs: number;
+  /** How often. */
+  readonly replaysMost: number;
+  /** False where the account is gone or disabled, or everything of it was ended since `issuedAt`. */
+  readonly isAlive: (accountId: string, issuedAt: number) => Promise<boolean>;
+  readonly accessToken: (claims: NewAccessToken) => Promise<{ readonly token: string; readonly expiresIn: number }>;
+  readonly onEvent: (event: RefreshEvent) => void;
+  /** A family was revoked: what was issued with it ends. */
+  readonly revoked: (grantId: string) => Promise<void>;
+}
+
+/** What a new access token says. */
+export interface NewAccessToken {
+  readonly subject: string;
+  readonly clientId: string;
+  readonly audience: string;
+  readonly scope: string;
+  readonly grantId: string;
+  readonly sessionId: string | undefined;
+}
+
+/** What somebody should hear of. */
+export interface RefreshEvent {
+  readonly type: "refresh-replayed" | "refresh-reused";
+  readonly accountId: string;
+  readonly clientId: string;
+}
+
+/** How often a rotation is tried again when another request was faster; it was, so the second look finds its answer. */
+const looks = 2;
+
+const purpose = "refresh answer";
+
+/** As oidc-provider keeps it. */
+interface RefreshPayload {
+  readonly accountId: string;
+  readonly clientId: string;
+  readonly grantId: string;
+  readonly scope: string;
+  readonly resource?: string | readonly string[];
+  readonly sid?: string;
+  readonly sessionUid?: string;
+  readonly iat: number;
+}
+
+/** The answer to a refresh. @see RFC 6749 section 5.1 */
+interface TokenAnswer {
+  readonly access_token: string;
+  readonly expires_in: number;
+  readonly refresh_token: string;
+  readonly scope: string;
+  readonly token_type: "Bearer";
+}
+
+/**
+ * The refresh grant: every use of a token puts exactly one successor in its place. The same answer is given again to the
+ * same client and scope for a few seconds and a few times, while the successor is unused, so that two tabs or a lost
+ * answer sign nobody out; any other use of a token that was used revokes the whole family. What is kept of the answer
+ * opens only with the token that was presented.
+ *
+ * @see RFC 9700 section 4.14, RFC 6749 section 6, OWASP ASVS 5.0 10.4.5 and 10.4.8
+ */
+export function registerRefreshGrant(provider: Provider, options: RefreshGrantOptions): void {
+  const { store, now } = options;
+  provider.registerGrantType<{ refresh_token?: string; scope?: string; resource?: string }>(
+    "refresh_token",
+    async (context) => {
+      const { refresh_token: presented } = context.oidc.params;
+      if (presented === undefined || presented === "") throw new errors.InvalidRequest("refresh_token is missing");
+      for (let look = 0; look < looks; look++) {
+        const answer = await tryOnce(context, presented);
+        if (answer === undefined) continue;
+        context.body = answer;
+        return;
+      }
+      throw new errors.InvalidGrant("the token is being used by other requests");
+    },
+    ["refresh_token", "scope", "resource"],
+  );
+
+  /** @returns undefined where another request was faster */
+  async function tryOnce(
+    context: TokenEndpointGrantContext<object>,
+    presented: string,
+  ): Promise<TokenAnswer | undefined> {
+    const found = await store.find(hashOf(presented));
+    if (found === undefined) throw new errors.InvalidGrant("no such refresh token");
+    const { token, family } = found;
+    const { client, params } = context.oidc;
+    if (family.client_id !== client.clientId) throw new errors.InvalidGrant("the token is another client's");
+    if (family.revoked_at !== null) throw new errors.InvalidGrant(`revoked: ${family.revoked_why ?? ""}`);
+    const at = now();
+    if (family.expires_at <= at || token.idle_expires_at <= at) throw new errors.InvalidGrant("the token has expired");
+    const payload: RefreshPayload = JSON.parse(token.payload);
+    const scope = scopeOf(payload, textIn(params, "scope"));
+    if (token.successor !== null) return replayed(found, presented, scope);
+
+    if (!(await options.isAlive(family.account_id, family.created_at))) {
+      await revoke(found, "account");
+      throw new errors.InvalidGrant("the account is signed out");
+    }
+    if ((await provider.Grant.find(payload.grantId)) === undefined) throw new errors.InvalidGrant("the grant is gone");
+    const successor = newSecret();
+    const access = await options.accessToken({
+      subject: payload.accountId,
+      clientId: payload.clientId,
+      audience: audienceOf(payload, textIn(params, "resource")),
+      scope,
+      grantId: payload.grantId,
+      sessionId: payload.sid,
+    });
+    const answer: TokenAnswer = {
+      access_token: access.token,
+      expires_in: access.expiresIn,
+      refresh_token: successor,
+      scope,
+      token_type: "Bearer",
+    };
+    const rotated = await store.rotate(
+      token.hash,
+      {
+        hash: hashOf(successor),
+        payload: token.payload,
+        idleExpiresAt: Math.min(at + options.idleMs, family.expires_at),
+        answer: seal(JSON.stringify(answer), presented, purpose),
+      },
+      at,
+    );
+    return rotated ? answer : undefined;
+  }
+
+  /** A token that was used: the same answer again, or the end of the family. */
+  async function replayed(found: StoredRefreshToken, presented: string, scope: string): Promise<TokenAnswer> {
+    const { token, family } = found;
+    const text = unseal(token.answer ?? "", presented, purpose);
+    const answer: TokenAnswer | undefined = text === undefined ? undefined : JSON.parse(text);
+    const isSoon = now() - (token.used_at ?? 0) <= options.replayMs;
+    const about = { accountId: family.account_id, clientId: family.client_id };
+    if (isSoon && answer?.scope === scope && (await store.replay(token.hash, options.replaysMost))) {
+      options.onEvent({ type: "refresh-replayed", ...about });
+      return answer;
+    }
+    await revoke(found, "reused");
+    options.onEvent({ type: "refresh-reused", ...about });
+    throw new errors.InvalidGrant("the token was used before");
+  }
+
+  async function revoke({ family }: StoredRefreshToken, why: string): Promise<void> {
+    await store.revokeFamily(family.id, why, now());
+    await options.revoked(family.grant_id);
+  }
+}
+
+/** What was asked for, no more than was granted. @see RFC 6749 section 6 */
+function scopeOf(payload: RefreshPayload, asked: string | undefined): string {
+  const granted = payload.scope.split(" ").filter((one) => one !== "openid" && one !== "offline_access");
+  if (asked === undefined) return granted.join(" ");
+  const wanted = asked.split(" ").filter((one) => one !== "openid" && one !== "offline_access");
+  if (!wanted.every((one) => granted.includes(one))) throw new errors.InvalidScope("more than was granted", asked);
+  return granted.filter((one) => wanted.includes(one)).join(" ");
+}
+
+function audienceOf(payload: RefreshPayload, asked: string | undefined): string {
+  const granted = [payload.resource ?? []].flat();
+  const audience = asked ?? granted[0];
+  if (audience === undefined || !granted.includes(audience)) throw new errors.InvalidTarget();
+  return audience;
+}
+
+function textIn(params: object, name: string): string | undefined {
+  const value: unknown = Reflect.get(params, name);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

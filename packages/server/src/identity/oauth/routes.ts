@@ -1,0 +1,292 @@
+import type Provider from "oidc-provider";
+import {
+  type Api,
+  type HtmlPage,
+  answer,
+  form,
+  html,
+  markup,
+  notAnObject,
+  nothing,
+  protocolError,
+  publicAccess,
+  redirect,
+  unowned,
+} from "portcullis";
+import { z } from "zod";
+import { page, style } from "../pages.ts";
+import { ask, type BridgedAnswer } from "./bridge.ts";
+import type { ClientOptions } from "./clients.ts";
+import { cookieNames, endpoints } from "./provider.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+
+/** What the OAuth endpoints need. */
+export interface OAuthRoutesOptions {
+  readonly issuer: string;
+  readonly provider: () => Provider;
+  readonly keys: SigningKeys;
+  readonly clients: readonly ClientOptions[];
+  readonly scopes: readonly string[];
+  /** An access token was handed in to be revoked. */
+  readonly revokeAccessToken: (token: string, clientId: string) => Promise<void>;
+}
+
+const text = (most: number) => z.string().min(1).max(most);
+
+/** Everything an authorization request may say; what this server does not do is refused by name. @see RFC 6749 4.1.1 */
+const AuthorizationRequest = z.strictObject({
+  response_type: text(50),
+  client_id: text(100),
+  redirect_uri: text(2000).optional(),
+  scope: text(1000).optional(),
+  state: text(1000).optional(),
+  nonce: text(500).optional(),
+  code_challenge: text(128).optional(),
+  code_challenge_method: text(10).optional(),
+  resource: text(500).optional(),
+  prompt: text(50).optional(),
+  max_age: z.int().min(0).max(31_536_000).optional(),
+  login_hint: text(254).optional(),
+  response_mode: text(20).optional(),
+  ui_locales: text(100).optional(),
+});
+
+const Secret = text(200).optional();
+
+/** The grants there are: authorization_code, refresh_token, client_credentials. */
+const TokenRequest = z.strictObject({
+  grant_type: text(50),
+  client_id: text(100).optional(),
+  client_secret: Secret,
+  code: text(200).optional(),
+  code_verifier: text(128).optional(),
+  redirect_uri: text(2000).optional(),
+  refresh_token: text(200).optional(),
+  scope: text(1000).optional(),
+  resource: text(500).optional(),
+});
+
+const TokenAnswer = z.strictObject({
+  access_token: z.string().max(4000),
+  token_type: z.literal("Bearer"),
+  expires_in: z.int().min(0).max(86_400),
+  refresh_token: z.string().max(200).optional(),
+  id_token: z.string().max(4000).optional(),
+  scope: z.string().max(1000).optional(),
+});
+
+const OAuthError = protocolError(
+  z.strictObject({ error: z.string().max(50), error_description: z.string().max(500).optional() }),
+  "RFC 6749 section 5.2",
+);
+
+const PublicKey = z.strictObject({
+  kty: z.string().max(5),
+  use: z.string().max(5),
+  alg: z.string().max(10),
+  kid: z.string().max(50),
+  crv: z.string().max(10),
+  x: z.string().max(100),
+  y: z.string().max(100).optional(),
+});
+
+const flowCookies = z.strictObject({
+  [cookieNames.session]: z.string().max(64).optional(),
+  [cookieNames.resume]: z.string().max(64).optional(),
+  [cookieNames.interaction]: z.string().max(64).optional(),
+});
+
+/** The endpoints of OAuth and OpenID, each a route with a policy like any other. */
+export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
+  const { issuer, clients } = options;
+  const problemPage = html({ style });
+  const sendOn = redirect([
+    `${endpoints.interaction}/*`,
+    `${endpoints.authorization}/*`,
+    { reason: "a redirect URI that a client registered", allows: (url) => clients.some((one) => isOf(one, url)) },
+  ]);
+  const authorization = { 303: sendOn, 400: problemPage };
+  const access = publicAccess("who asks is about to sign in; the client is checked by OAuth's own rules");
+
+  api.route(
+    {
+      path: `GET ${endpoints.authorization}`,
+      access,
+      input: { query: AuthorizationRequest, cookies: flowCookies },
+      objects: { "query.client_id": notAnObject("the name of an application, which is public") },
+      output: authorization,
+    },
+    async ({ query, cookies }) => goOn(await bridged({ path: endpoints.authorization, query, cookies })),
+  );
+
+  api.route(
+    {
+      path: `GET ${endpoints.authorization}/:uid`,
+      access,
+      input: { params: z.strictObject({ uid: z.string().regex(/^[\w-]{1,64}$/) }), cookies: flowCookies },
+      objects: { uid: notAnObject("a sign-in under way, known only to the browser whose cookie names it") },
+      output: authorization,
+    },
+    async ({ params, cookies }) => goOn(await bridged({ path: `${endpoints.authorization}/${params.uid}`, cookies })),
+  );
+
+  api.route(
+    {
+      path: `POST ${endpoints.token}`,
+      access: publicAccess("the client proves itself, and its grant, in the body"),
+      input: { body: form(TokenRequest) },
+      objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
+      output: { 200: TokenAnswer, 400: OAuthError, 401: OAuthError },
+      limit: { rate: "60/min", by: "address" },
+    },
+    async ({ body }) => {
+      const { status, json } = await ask(options.provider(), issuer, {
+        method: "POST",
+        path: endpoints.token,
+        form: body,
+      });
+      const tokens = TokenAnswer.safeParse(json);
+      if (status === 200 && tokens.success) return answer(tokens.data, { status: 200 });
+      return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
+    },
+  );
+
+  api.route(
+    {
+      path: `POST ${endpoints.revocation}`,
+      access: publicAccess("the client proves itself in the body"),
+      input: {
+        body: form(
+          z.strictObject({
+            token: text(4000),
+            token_type_hint: text(50).optional(),
+            client_id: text(100),
+            client_secret: Secret,
+          }),
+        ),
+      },
+      objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
+      output: { 204: nothing, 400: OAuthError, 401: OAuthError },
+      limit: { rate: "60/min", by: "address" },
+    },
+    async ({ body }) => {
+      const { status, json } = await ask(options.provider(), issuer, {
+        method: "POST",
+        path: endpoints.revocation,
+        form: body,
+      });
+      if (status >= 300) return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
+      await options.revokeAccessToken(body.token, body.client_id);
+      return answer(undefined, { status: 204 });
+    },
+  );
+
+  api.route(
+    {
+      path: `GET ${endpoints.jwks}`,
+      access: publicAccess("public keys"),
+      output: unowned(z.strictObject({ keys: z.array(PublicKey).max(20) }), "names of public keys"),
+      cache: "public, max-age=300",
+      limit: { rate: "60/min", by: "address" },
+    },
+    () => ({ keys: options.keys.published().map((key) => PublicKey.parse(key)) }),
+  );
+
+  for (const path of ["openid-configuration", "oauth-authorization-server"] as const) {
+    api.route(
+      {
+        path: `GET /.well-known/${path}`,
+        access: publicAccess("metadata that clients read before anything else"),
+        output: Metadata,
+        cache: "public, max-age=300",
+        limit: { rate: "60/min", by: "address" },
+      },
+      () => metadata(options),
+    );
+  }
+
+  function bridged(request: { path: string; query?: Record<string, unknown>; cookies: z.output<typeof flowCookies> }) {
+    return ask(options.provider(), issuer, { method: "GET", ...request });
+  }
+
+  /** On to the next page, or back to the client; what cannot go back is told here. */
+  function goOn({ status, location, cookies, json }: BridgedAnswer) {
+    if (location === undefined) return answer(problem(status, json), { status: 400 });
+    const target = location.startsWith(`${issuer}/`) ? location.slice(issuer.length) : location;
+    return answer(target, { status: 303, cookies });
+  }
+}
+
+/** OAuth's own words for what was wrong; never more than its fixed codes and short texts. */
+function errorOf(json: unknown): { error: string; error_description?: string } {
+  const parsed = z
+    .object({ error: z.string().max(50), error_description: z.string().max(500).optional() })
+    .safeParse(json);
+  if (!parsed.success) return { error: "server_error" };
+  const { error, error_description } = parsed.data;
+  return { error, ...(error_description === undefined ? {} : { error_description }) };
+}
+
+function problem(status: number, json: unknown): HtmlPage {
+  const { error } = errorOf(json);
+  return page(
+    "This link cannot be used",
+    markup`<p>The application that sent you here asked for something it may not ask for. Go back to it and try again.</p>
+<p class="hint">${error} (${status})</p>`,
+  );
+}
+
+/** Exactly a registered address; a native app's loopback address may have any port. @see RFC 8252 section 7.3 */
+function isOf(client: ClientOptions, url: URL): boolean {
+  return (client.redirectUris ?? []).some((registered) => {
+    const one = new URL(registered);
+    const isLoopback = one.protocol === "http:" && (one.hostname === "127.0.0.1" || one.hostname === "[::1]");
+    const sameHost = isLoopback ? one.hostname === url.hostname : one.host === url.host;
+    return one.protocol === url.protocol && sameHost && one.pathname === url.pathname;
+  });
+}
+
+const texts = z.array(z.string().max(100)).max(50);
+const address = z.string().max(300);
+
+const Metadata = z.strictObject({
+  issuer: address,
+  authorization_endpoint: address,
+  token_endpoint: address,
+  revocation_endpoint: address,
+  jwks_uri: address,
+  scopes_supported: texts,
+  response_types_supported: texts,
+  response_modes_supported: texts,
+  grant_types_supported: texts,
+  subject_types_supported: texts,
+  id_token_signing_alg_values_supported: texts,
+  token_endpoint_auth_methods_supported: texts,
+  revocation_endpoint_auth_methods_supported: texts,
+  code_challenge_methods_supported: texts,
+  authorization_response_iss_parameter_supported: z.boolean(),
+  claims_supported: texts,
+});
+
+/** @see RFC 8414, OpenID Connect Discovery 1.0 section 3 */
+function metadata({ issuer, keys, clients, scopes }: OAuthRoutesOptions): z.output<typeof Metadata> {
+  const machines = clients.some(({ callsAsItself }) => callsAsItself === true);
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}${endpoints.authorization}`,
+    token_endpoint: `${issuer}${endpoints.token}`,
+    revocation_endpoint: `${issuer}${endpoints.revocation}`,
+    jwks_uri: `${issuer}${endpoints.jwks}`,
+    scopes_supported: ["openid", "email", ...scopes],
+    response_types_supported: ["code"],
+    response_modes_supported: ["query"],
+    grant_types_supported: ["authorization_code", "refresh_token", ...(machines ? ["client_credentials"] : [])],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: [keys.algorithm],
+    token_endpoint_auth_methods_supported: ["none", "client_secret_post"],
+    revocation_endpoint_auth_methods_supported: ["none", "client_secret_post"],
+    code_challenge_methods_supported: ["S256"],
+    authorization_response_iss_parameter_supported: true,
+    claims_supported: ["sub", "email", "email_verified"],
+  };
+}
