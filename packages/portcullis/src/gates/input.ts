@@ -122,12 +122,12 @@ export const input: RouteGate = (api, route) => {
 
 const noBytes = new Uint8Array(0);
 
-/** A form is ASCII: what is not was escaped, and a byte that was not is refused by the reader. */
+/** A form is ASCII: what is not was escaped, and a byte that was not becomes a letter the reader refuses. */
 function readForm(bytes: Uint8Array): ReturnType<typeof readQuery> {
-  let text = "";
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] ?? 0);
-  return readQuery(text, { lineBreaks: true });
+  return readQuery(latin1.decode(bytes), { lineBreaks: true });
 }
+
+const latin1 = new TextDecoder("latin1");
 
 type Match = (part: InputPart, raw: unknown, at: string, keep: (value: unknown) => void) => Outcome | Promise<Outcome>;
 

@@ -1,8 +1,9 @@
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
-import { chain } from "../lib/chain.ts";
 import { chooseOutput, isByRole } from "../lib/choose-output.ts";
 import { answerHeaders } from "../lib/answer-headers.ts";
+import { chain } from "../lib/chain.ts";
+import { isPromise } from "../lib/maybe-promise.ts";
 import { cursorBinding } from "../lib/paging.ts";
 import { isPage, pagePolicy, renderPage } from "../lib/render-page.ts";
 import { type TargetCheck, targetCheck } from "../lib/redirect-target.ts";
@@ -10,6 +11,7 @@ import type { HtmlOutput } from "../html.ts";
 import type { RedirectAllowlist, RedirectOutput } from "../redirect.ts";
 import { compileSerializer } from "../lib/serializer.ts";
 import { outputJsonSchema } from "../lib/standard-schema.ts";
+import { withinTime } from "../lib/within-time.ts";
 import type { ByRoleOutput, OutputRule } from "../output.ts";
 import type { ApiPlan, RoutePlan } from "../plan.ts";
 import { Refusal, type RefusalCode } from "../refusal.ts";
@@ -48,7 +50,7 @@ export const output: RouteGate = (api, route) => {
       if ("kind" in rule && rule.kind === "list") return writeList(api, route, x, serialize);
       const text = serialize(x.result);
       if ("kind" in rule && rule.kind === "protocol-error") {
-        return declaredRefusal(x.status, route.startsSession, text);
+        return declaredRefusal(x, route, text);
       }
       x.bodyText = text;
       return undefined;
@@ -64,9 +66,9 @@ export const output: RouteGate = (api, route) => {
       return new Refusal("undeclared-output", "the handler returned no page: { title, body: markup`…` }");
     const write = (): Outcome => {
       const nonce = api.newId();
-      x.pagePolicy = pagePolicy(rule, nonce);
       const text = renderPage(rule, page, nonce);
-      if (x.status >= 400) return declaredRefusal(x.status, route.startsSession, text);
+      x.pagePolicy = pagePolicy(rule, nonce);
+      if (x.status >= 400) return declaredRefusal(x, route, text);
       x.bodyText = text;
       return undefined;
     };
@@ -77,6 +79,10 @@ export const output: RouteGate = (api, route) => {
   function sendOn(rule: RedirectOutput, x: Exchange): Outcome | Promise<Outcome> {
     const target = x.result;
     if (typeof target !== "string") return new Refusal("undeclared-output", "the handler returned no address");
+    // Browsers follow one of two, and only this one was looked at.
+    if (x.answerHeaders.some((part, i) => i % 2 === 0 && part === "location")) {
+      return new Refusal("undeclared-output", "the handler set a location beside the address it returned");
+    }
     return whenAllowed(rule.allowlist, target, () => {
       x.answerHeaders = [...x.answerHeaders, "location", target];
       return undefined;
@@ -84,18 +90,22 @@ export const output: RouteGate = (api, route) => {
   }
 
   function whenAllowed(list: RedirectAllowlist, target: string, then: () => Outcome): Outcome | Promise<Outcome> {
-    const isAllowed = checks.get(list);
-    return chain<boolean, Outcome>(isAllowed?.(target) ?? false, (allowed) =>
-      allowed ? then() : new Refusal("undeclared-output", "the address to go on to is not on the route's list"),
-    );
+    const decide = (allowed: boolean): Outcome =>
+      allowed ? then() : new Refusal("undeclared-output", "the address to go on to is not on the route's list");
+    const allowed = checks.get(list)?.(target) ?? false;
+    if (!isPromise(allowed)) return decide(allowed);
+    const late = (): Refusal =>
+      new Refusal("handler-timeout", "the look-up of the address to go on to does not answer");
+    return withinTime<boolean, Outcome>(api.deadlines, route.timeoutMs, allowed, late, decide);
   }
 };
 
 /** A handler's own no, in a shape it declared; for limits and records a refusal like any other. */
-function declaredRefusal(status: number, startsSession: boolean, body: string): Refusal {
-  const code = status === 401 && startsSession ? "sign-in-failed" : codes[status];
-  if (code === undefined) return new Refusal("undeclared-output", `${status} is no refusal of a handler`);
-  return new Refusal(code, "the handler's own, as its output declares", { body });
+function declaredRefusal(x: Exchange, route: RoutePlan, body: string): Refusal {
+  const code = x.status === 401 && route.startsSession ? "sign-in-failed" : codes[x.status];
+  if (code === undefined) return new Refusal("undeclared-output", `${x.status} is no refusal of a handler`);
+  // What the handler set goes along: a no often takes a cookie back.
+  return new Refusal(code, "the handler's own, as its output declares", { body, headers: x.answerHeaders });
 }
 
 const codes: Readonly<Record<number, RefusalCode>> = {

@@ -14,11 +14,13 @@ export const securityHeaders: HeaderGate = (api) => {
   const hardeningOf = hardeningFor(api.config.hosts);
 
   return function addSecurityHeaders(x, headers) {
-    if (x.pagePolicy === undefined) for (const part of hardeningOf(x.scheme, x.host)) headers.push(part);
-    else for (const part of forPage(hardeningOf(x.scheme, x.host), x.pagePolicy)) headers.push(part);
+    // A page that something refused after it was written does not leave; the refusal is no page.
+    const pagePolicy = x.refusal === undefined || x.refusal.body !== undefined ? x.pagePolicy : undefined;
+    if (pagePolicy === undefined) for (const part of hardeningOf(x.scheme, x.host)) headers.push(part);
+    else for (const part of forPage(hardeningOf(x.scheme, x.host), pagePolicy)) headers.push(part);
     headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");
     headers.push("x-request-id", x.id);
-    if (x.pagePolicy !== undefined) headers.push("content-type", "text/html; charset=utf-8");
+    if (pagePolicy !== undefined) headers.push("content-type", "text/html; charset=utf-8");
     else if (x.refusal !== undefined) {
       headers.push("content-type", x.refusal.body === undefined ? "application/problem+json" : "application/json");
     } else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");

@@ -1,3 +1,5 @@
+import { type ValuePlace, valuePlaces } from "./markup-places.ts";
+
 /**
  * HTML whose every inserted value was escaped; made by {@link markup} alone.
  */
@@ -23,25 +25,33 @@ export type MarkupValue = string | number | Markup | readonly MarkupValue[] | un
 
 /**
  * Writes HTML: `` markup`<p class="name">${name}</p>` ``. Every inserted value is escaped for element content and for
- * attribute values in double or single quotes, so that none can begin an element or an attribute.
+ * attribute values in double or single quotes, so that none can begin an element or an attribute; where an address
+ * begins (`href="${link}"`), one that would run a script is written as `about:invalid`.
  *
  * @throws TypeError where a value stands where escaping cannot help: in an attribute without quotes, inside a tag's or
- *   attribute's name, in a comment, in `<script>` or `<style>`; this is the application's mistake, the same at every call
- * @see OWASP Cross Site Scripting Prevention Cheat Sheet, OWASP ASVS 5.0 1.2.1
+ *   attribute's name, in a comment, in `<script>` or `<style>`, in `onclick` and its like; where markup stands in an
+ *   attribute; this is the application's mistake, the same at every call
+ * @see OWASP Cross Site Scripting Prevention Cheat Sheet, OWASP ASVS 5.0 1.2.1 and 1.2.2
  */
 export function markup(parts: TemplateStringsArray, ...values: readonly MarkupValue[]): Markup {
-  assertPlaces(parts);
+  const places = valuePlaces(parts);
   let text = parts[0] ?? "";
-  for (const [index, value] of values.entries()) text += written(value) + (parts[index + 1] ?? "");
+  for (const [index, value] of values.entries()) {
+    text += written(value, places[index] ?? "text") + (parts[index + 1] ?? "");
+  }
   return Markup.of(text);
 }
 
-function written(value: MarkupValue): string {
+function written(value: MarkupValue, place: ValuePlace): string {
   if (value === undefined || value === null || value === false) return "";
-  if (typeof value === "string") return escapeHtml(value);
+  if (typeof value === "string") return escapeHtml(place === "address" ? harmlessAddress(value) : value);
   if (typeof value === "number") return String(value);
-  if (value instanceof Markup) return value.toString();
-  if (isList(value)) return value.map(written).join("");
+  if (value instanceof Markup) {
+    // There its quotes would end the attribute, and what was escaped for another place would go on as names.
+    if (place !== "content") throw new TypeError("markup not written: markup stands in an attribute or a plain text");
+    return value.toString();
+  }
+  if (isList(value)) return value.map((one) => written(one, place)).join("");
   throw new TypeError("markup holds texts, numbers, markup and lists of them");
 }
 
@@ -49,38 +59,21 @@ function isList(value: MarkupValue): value is readonly MarkupValue[] {
   return Array.isArray(value);
 }
 
-/** Escapes a text for element content and quoted attribute values. */
+/**
+ * Escapes a text for element content and quoted attribute values. Browsers drop NUL or make U+FFFD of it, and read a
+ * carriage return as a line feed; both are written so that every reader reads one thing.
+ */
 export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"'`]/g, (one) => `&#${one.charCodeAt(0)};`);
+  return text.replaceAll("\0", "\uFFFD").replaceAll(/[&<>"'`\r]/g, (one) => `&#${one.charCodeAt(0)};`);
 }
 
-const looked = new WeakSet<TemplateStringsArray>();
-
-/** Reads a template once as a browser would: every value has to stand in content or in a quoted attribute value. */
-function assertPlaces(parts: TemplateStringsArray): void {
-  if (looked.has(parts)) return;
-  let place = "content";
-  let raw: string | undefined;
-  for (const [index, part] of parts.entries()) {
-    for (let at = 0; at < part.length; at++) {
-      const one = part.charAt(at);
-      if (place === "content") {
-        if (part.startsWith("<!--", at)) throw misplaced("a comment stands in the template");
-        if (one !== "<") continue;
-        raw = /^<(?:script|style|textarea|title|xmp|iframe|noscript|plaintext)[\s/>]/i.exec(part.slice(at))?.[0];
-        if (raw !== undefined && !/^<(?:textarea|title)/i.test(raw)) throw misplaced(`${raw} stands in the template`);
-        place = "tag";
-      } else if (place === "tag") {
-        if (one === ">") place = "content";
-        else if (one === '"' || one === "'") place = one;
-      } else if (one === place) place = "tag";
-    }
-    if (index < parts.length - 1 && place === "tag") throw misplaced("a value stands in a tag, outside quotes");
-  }
-  if (place !== "content") throw misplaced("the template ends inside a tag");
-  looked.add(parts);
+/** An address whose scheme is one that shows or runs nothing of its own, or that has none before its path. */
+function harmlessAddress(text: string): string {
+  // Browsers look past blanks and controls at the start, and past tabs and line breaks anywhere. WHATWG URL section 4.4
+  const read = text.replaceAll(/[\u0000-\u0020]/g, "");
+  const isHarmless = !/^[^/?#]*:/.test(read) || HARMLESS.test(read);
+  return isHarmless ? text : "about:invalid";
 }
 
-function misplaced(what: string): TypeError {
-  return new TypeError(`markup not written: ${what}`);
-}
+/** What has a dot in its scheme is an application's own. RFC 8252 section 7.1 */
+const HARMLESS = /^(?:https?|mailto|tel|[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+):/i;

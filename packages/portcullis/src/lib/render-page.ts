@@ -9,8 +9,14 @@ export function isPage(value: unknown): value is HtmlPage {
     "title" in value &&
     typeof value.title === "string" &&
     "body" in value &&
-    value.body instanceof Markup
+    value.body instanceof Markup &&
+    isTextOrNothing("lang" in value ? value.lang : undefined) &&
+    isTextOrNothing("navigateTo" in value ? value.navigateTo : undefined)
   );
+}
+
+function isTextOrNothing(value: unknown): boolean {
+  return value === undefined || typeof value === "string";
 }
 
 /**

@@ -53,6 +53,9 @@ export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): v
   if (plan.public && route.policy.cache !== undefined && route.method !== "GET") {
     add("cache", "only a GET may be kept", "leave it out");
   }
+  if (plan.public && route.policy.cache !== undefined && route.cookies !== undefined) {
+    add("cache", "an answer that a cookie decides may not be kept", "leave it out");
+  }
   if (!plan.public && route.policy.cache !== undefined) {
     add("cache", "an answer for one caller may not be kept", "leave it out");
   }

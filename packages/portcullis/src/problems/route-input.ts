@@ -57,6 +57,10 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
   }
   if (route.cookies !== undefined) cookieProblems(config, route.cookies, add);
   if (route.body?.form === true) formProblems(route.body, add);
+  for (const [field, part] of parts) {
+    if (part?.form === true && part !== route.body)
+      add(field, "is no body, and cannot come as a form", "take form away");
+  }
   if (route.body !== undefined && route.method === "GET") add("input.body", "a GET has no body", "use the query");
   for (const name of route.headers === undefined ? [] : fieldNames(route.headers.json)) {
     if (name !== name.toLowerCase())
@@ -96,9 +100,10 @@ export function idProblems(route: RoutePlan, add: Add): void {
   );
   const excused = new Set(route.notObjects.map((one) => one.field));
   const ids: string[] = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
-  const places: readonly ["query" | "header" | "body", InputPart | undefined][] = [
+  const places: readonly ["query" | "header" | "cookie" | "body", InputPart | undefined][] = [
     ["query", route.query],
     ["header", route.headers],
+    ["cookie", route.cookies],
     ["body", route.body],
   ];
   for (const [place, part] of places) {
@@ -115,6 +120,11 @@ export function idProblems(route: RoutePlan, add: Add): void {
       continue;
     }
     const name = id.slice(id.lastIndexOf(".") + 1);
+    if (id.startsWith("cookie.")) {
+      const fix = `keep it on the server under a random value, or say "${id}": notAnObject("reason")`;
+      add("objects", `no rule consumes the id ${id}`, fix);
+      continue;
+    }
     add(
       "objects",
       `no rule consumes the id ${id}`,

@@ -61,7 +61,12 @@ function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RouteP
       }
       above = one;
     }
-    for (const [role, one] of Object.entries(rule.roles)) checkRule(one, `${field}.${role}`, route, add);
+    for (const [role, one] of Object.entries(rule.roles)) {
+      if ("kind" in one && (one.kind === "redirect" || one.kind === "protocol-error")) {
+        add(`${field}.${role}`, "has a status of its own, which roles do not choose", "name it by status: { 303: … }");
+      }
+      checkRule(one, `${field}.${role}`, route, add);
+    }
     return;
   }
   if (!("kind" in rule)) {
@@ -78,6 +83,9 @@ function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RouteP
   if (rule.kind === "html") {
     if (/<\/style/i.test(rule.style ?? "")) add(field, "has a style sheet that ends early", "take </style> out of it");
     allowlistProblems(rule.navigatesTo, field, add);
+    if (route.policy.cache !== undefined) {
+      add("cache", "a page holds a nonce, which is good for one answer", "leave it out");
+    }
     return;
   }
   checkSchema(rule.schema, field, add);
