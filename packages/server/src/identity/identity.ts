@@ -116,6 +116,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       accessTokenSeconds,
       sessionSeconds: (14 * day) / 1000,
       grantClaim,
+      onError,
     });
     registerRefreshGrant(made, {
       store: refreshTokens,

@@ -95,8 +95,6 @@ const identity =
       .addColumn("grant_id", "text", (column) => column.notNull())
       .addColumn("account_id", "text", (column) => column.notNull())
       .addColumn("client_id", "text", (column) => column.notNull())
-      .addColumn("scope", "text", (column) => column.notNull())
-      .addColumn("resource", "text")
       .addColumn("created_at", "bigint", (column) => column.notNull())
       .addColumn("expires_at", "bigint", (column) => column.notNull())
       .addColumn("revoked_at", "bigint")

@@ -23,7 +23,7 @@ export interface BridgedAnswer {
 
 /** Asks the provider without a socket in between. */
 export async function ask(provider: Provider, issuer: string, request: BridgedRequest): Promise<BridgedAnswer> {
-  const { host, protocol } = new URL(issuer);
+  const { host } = new URL(issuer);
   const cookie = Object.entries(request.cookies ?? {})
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
     .join("; ");
@@ -32,7 +32,8 @@ export async function ask(provider: Provider, issuer: string, request: BridgedRe
     url: `${request.path}${request.query === undefined ? "" : `?${encoded(request.query)}`}`,
     headers: {
       host,
-      "x-forwarded-proto": protocol.slice(0, -1),
+      // Our gates have seen to the transport; on loopback without TLS its Secure cookies are set all the same.
+      "x-forwarded-proto": "https",
       accept: "application/json",
       ...(cookie === "" ? {} : { cookie }),
       ...(request.form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),

@@ -18,6 +18,8 @@ export interface ProviderOptions {
   readonly sessionSeconds: number;
   /** What a grant is called in a token, so that all of it can be taken back. */
   readonly grantClaim: (grantId: string) => string;
+  /** Told what went wrong inside. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Names of the cookies; each is `__Host-`, HttpOnly and SameSite=Lax, because clients send people here. */
@@ -84,6 +86,10 @@ export function createProvider(options: ProviderOptions): Provider {
     interactions: { url: (_context, interaction) => `${endpoints.interaction}/${interaction.uid}` },
     issueRefreshToken: (_context, client) => client.grantTypeAllowed("refresh_token"),
     rotateRefreshToken: true,
+    renderError(context, out) {
+      context.type = "json";
+      context.body = out;
+    },
     expiresWithSession: () => false,
     async findAccount(_context, id) {
       const account = await options.account(id);
@@ -128,5 +134,6 @@ export function createProvider(options: ProviderOptions): Provider {
   const provider = new Provider(issuer, configuration);
   // The scheme is our own request's, made by the bridge; nothing a client sent reaches it.
   provider.proxy = true;
+  provider.on("server_error", (_context, error) => options.onError(error));
   return provider;
 }

@@ -11,7 +11,6 @@ import {
   protocolError,
   publicAccess,
   redirect,
-  unowned,
 } from "portcullis";
 import { z } from "zod";
 import { page, style } from "../pages.ts";
@@ -185,7 +184,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     {
       path: `GET ${endpoints.jwks}`,
       access: publicAccess("public keys"),
-      output: unowned(z.strictObject({ keys: z.array(PublicKey).max(20) }), "names of public keys"),
+      output: z.strictObject({ keys: z.array(PublicKey).max(20) }),
       cache: "public, max-age=300",
       limit: { rate: "60/min", by: "address" },
     },
