@@ -30,8 +30,8 @@ export interface AccountsOptions {
   readonly serviceName: string;
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
-  /** Everything that was signed in as this account ends now. */
-  readonly ended: (accountId: string) => Promise<void>;
+  /** Everything that was signed in as this account, in that epoch or before, ends now. */
+  readonly ended: (accountId: string, epoch: number) => Promise<void>;
 }
 
 /** People who can sign in. */
@@ -57,8 +57,10 @@ export interface Accounts {
   disable(id: string): Promise<boolean>;
   enable(id: string): Promise<boolean>;
   remove(id: string): Promise<boolean>;
-  /** Ends every session, token and grant of the account. */
-  signOutEverywhere(id: string): Promise<void>;
+  /** Ends every session, token and grant of the account. @returns false where there is no such account */
+  signOutEverywhere(id: string): Promise<boolean>;
+  /** How often that happened; tokens carry it. */
+  epochOf(id: string): Promise<number>;
 }
 
 const verifyForMs = 24 * 3_600_000;
@@ -120,10 +122,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (problem !== undefined) return problem;
       const taken = await store.takeToken(hashOf(token), "reset", now());
       if (taken === undefined) return "bad-token";
-      await store.setPassword(taken.account_id, await hashPassword(password), true);
+      const epoch = await store.setPassword(taken.account_id, await hashPassword(password));
       // Who reads the mailbox has shown that the address is his.
       await store.setVerified(taken.account_id, taken.email, now());
-      await options.ended(taken.account_id);
+      await ended(taken.account_id, epoch);
       return undefined;
     },
     async changePassword(id, current, password) {
@@ -131,27 +133,25 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (!(await checkPassword(current, row?.password)) || row === undefined) return "wrong-password";
       const problem = await problemOf(password, row.email);
       if (problem !== undefined) return problem;
-      await store.setPassword(id, await hashPassword(password), true);
-      await options.ended(id);
+      await ended(id, await store.setPassword(id, await hashPassword(password)));
       return undefined;
     },
-    async disable(id) {
-      const done = await store.disable(id, now());
-      if (done) await options.ended(id);
-      return done;
-    },
+    disable: async (id) => ended(id, await store.disable(id, now())),
     enable: (id) => store.enable(id),
-    async remove(id) {
-      const done = await store.remove(id);
-      if (done) await options.ended(id);
-      return done;
-    },
-    async signOutEverywhere(id) {
-      await store.endSessions(id);
-      await options.ended(id);
+    remove: async (id) => ended(id, await store.remove(id)),
+    signOutEverywhere: async (id) => ended(id, await store.endSessions(id)),
+    async epochOf(id) {
+      const row = await store.find(id);
+      if (row === undefined) throw new Error("there is no such account");
+      return row.epoch;
     },
   };
   return accounts;
+
+  async function ended(id: string, epoch: number | undefined): Promise<boolean> {
+    if (epoch !== undefined) await options.ended(id, epoch);
+    return epoch !== undefined;
+  }
 
   async function problemOf(password: string, email: string | undefined): Promise<PasswordProblem | undefined> {
     const length = Array.from(password.normalize("NFC")).length;

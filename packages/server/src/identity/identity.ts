@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { importJWK, SignJWT } from "jose";
-import type Provider from "oidc-provider";
+import { createLocalJWKSet, importJWK, jwtVerify, SignJWT } from "jose";
+import type { Provider } from "oidc-provider";
 import { type Api, type Credential, jwt, publicKey } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
+import { revocationStore } from "../storage/revocations.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
@@ -17,6 +18,7 @@ import { createProvider } from "./oauth/provider.ts";
 import { type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
 import { mountOAuth } from "./oauth/routes.ts";
 import { openSigningKeys } from "./oauth/signing-keys.ts";
+import { openRevocations, userEpoch } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
 
 export type { Account, Accounts } from "./accounts.ts";
@@ -81,6 +83,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     now,
   });
 
+  const revocations = await openRevocations({
+    store: revocationStore(storage.db, storage.pool),
+    isAlone: storage.kind === "embedded",
+    keepMs: accessTokenSeconds * 1000 + minute,
+    now,
+    monotonic: () => performance.now(),
+    onError,
+  });
+
   const accounts = createAccounts({
     store: accountStore(storage.db),
     sendMail: options.sendMail ?? mailToConsole(),
@@ -89,7 +100,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     serviceName: options.serviceName,
     now,
     onError,
-    async ended(accountId) {
+    async ended(accountId, epoch) {
+      await revocations.revoke({ kind: "user", value: userEpoch(accountId, epoch) });
       await refreshTokens.revokeByAccount(accountId, "signed out", now());
       await payloads.destroySessionsOf(accountId);
     },
@@ -113,6 +125,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       clients,
       resources,
       account: (id) => accounts.find(id),
+      epoch: (id) => accounts.epochOf(id),
       accessTokenSeconds,
       sessionSeconds: (14 * day) / 1000,
       grantClaim,
@@ -127,7 +140,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       isAlive: async (id) => (await accounts.find(id))?.isDisabled === false,
       accessToken,
       onEvent: options.onEvent ?? (() => {}),
-      revoked: (grantId) => payloads.revokeByGrant(grantId),
+      async revoked(grantId) {
+        await revocations.revoke({ kind: "grant", value: grantClaim(grantId) });
+        await payloads.revokeByGrant(grantId);
+      },
     });
     return made;
   }
@@ -140,6 +156,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       client_id: claims.clientId,
       scope: claims.scope,
       grant: grantClaim(claims.grantId),
+      epoch: await accounts.epochOf(claims.subject),
       ...(claims.sessionId === undefined ? {} : { sid: claims.sessionId }),
     })
       .setProtectedHeader({ alg: keys.algorithm, typ: "at+jwt", kid: key.kid })
@@ -153,6 +170,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     return { token, expiresIn: accessTokenSeconds };
   }
 
+  /** @see RFC 7009 section 2.1: only the client it was issued to, and nothing is said where it is no token */
+  async function revokeAccessToken(token: string, clientId: string): Promise<void> {
+    const keySet = createLocalJWKSet({ keys: [...keys.published()] });
+    const verified = await jwtVerify(token, keySet, { issuer, typ: "at+jwt" }).catch(() => undefined);
+    const jti = verified?.payload.jti;
+    if (jti !== undefined && verified?.payload["client_id"] === clientId)
+      await revocations.revoke({ kind: "jti", value: jti });
+  }
+
   return {
     accounts,
     tokensFor: (resource) =>
@@ -163,6 +189,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         typ: "at+jwt",
         keys: keys.published().map((key) => publicKey(key)),
         maxAgeSeconds: accessTokenSeconds,
+        revocations: revocations.forTokens,
       }),
     mount(api) {
       mountOAuth(api, {
@@ -171,7 +198,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         keys,
         clients,
         scopes: [...new Set(Object.values(resources).flat())],
-        revokeAccessToken: () => Promise.resolve(),
+        revokeAccessToken,
       });
       mountInteractions(api, {
         serviceName: options.serviceName,
@@ -181,7 +208,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         paths: { signUp: "/account/sign-up", forgotten: "/account/forgotten" },
       });
     },
-    close: () => Promise.resolve(),
+    close: () => revocations.close(),
   };
 }
 

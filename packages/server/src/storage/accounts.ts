@@ -10,14 +10,15 @@ export interface AccountStore {
   insert(row: AccountRow): Promise<boolean>;
   findByEmailKey(emailKey: string): Promise<AccountRow | undefined>;
   find(id: string): Promise<AccountRow | undefined>;
-  /** Sets a password hash; where `endsSessions`, the epoch grows in the same step. */
-  setPassword(id: string, password: string, endsSessions: boolean): Promise<void>;
+  /** Sets a password hash and ends everything signed in, in one step. @returns the epoch that ended, where there is such an account */
+  setPassword(id: string, password: string): Promise<number | undefined>;
   setVerified(id: string, email: string, at: number): Promise<void>;
-  /** Disables and ends everything signed in, in one step. @returns false where there is no such account */
-  disable(id: string, at: number): Promise<boolean>;
+  /** Disables and ends everything signed in, in one step. @returns as `setPassword` */
+  disable(id: string, at: number): Promise<number | undefined>;
   enable(id: string): Promise<boolean>;
-  endSessions(id: string): Promise<void>;
-  remove(id: string): Promise<boolean>;
+  endSessions(id: string): Promise<number | undefined>;
+  /** @returns its epoch */
+  remove(id: string): Promise<number | undefined>;
   /** Keeps a mailed token in place of earlier ones of its purpose. */
   putToken(row: Selectable<MailTokenTable>): Promise<void>;
   /** Takes a token out, once: of several that ask at once, one gets it. */
@@ -42,13 +43,7 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
     },
     findByEmailKey: (key) => db.selectFrom("account").selectAll().where("email_key", "=", key).executeTakeFirst(),
     find: (id) => db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
-    async setPassword(id, password, endsSessions) {
-      await db
-        .updateTable("account")
-        .set((value) => ({ password, ...(endsSessions ? { epoch: value("epoch", "+", 1) } : {}) }))
-        .where("id", "=", id)
-        .execute();
-    },
+    setPassword: (id, password) => nextEpoch(id, { password }),
     async setVerified(id, email, at) {
       await db
         .updateTable("account")
@@ -58,30 +53,16 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
         .where("verified_at", "is", null)
         .execute();
     },
-    async disable(id, at) {
-      return changed(
-        await db
-          .updateTable("account")
-          .set((value) => ({ disabled_at: at, epoch: value("epoch", "+", 1) }))
-          .where("id", "=", id)
-          .executeTakeFirst(),
-      );
-    },
+    disable: (id, at) => nextEpoch(id, { disabled_at: at }),
     async enable(id) {
       return changed(
         await db.updateTable("account").set({ disabled_at: null }).where("id", "=", id).executeTakeFirst(),
       );
     },
-    async endSessions(id) {
-      await db
-        .updateTable("account")
-        .set((value) => ({ epoch: value("epoch", "+", 1) }))
-        .where("id", "=", id)
-        .execute();
-    },
+    endSessions: (id) => nextEpoch(id, {}),
     async remove(id) {
-      const { numDeletedRows } = await db.deleteFrom("account").where("id", "=", id).executeTakeFirst();
-      return numDeletedRows > 0n;
+      const row = await db.deleteFrom("account").where("id", "=", id).returning("epoch").executeTakeFirst();
+      return row?.epoch;
     },
     async putToken(row) {
       await db.transaction().execute(async (one) => {
@@ -102,4 +83,15 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
         .returningAll()
         .executeTakeFirst(),
   };
+
+  /** Everything signed in carries the epoch it began in. @returns the one that is over */
+  async function nextEpoch(id: string, change: { readonly password?: string; readonly disabled_at?: number }) {
+    const row = await db
+      .updateTable("account")
+      .set((value) => ({ ...change, epoch: value("epoch", "+", 1) }))
+      .where("id", "=", id)
+      .returning("epoch")
+      .executeTakeFirst();
+    return row === undefined ? undefined : row.epoch - 1;
+  }
 }

@@ -21,15 +21,21 @@ export interface Page {
 export function createBrowser(origin: string): Browser {
   const cookies = new Map<string, string>();
 
-  async function send(url: URL, init: RequestInit): Promise<Page> {
-    let next: { url: URL; init: RequestInit } = { url, init };
+  interface Step {
+    readonly url: URL;
+    readonly method: "GET" | "POST";
+    readonly body?: URLSearchParams;
+  }
+
+  async function send(first: Step): Promise<Page> {
+    let next = first;
     for (let hop = 0; hop < 10; hop++) {
       if (next.url.origin !== origin) return { url: next.url, status: 0, text: "", headers: new Headers() };
       const response = await fetch(next.url, {
-        ...next.init,
+        method: next.method,
+        ...(next.body === undefined ? {} : { body: next.body }),
         redirect: "manual",
         headers: {
-          ...next.init.headers,
           "sec-fetch-site": "same-origin",
           ...(cookies.size === 0 ? {} : { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") }),
         },
@@ -39,7 +45,7 @@ export function createBrowser(origin: string): Browser {
       const location =
         response.headers.get("location") ?? /http-equiv="refresh" content="0;url=([^"]+)"/.exec(text)?.[1];
       if (location === undefined) return { url: next.url, status: response.status, text, headers: response.headers };
-      next = { url: new URL(location.replaceAll("&#38;", "&"), next.url), init: { method: "GET" } };
+      next = { url: new URL(location.replaceAll("&#38;", "&"), next.url), method: "GET" };
     }
     throw new Error("redirected in circles");
   }
@@ -53,11 +59,11 @@ export function createBrowser(origin: string): Browser {
 
   return {
     cookies,
-    open: (url) => send(new URL(url, origin), { method: "GET" }),
+    open: (url) => send({ url: new URL(url, origin), method: "GET" }),
     submit(page, values) {
       const action = /<form method="post" action="([^"]+)"/.exec(page.text)?.[1];
       if (action === undefined) throw new Error(`no form on ${page.url.href}: ${page.text.slice(0, 300)}`);
-      return send(new URL(action, page.url), { method: "POST", body: new URLSearchParams(values) });
+      return send({ url: new URL(action, page.url), method: "POST", body: new URLSearchParams(values) });
     },
   };
 }

@@ -1,5 +1,5 @@
 import { inject } from "light-my-request";
-import type Provider from "oidc-provider";
+import type { Provider } from "oidc-provider";
 import type { CookieToSet } from "portcullis";
 
 /** A request for oidc-provider, made of values that passed our gates. */
@@ -27,7 +27,8 @@ export async function ask(provider: Provider, issuer: string, request: BridgedRe
   const cookie = Object.entries(request.cookies ?? {})
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
     .join("; ");
-  const response = await inject(provider.callback(), {
+  const handle = provider.callback();
+  const response = await inject((incoming, outgoing) => void handle(incoming, outgoing), {
     method: request.method,
     url: `${request.path}${request.query === undefined ? "" : `?${encoded(request.query)}`}`,
     headers: {
@@ -53,7 +54,9 @@ export async function ask(provider: Provider, issuer: string, request: BridgedRe
 
 function encoded(values: Readonly<Record<string, unknown>>): string {
   const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) if (value !== undefined) params.set(name, String(value));
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === "string" || typeof value === "number") params.set(name, String(value));
+  }
   return params.toString();
 }
 

@@ -1,4 +1,4 @@
-import type Provider from "oidc-provider";
+import type { Provider } from "oidc-provider";
 import { type Api, answer, form, html, markup, notAnObject, publicAccess } from "portcullis";
 import { z } from "zod";
 import type { Accounts } from "../accounts.ts";

@@ -1,4 +1,4 @@
-import Provider, { type AdapterFactory, type Configuration } from "oidc-provider";
+import { type AdapterFactory, type Configuration, Provider } from "oidc-provider";
 import type { Account } from "../accounts.ts";
 import { type ClientOptions, metadataOf } from "./clients.ts";
 import type { SigningKeys } from "./signing-keys.ts";
@@ -13,6 +13,8 @@ export interface ProviderOptions {
   /** APIs that tokens are for, by their address, with the scopes each has; the first is meant where none is named. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
   readonly account: (id: string) => Promise<Account | undefined>;
+  /** How often everything of the account was ended; tokens say it, so that all of them can be taken back. */
+  readonly epoch: (accountId: string) => Promise<number>;
   /** Seconds. */
   readonly accessTokenSeconds: number;
   readonly sessionSeconds: number;
@@ -99,9 +101,13 @@ export function createProvider(options: ProviderOptions): Provider {
         claims: () => ({ sub: id, email: account.email, email_verified: account.isVerified }),
       };
     },
-    extraTokenClaims(_context, token) {
+    async extraTokenClaims(_context, token) {
       if (token.kind !== "AccessToken") return undefined;
-      return { grant: options.grantClaim(token.grantId), ...(token.sid === undefined ? {} : { sid: token.sid }) };
+      return {
+        grant: options.grantClaim(token.grantId),
+        epoch: await options.epoch(token.accountId),
+        ...(token.sid === undefined ? {} : { sid: token.sid }),
+      };
     },
     features: {
       clientCredentials: { enabled: options.clients.some(({ callsAsItself }) => callsAsItself === true) },

@@ -1,0 +1,145 @@
+import type { TokenRevocations } from "portcullis";
+import type { Revocation, RevocationStore } from "../storage/revocations.ts";
+
+/** What was taken back, known to every instance within a second. */
+export interface Revocations {
+  /** For `jwt({ revocations })`. */
+  readonly forTokens: TokenRevocations;
+  /** A number that changes with every revocation of an API key, undefined while this instance cannot know; for key stores. */
+  generation(): number | undefined;
+  /** Takes back; when it resolves, this instance refuses and the others are being told. */
+  revoke(what: Pick<Revocation, "kind" | "value">): Promise<void>;
+  /** Everything that was issued until now. */
+  revokeEverything(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What it takes. */
+export interface RevocationsOptions {
+  readonly store: RevocationStore;
+  /** True where this process is the only one. */
+  readonly isAlone: boolean;
+  /** Nothing that is revoked lives longer, milliseconds. */
+  readonly keepMs: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Monotonic milliseconds. */
+  readonly monotonic: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** How often the table is read, milliseconds: what a lost message would have said is known that soon. */
+const pollEveryMs = 300;
+/** Older knowledge than this is none: then every token is asked for in the table. The promise is 1 s. */
+const knownForMs = 800;
+
+/**
+ * Holds what was taken back in memory. It is pushed from instance to instance, and read from the table besides; where
+ * neither works, every token is asked for in the table itself, and where that cannot be asked, it is refused.
+ *
+ * @see OWASP ASVS 5.0 7.4.1
+ */
+export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
+  const { store, isAlone, keepMs, now, monotonic } = options;
+  const known = new Map<string, number>();
+  /** Tokens issued up to then are revoked, Unix milliseconds. */
+  let epoch = 0;
+  let generation = 0;
+  let asked = 0;
+  let readAt = monotonic();
+  let lastRead = now();
+
+  function note({ kind, value, revokedAt, expiresAt }: Revocation): void {
+    if (kind === "epoch") {
+      if (revokedAt <= epoch) return;
+      epoch = revokedAt;
+    } else {
+      const key = `${kind} ${value}`;
+      if (known.has(key)) return;
+      known.set(key, expiresAt);
+    }
+    generation++;
+  }
+
+  const isKnown = (): boolean => isAlone || monotonic() - readAt < knownForMs;
+
+  async function read(since: number | undefined): Promise<void> {
+    const at = now();
+    const begun = monotonic();
+    for (const one of await store.list(at, since)) note(one);
+    lastRead = at;
+    // As old as the question, not as the answer.
+    readAt = begun;
+  }
+
+  await read(undefined);
+  const stopListening = store.listen(
+    note,
+    () => {},
+    () => {},
+  );
+  let reading: Promise<void> | undefined;
+  const poll = setInterval(() => {
+    for (const [key, expiresAt] of known) if (expiresAt <= now()) known.delete(key);
+    if (isAlone || reading !== undefined) return;
+    reading = read(lastRead)
+      .catch(options.onError)
+      .finally(() => {
+        reading = undefined;
+      });
+  }, pollEveryMs).unref();
+
+  async function add(revocations: readonly Revocation[]): Promise<void> {
+    await store.add(revocations);
+    for (const one of revocations) note(one);
+  }
+
+  return {
+    forTokens: {
+      // A number that was never given before makes every cached token be asked for again.
+      generation: () => (isKnown() ? generation : -++asked),
+      isRevoked(claims) {
+        if (claims.iat * 1000 <= epoch) return true;
+        const names = namesIn(claims);
+        if (names.some(([kind, value]) => known.has(`${kind} ${value}`))) return true;
+        return isKnown() ? false : inTable(names);
+      },
+    },
+    generation: () => (isKnown() ? generation : undefined),
+    revoke: ({ kind, value }) => add([{ kind, value, revokedAt: now(), expiresAt: now() + keepMs }]),
+    revokeEverything: () => add([{ kind: "epoch", value: "", revokedAt: now(), expiresAt: now() + keepMs }]),
+    async close() {
+      clearInterval(poll);
+      await stopListening();
+      await reading;
+    },
+  };
+
+  async function inTable(names: readonly (readonly [Revocation["kind"], string])[]): Promise<boolean> {
+    for (const [kind, value] of names) if (await store.isRevoked(kind, value, now())) return true;
+    return false;
+  }
+}
+
+/** Everything a token can be taken back by. */
+function namesIn(claims: Readonly<Record<string, unknown>>): readonly (readonly [Revocation["kind"], string])[] {
+  const text = (name: string): string | undefined => {
+    const value = claims[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  const names: (readonly [Revocation["kind"], string])[] = [];
+  const jti = text("jti");
+  const grant = text("grant");
+  const session = text("sid");
+  const subject = text("sub");
+  if (jti !== undefined) names.push(["jti", jti]);
+  if (grant !== undefined) names.push(["grant", grant]);
+  if (session !== undefined) names.push(["session", session]);
+  if (subject !== undefined) names.push(["user", userEpoch(subject, Number(claims["epoch"] ?? 0))]);
+  return names;
+}
+
+/** How everything that was issued to an account before its epoch grew is called. */
+export function userEpoch(accountId: string, epoch: number): string {
+  return `${accountId} ${epoch}`;
+}
