@@ -58,6 +58,7 @@ const narrower: readonly (readonly [pattern: RegExp, numbers: readonly number[]]
   [/^input\/(?:prototype|constructor)-key$/, [1321]],
   [/^input\/length-/, [1284]],
   [/^input\/type-/, [1287]],
+  [/^output\/redirect-/, [601]],
   [/^injection\/sql/, [89]],
   [/^injection\/nosql/, [943]],
   [/^rate-limit\/sign-in/, [307]],

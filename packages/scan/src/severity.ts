@@ -31,6 +31,7 @@ const exceptions: readonly (readonly [pattern: RegExp, severity: Priority])[] = 
   [/^input\/(?:prototype-key|constructor-key)$/, "high"],
   [/^input\/unknown-query$/, "low"],
   [/^input\//, "medium"],
+  [/^output\/redirect-/, "medium"],
   [/^sessions\/(?:cookie-prefix|cookie-domain)$/, "low"],
   [/^sessions\/(?:cookie-samesite|one-answer)$/, "medium"],
   [/^rate-limit\/.*retry-after$/, "low"],
