@@ -32,6 +32,7 @@ export { markup } from "./lib/markup.ts";
 export type { Markup, MarkupValue } from "./lib/markup.ts";
 export { publicKey, secret } from "./lib/jwt-keys.ts";
 export { jwks } from "./lib/jwks.ts";
+export { jwksFrom } from "./lib/jwks-from.ts";
 export { jwksUrl } from "./lib/jwks-url.ts";
 export type { JwtOptions } from "./lib/jwt-options.ts";
 export type { TokenRevocations } from "./lib/token-revocations.ts";
