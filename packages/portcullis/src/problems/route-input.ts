@@ -86,6 +86,11 @@ function cookieProblems(config: ApiConfig, cookies: InputPart, add: Add): void {
 
 /** A form has one text per name; what cannot be written as one would never be there. */
 function formProblems(body: InputPart, add: Add): void {
+  const { type } = body.json;
+  if (type !== undefined && type !== "object") {
+    add("input.body", "is no object, and a form is nothing else", "name its fields: form(z.strictObject({ … }))");
+    return;
+  }
   for (const pointer of placePointers(body.json)) {
     if (pointer.lastIndexOf("/") > 0) {
       add(`input.body${pointer}`, "stands inside another value, which a form cannot say", "take JSON, or flatten it");

@@ -313,8 +313,8 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
     const output = redirect(["/v1/open"]);
     const to =
       (...said: readonly unknown[]): Any =>
-      (_req: never, res: object) =>
-        void Reflect.apply(Reflect.get(res, "redirect"), res, said);
+      (_req: never, res: { redirect(...given: readonly unknown[]): void }) =>
+        res.redirect(...said);
     const onward = await wrapped(to("/v1/open?x=1"), { output });
     expect([onward.status, onward.reply.headers.get("location"), onward.reply.body]).toEqual([303, "/v1/open?x=1", ""]);
     await door?.close();
