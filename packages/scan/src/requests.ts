@@ -93,3 +93,22 @@ export function bodyOf(outgoing: Outgoing): Readonly<Record<string, unknown>> | 
   const json = parseJson(outgoing.body);
   return isRecord(json) ? json : undefined;
 }
+
+/** The members of a body, of a form as well as of JSON; undefined where it has none. */
+export function fieldsOf(outgoing: Outgoing): Readonly<Record<string, unknown>> | undefined {
+  if (!isForm(outgoing)) return bodyOf(outgoing);
+  return typeof outgoing.body === "string" ? Object.fromEntries(new URLSearchParams(outgoing.body)) : undefined;
+}
+
+/** The same request with these members beside those it has, written in its own type: JSON in a form says nothing. */
+export function withFields(outgoing: Outgoing, more: Readonly<Record<string, unknown>>): Outgoing {
+  const type = isForm(outgoing) ? form : undefined;
+  const body = bodyText({ ...fieldsOf(outgoing), ...more }, type);
+  return { ...outgoing, ...(body === undefined ? {} : { body }) };
+}
+
+const form = "application/x-www-form-urlencoded";
+
+function isForm({ headers }: Outgoing): boolean {
+  return headers.some(([name, value]) => name.toLowerCase() === "content-type" && value.toLowerCase().startsWith(form));
+}

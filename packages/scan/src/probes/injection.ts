@@ -19,7 +19,7 @@ import {
   type Probe,
   untried,
 } from "../probe.ts";
-import { bodyOf, requestFor } from "../requests.ts";
+import { bodyOf, requestFor, withFields } from "../requests.ts";
 import { propertiesOf, simplified, typeOf } from "../schema.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "../target.ts";
 
@@ -198,7 +198,7 @@ async function bodySignals(context: ProbeContext, operation: Operation): Promise
   for (const [name] of texts.slice(0, mostMembers)) {
     const ask = (text: string): Outgoing => {
       const honest = context.objects.creation(kind, owner, undefined, context.objects.canary());
-      return { ...honest, body: JSON.stringify({ ...bodyOf(honest), [name]: `${context.objects.canary()}${text}` }) };
+      return withFields(honest, { [name]: `${context.objects.canary()}${text}` });
     };
     const send = async (leg: Trial["leg"], outgoing: Outgoing) => {
       const trial = await context.send(leg, outgoing);

@@ -17,7 +17,7 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { bodyOf, requestFor } from "../requests.ts";
+import { requestFor, withFields } from "../requests.ts";
 import { ScanError, Unreachable } from "../scan-error.ts";
 import { propertiesOf, typeOf } from "../schema.ts";
 import type { Operation } from "../target.ts";
@@ -107,7 +107,7 @@ async function createWith(context: ProbeContext, kind: Kind, owner: Identity, na
   const parent = kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
   const mark = context.objects.canary();
   const honest = context.objects.creation(kind, owner, parent, mark);
-  const trial = await context.send("attack", { ...honest, body: JSON.stringify({ ...bodyOf(honest), [name]: value }) });
+  const trial = await context.send("attack", withFields(honest, { [name]: value }));
   const thing = context.objects.adopt(kind, owner, trial, parent?.params ?? {}, mark);
   return { trial, thing };
 }

@@ -15,7 +15,7 @@ import {
   untried,
 } from "../probe.ts";
 import { redirectChecks, sendsOn } from "../redirects.ts";
-import { bodyOf } from "../requests.ts";
+import { fieldsOf } from "../requests.ts";
 import { propertiesOf, undeclaredMembers, unsaidMembers } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
@@ -149,7 +149,7 @@ function unsaid(context: ProbeContext, { answer }: Trial, schema: JsonRecord): r
 function sentSecrets(things: readonly Thing[]): readonly (readonly [name: string, value: string])[] {
   return things.flatMap(({ kind, created }) => {
     const declared = propertiesOf(kind.create?.body?.schema ?? {});
-    return Object.entries(bodyOf(created.outgoing) ?? {}).flatMap(([name, value]) => {
+    return Object.entries(fieldsOf(created.outgoing) ?? {}).flatMap(([name, value]) => {
       const isSecret = declared.get(name)?.["writeOnly"] === true || names.test(name);
       return isSecret && typeof value === "string" && value.length >= 8 ? [[name, value] as const] : [];
     });
