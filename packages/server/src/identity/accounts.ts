@@ -14,6 +14,8 @@ export interface Account {
   readonly isDisabled: boolean;
   readonly roles: readonly string[];
   readonly createdAt: number;
+  /** How often everything that was signed in was ended. */
+  readonly epoch: number;
 }
 
 /** Why a new password is none. */
@@ -215,5 +217,6 @@ function shown(row: AccountRow): Account {
     isDisabled: row.disabled_at !== null,
     roles: Object.freeze(Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : []),
     createdAt: row.created_at,
+    epoch: row.epoch,
   });
 }

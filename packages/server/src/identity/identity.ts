@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { createLocalJWKSet, importJWK, jwtVerify, SignJWT } from "jose";
+import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import type { Provider } from "oidc-provider";
-import { type Api, type Credential, jwt, publicKey } from "portcullis";
+import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
@@ -12,14 +12,17 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { isCommon } from "./breached.ts";
 import { mailToConsole, type SendMail } from "./mail.ts";
 import { createAdapter } from "./oauth/adapter.ts";
-import { clientProblems, type ClientOptions } from "./oauth/clients.ts";
+import type { ClientOptions } from "./oauth/clients.ts";
+import { createConsents } from "./oauth/consents.ts";
 import { mountInteractions } from "./oauth/interactions.ts";
 import { createProvider } from "./oauth/provider.ts";
-import { type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
+import { type NewAccessToken, type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
 import { mountOAuth } from "./oauth/routes.ts";
 import { openSigningKeys } from "./oauth/signing-keys.ts";
+import { optionProblems } from "./options.ts";
 import { openRevocations, userEpoch } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export type { Account, Accounts } from "./accounts.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
@@ -52,39 +55,55 @@ export interface Identity {
   readonly accounts: Accounts;
   /** For `createApi({ credentials })`: the access tokens this server issues for that resource. */
   tokensFor(resource: string): Credential;
+  /** For `createApi({ origins })`: where the pages of the clients come from that ask for tokens in the browser. */
+  readonly origins: readonly string[];
   /** Declares its routes on an API; each goes through the gates as any other does. */
   mount(api: Api): void;
+  /** Takes back everything a person allowed an application, and what it was given. */
+  withdraw(accountId: string, clientId: string): Promise<void>;
+  /**
+   * What it does by itself every minute: sees keys that other instances added, adds one where one is due, and takes out
+   * what ran out. Resolves when it is done.
+   */
+  upkeep(): Promise<void>;
+  /** Ends its timers and connections; the storage stays open. */
   close(): Promise<void>;
 }
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
 const accessTokenSeconds = 15 * 60;
+/** How long the answer to a refresh may be asked for again. */
+const replayMs = 10_000;
 
 /**
  * Opens an identity server.
  *
- * @throws Error where the options make no sense, or the stored keys do not open with this secret
+ * @throws StartRefused where the options make no sense, with all that is wrong; Error where the stored keys do not open
+ *   with this secret
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
   const { issuer, storage, clients, resources } = options;
   const now = options.now ?? Date.now;
   const onError = options.onError ?? ((error) => console.error(error));
-  const problems = clientProblems(clients);
-  if (problems.length > 0) throw new Error(problems.join("; "));
+  const problems = optionProblems(options);
+  if (problems.length > 0) throw new StartRefused(problems);
 
   const payloads = oidcPayloadStore(storage.db);
   const refreshTokens = refreshTokenStore(storage.db);
+  const accountRows = accountStore(storage.db);
+  const keyStore = signingKeyStore(storage.db);
   const keys = await openSigningKeys({
-    store: signingKeyStore(storage.db),
+    store: keyStore,
     secret: options.secret,
     algorithm: "EdDSA",
     lifetimes: { signsMs: 30 * day, announcedMs: 60 * minute, keptMs: 120 * minute },
     now,
   });
 
+  const revocationRows = revocationStore(storage.db, storage.pool);
   const revocations = await openRevocations({
-    store: revocationStore(storage.db, storage.pool),
+    store: revocationRows,
     isAlone: storage.kind === "embedded",
     keepMs: accessTokenSeconds * 1000 + minute,
     now,
@@ -93,7 +112,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   });
 
   const accounts = createAccounts({
-    store: accountStore(storage.db),
+    store: accountRows,
     sendMail: options.sendMail ?? mailToConsole(),
     isBreached: options.isBreached ?? isCommon,
     linkTo: (purpose, token) => `${issuer}/account/${purpose}/${token}`,
@@ -110,12 +129,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const adapter = createAdapter({
     payloads,
     refreshTokens,
-    client: () => Promise.resolve(undefined),
+    grantEnded: endGrant,
     now,
     refreshIdleMs: 14 * day,
     refreshAbsoluteMs: 90 * day,
   });
-  const provider = makeProvider();
+  const consents = createConsents(payloads, () => provider, now);
+  let provider = makeProvider();
 
   function makeProvider(): Provider {
     const made = createProvider({
@@ -124,10 +144,14 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       keys,
       clients,
       resources,
-      account: (id) => accounts.find(id),
-      epoch: (id) => accounts.epochOf(id),
-      accessTokenSeconds,
-      sessionSeconds: (14 * day) / 1000,
+      account: standing,
+      consents,
+      lifetimes: {
+        accessToken: accessTokenSeconds,
+        sessionIdle: day / 1000,
+        sessionAbsolute: (14 * day) / 1000,
+        refreshAbsolute: (90 * day) / 1000,
+      },
       grantClaim,
       onError,
     });
@@ -135,40 +159,65 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       store: refreshTokens,
       now,
       idleMs: 14 * day,
-      replayMs: 10_000,
+      replayMs,
       replaysMost: 3,
-      isAlive: async (id) => (await accounts.find(id))?.isDisabled === false,
+      epochOf: async (id) => (await standing(id))?.epoch,
       accessToken,
       onEvent: options.onEvent ?? (() => {}),
-      async revoked(grantId) {
-        await revocations.revoke({ kind: "grant", value: grantClaim(grantId) });
-        await payloads.revokeByGrant(grantId);
-      },
+      endGrant,
     });
     return made;
   }
 
-  async function accessToken(claims: Parameters<Parameters<typeof registerRefreshGrant>[1]["accessToken"]>[0]) {
-    const [key] = keys.all();
-    if (key === undefined) throw new Error("there is no key to sign with");
+  /** Address, epoch and whether it may be signed in, from one look: of two, one might be from before a change. */
+  async function standing(id: string) {
+    const row = await accountRows.find(id);
+    if (row === undefined || row.disabled_at !== null) return undefined;
+    return { id, email: row.email, isVerified: row.verified_at !== null, epoch: row.epoch };
+  }
+
+  /** Access tokens first: whoever crashes in between is asked again by the next use of what is left. */
+  async function endGrant(grantId: string, why: string): Promise<void> {
+    await revocations.revoke({ kind: "grant", value: grantClaim(grantId) });
+    await refreshTokens.revokeByGrant(grantId, why, now());
+    await payloads.revokeByGrant(grantId);
+    await payloads.destroy("Grant", hashOf(grantId));
+  }
+
+  async function accessToken(claims: NewAccessToken) {
+    const { kid, key } = keys.signer();
     const seconds = Math.floor(now() / 1000);
     const token = await new SignJWT({
       client_id: claims.clientId,
       scope: claims.scope,
       grant: grantClaim(claims.grantId),
-      epoch: await accounts.epochOf(claims.subject),
+      epoch: claims.epoch,
       ...(claims.sessionId === undefined ? {} : { sid: claims.sessionId }),
     })
-      .setProtectedHeader({ alg: keys.algorithm, typ: "at+jwt", kid: key.kid })
+      .setProtectedHeader({ alg: keys.algorithm, typ: "at+jwt", kid })
       .setIssuer(issuer)
       .setSubject(claims.subject)
       .setAudience(claims.audience)
       .setIssuedAt(seconds)
       .setExpirationTime(seconds + accessTokenSeconds)
       .setJti(randomUUID())
-      .sign(await importJWK(key, keys.algorithm));
+      .sign(key);
     return { token, expiresIn: accessTokenSeconds };
   }
+
+  async function followKeys(): Promise<void> {
+    if (await keys.refresh()) provider = makeProvider();
+  }
+
+  async function sweep(): Promise<void> {
+    const at = now();
+    await payloads.sweep(at);
+    await refreshTokens.sweep(at, at - 2 * replayMs);
+    await revocationRows.sweep(at);
+    await keyStore.sweep(at);
+  }
+
+  const upkeep = startUpkeep([followKeys, sweep], minute, onError);
 
   /** @see RFC 7009 section 2.1: only the client it was issued to, and nothing is said where it is no token */
   async function revokeAccessToken(token: string, clientId: string): Promise<void> {
@@ -181,16 +230,19 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   return {
     accounts,
-    tokensFor: (resource) =>
-      jwt({
+    origins: [...new Set(clients.flatMap(({ origins = [] }) => origins))],
+    tokensFor(resource) {
+      if (!Object.hasOwn(resources, resource)) throw new Error(`${resource} is none of the resources`);
+      return jwt({
         name: `tokens for ${resource}`,
         issuer,
         audience: resource,
         typ: "at+jwt",
-        keys: keys.published().map((key) => publicKey(key)),
+        keys: jwksFrom(() => keys.published()),
         maxAgeSeconds: accessTokenSeconds,
         revocations: revocations.forTokens,
-      }),
+      });
+    },
     mount(api) {
       mountOAuth(api, {
         issuer,
@@ -205,10 +257,20 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         accounts,
         clients,
         provider: () => provider,
+        consents,
         paths: { signUp: "/account/sign-up", forgotten: "/account/forgotten" },
       });
     },
-    close: () => revocations.close(),
+    async withdraw(accountId, clientId) {
+      await consents.forget(accountId, clientId);
+      for (const grantId of await payloads.grantsOf(accountId, clientId)) await endGrant(grantId, "withdrawn");
+      await refreshTokens.revokeByAccount(accountId, "withdrawn", now(), clientId);
+    },
+    upkeep: upkeep.now,
+    async close() {
+      await upkeep.close();
+      await revocations.close();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { type Migration, Migrator } from "kysely/migration";
+import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from "kysely/migration";
 import type { Schema } from "./schema.ts";
 
 /** One process with a file, or any number with PostgreSQL. */
@@ -9,16 +9,40 @@ export type StorageKind = "embedded" | "postgres";
  * Brings the tables to this version. Several processes may try at once on PostgreSQL: one does it, the others wait.
  *
  * @throws Error that names the migration which failed, and nothing of it remains; or says that the tables were written by
- *   a newer version
+ *   a newer version, and then they stay as they are
  */
 export async function migrate(db: Kysely<Schema>, kind: StorageKind): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations(kind)) } });
+  const known = migrations(kind);
+  await refuseNewer(db, kind, known);
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(known) } });
   const { error, results = [] } = await migrator.migrateToLatest();
   if (error === undefined) return;
+  // A newer version may have come in between.
+  await refuseNewer(db, kind, known);
   const failed = results.find(({ status }) => status === "Error")?.migrationName;
   throw new Error(failed === undefined ? "the tables could not be brought to this version" : `${failed} failed`, {
     cause: error,
   });
+}
+
+/** Who does not know a table must not write into its neighbours. */
+async function refuseNewer(
+  db: Kysely<Schema>,
+  kind: StorageKind,
+  known: Readonly<Record<string, Migration>>,
+): Promise<void> {
+  const list = DEFAULT_MIGRATION_TABLE;
+  const there =
+    kind === "postgres"
+      ? sql<object>`select 1 as one where to_regclass(${list}) is not null`
+      : sql<object>`select 1 as one from sqlite_master where type = 'table' and name = ${list}`;
+  if ((await there.execute(db)).rows.length === 0) return;
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(list)}`.execute(db);
+  const unknown = rows.map(({ name }) => name).filter((name) => !Object.hasOwn(known, name));
+  if (unknown.length === 0) return;
+  throw new Error(
+    `the tables were written by a newer version of the server (${unknown.join(", ")}): install that version or a later one`,
+  );
 }
 
 /** Never changed once released; a new version adds one. */
@@ -75,14 +99,13 @@ const identity =
       .addColumn("hash", "text", (column) => column.notNull())
       .addColumn("payload", "text", (column) => column.notNull())
       .addColumn("grant_id", "text")
-      .addColumn("uid", "text")
       .addColumn("account_id", "text")
+      .addColumn("client_id", "text")
       .addColumn("expires_at", "bigint")
       .addColumn("consumed_at", "bigint")
       .addPrimaryKeyConstraint("oidc_payload_key", ["model", "hash"])
       .execute();
     await db.schema.createIndex("oidc_payload_by_grant").on("oidc_payload").column("grant_id").execute();
-    await db.schema.createIndex("oidc_payload_by_uid").on("oidc_payload").columns(["model", "uid"]).execute();
     await db.schema
       .createIndex("oidc_payload_by_account")
       .on("oidc_payload")
@@ -96,6 +119,7 @@ const identity =
       .addColumn("account_id", "text", (column) => column.notNull())
       .addColumn("client_id", "text", (column) => column.notNull())
       .addColumn("created_at", "bigint", (column) => column.notNull())
+      .addColumn("used_at", "bigint", (column) => column.notNull())
       .addColumn("expires_at", "bigint", (column) => column.notNull())
       .addColumn("revoked_at", "bigint")
       .addColumn("revoked_why", "text")
@@ -147,6 +171,7 @@ const identity =
 
     await table("signing_key")
       .addColumn("kid", "text", (column) => column.primaryKey())
+      .addColumn("follows", "text", (column) => column.notNull().unique())
       .addColumn("algorithm", "text", (column) => column.notNull())
       .addColumn("sealed", "text", (column) => column.notNull())
       .addColumn("public", "text", (column) => column.notNull())

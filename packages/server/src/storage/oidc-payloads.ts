@@ -5,12 +5,13 @@ import type { OidcPayloadTable, Schema } from "./schema.ts";
 export interface OidcPayloadStore {
   upsert(row: Insertable<OidcPayloadTable>): Promise<void>;
   find(model: string, hash: string): Promise<StoredPayload | undefined>;
-  findByUid(model: string, uid: string): Promise<StoredPayload | undefined>;
+  /** Ids of the grants an account gave a client. */
+  grantsOf(accountId: string, clientId: string): Promise<readonly string[]>;
   /** Marks it used, once. @returns false where it is gone or somebody was faster */
   consume(model: string, hash: string, at: number): Promise<boolean>;
   destroy(model: string, hash: string): Promise<void>;
   revokeByGrant(grantId: string): Promise<void>;
-  /** Ends the sign-in sessions of an account. */
+  /** Ends the sign-in sessions of an account, with what it allowed there. */
   destroySessionsOf(accountId: string): Promise<void>;
   /** Takes out what has run out. */
   sweep(now: number): Promise<void>;
@@ -19,21 +20,22 @@ export interface OidcPayloadStore {
 /** A kept payload. */
 export interface StoredPayload {
   readonly payload: string;
+  readonly grant_id: string | null;
   readonly consumed_at: number | null;
   readonly expires_at: number | null;
 }
 
 /** Payloads in the tables. */
 export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
-  const columns = ["payload", "consumed_at", "expires_at"] as const;
+  const columns = ["payload", "grant_id", "consumed_at", "expires_at"] as const;
   return {
     async upsert(row) {
-      const { payload, grant_id, uid, account_id, expires_at } = row;
+      const { payload, grant_id, account_id, client_id, expires_at } = row;
       await db
         .insertInto("oidc_payload")
         .values(row)
         .onConflict((conflict) =>
-          conflict.columns(["model", "hash"]).doUpdateSet({ payload, grant_id, uid, account_id, expires_at }),
+          conflict.columns(["model", "hash"]).doUpdateSet({ payload, grant_id, account_id, client_id, expires_at }),
         )
         .execute();
     },
@@ -44,13 +46,19 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
         .where("model", "=", model)
         .where("hash", "=", hash)
         .executeTakeFirst(),
-    findByUid: (model, uid) =>
-      db
+    async grantsOf(accountId, clientId) {
+      const rows = await db
         .selectFrom("oidc_payload")
-        .select(columns)
-        .where("model", "=", model)
-        .where("uid", "=", uid)
-        .executeTakeFirst(),
+        .select("payload")
+        .where("model", "=", "Grant")
+        .where("account_id", "=", accountId)
+        .where("client_id", "=", clientId)
+        .execute();
+      return rows.map(({ payload }) => {
+        const { jti }: { readonly jti: string } = JSON.parse(payload);
+        return jti;
+      });
+    },
     async consume(model, hash, at) {
       const { numUpdatedRows } = await db
         .updateTable("oidc_payload")
@@ -70,12 +78,12 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
     async destroySessionsOf(accountId) {
       await db
         .deleteFrom("oidc_payload")
-        .where("model", "in", ["Session", "Grant", "AuthorizationCode", "Interaction"])
+        .where("model", "in", ["Session", "Grant", "AuthorizationCode", "AccessToken", "Consent"])
         .where("account_id", "=", accountId)
         .execute();
     },
     async sweep(now) {
-      await db.deleteFrom("oidc_payload").where("expires_at", "<", now).execute();
+      await db.deleteFrom("oidc_payload").where("expires_at", "<=", now).execute();
     },
   };
 }

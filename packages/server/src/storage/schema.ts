@@ -71,10 +71,11 @@ export interface OidcPayloadTable {
   model: string;
   /** SHA-256 of its id where the id is a secret. */
   hash: string;
+  /** JSON; encrypted under a key derived from its id where the id is a secret. */
   payload: string;
   grant_id: string | null;
-  uid: string | null;
   account_id: string | null;
+  client_id: string | null;
   expires_at: number | null;
   consumed_at: number | null;
 }
@@ -86,6 +87,8 @@ export interface RefreshFamilyTable {
   account_id: string;
   client_id: string;
   created_at: number;
+  /** When a token of it last changed hands. */
+  used_at: number;
   /** Absolute; rotation never moves it. */
   expires_at: number;
   revoked_at: number | null;
@@ -142,6 +145,8 @@ export interface RevocationTable {
 /** A key that signs tokens. */
 export interface SigningKeyTable {
   kid: string;
+  /** Id of the key whose place it takes, empty for the first; unique, so that a key has one successor. */
+  follows: string;
   algorithm: "EdDSA" | "ES256";
   /** Private JWK, encrypted under the installation's key. */
   sealed: string;

@@ -2,56 +2,88 @@ import { randomUUID } from "node:crypto";
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from "oidc-provider";
 import type { OidcPayloadStore, StoredPayload } from "../../storage/oidc-payloads.ts";
 import type { RefreshTokenStore } from "../../storage/refresh-tokens.ts";
-import { hashOf } from "../secrets.ts";
+import { hashOf, seal, unseal } from "../secrets.ts";
 
 /** What the adapter keeps things in. */
 export interface AdapterOptions {
   readonly payloads: OidcPayloadStore;
   readonly refreshTokens: RefreshTokenStore;
-  /** Metadata of a client, as RFC 7591 names it; undefined where there is none. */
-  readonly client: (id: string) => Promise<AdapterPayload | undefined>;
+  /** A grant is taken back: everything that was issued with it ends. */
+  readonly grantEnded: (grantId: string, why: string) => Promise<void>;
   readonly now: () => number;
   /** Milliseconds. */
   readonly refreshIdleMs: number;
   readonly refreshAbsoluteMs: number;
 }
 
+/** How long a code may be redeemed, milliseconds. @see OWASP ASVS 5.0 10.4.3 */
+const codeForMs = 60_000;
+
+/** How long a code is remembered, seconds, so that whoever redeems it again is noticed. @see RFC 6749 section 4.1.2 */
+export const codeRememberedSeconds = 86_400;
+
 /**
- * Storage for oidc-provider. Ids are secrets, so only their hashes are kept, and the payload is kept without them.
+ * Storage for oidc-provider. Ids are secrets: their hashes alone are kept, and what belongs to them is encrypted under
+ * them, so that who reads the tables gets no session, sign-in or code. Grants are no secrets, and looked for by account.
  * Refresh tokens begin a family in tables of their own, where our refresh grant takes over.
  */
 export function createAdapter(options: AdapterOptions): AdapterFactory {
   return (model) => {
-    if (model === "Client") return clientsOnly(options);
+    if (model === "Client") return clientsAreConfigured;
     if (model === "RefreshToken") return refreshTokens(options);
     return payloads(model, options);
   };
 }
 
-function payloads(model: string, { payloads: store, now }: AdapterOptions): Adapter {
+/** What is kept as text, because it is looked for without its id. */
+const readable: ReadonlySet<string> = new Set(["Grant"]);
+
+function payloads(model: string, { payloads: store, now, grantEnded }: AdapterOptions): Adapter {
+  const purpose = `oidc ${model}`;
+
+  function read(stored: StoredPayload | undefined, id: string): AdapterPayload | undefined {
+    const at = now();
+    if (stored === undefined || (stored.expires_at ?? Number.POSITIVE_INFINITY) <= at) return undefined;
+    const { consumed_at, expires_at } = stored;
+    if (model === "AuthorizationCode" && consumed_at === null) {
+      const begun = (expires_at ?? 0) - codeRememberedSeconds * 1000;
+      if (at - begun > codeForMs) return undefined;
+    }
+    const text = readable.has(model) ? stored.payload : unseal(stored.payload, id, purpose);
+    if (text === undefined) return undefined;
+    return { ...parsed(text), jti: id, ...(consumed_at === null ? {} : { consumed: Math.floor(consumed_at / 1000) }) };
+  }
+
   return {
     async upsert(id, payload, expiresIn) {
       await store.upsert({
         model,
         hash: hashOf(id),
-        payload: withoutId(payload),
+        payload: readable.has(model)
+          ? JSON.stringify(payload)
+          : seal(JSON.stringify({ ...payload, jti: undefined }), id, purpose),
         grant_id: payload.grantId ?? null,
-        uid: payload.uid === undefined ? null : payload.uid,
-        account_id: accountOf(payload),
+        account_id: payload.accountId ?? null,
+        client_id: payload.clientId ?? null,
         expires_at: expiresIn === undefined ? null : now() + expiresIn * 1000,
         consumed_at: null,
       });
     },
-    find: async (id) => read(await store.find(model, hashOf(id)), id, now()),
-    findByUid: async (uid) => read(await store.findByUid(model, uid), undefined, now()),
+    find: async (id) => read(await store.find(model, hashOf(id)), id),
+    findByUid: () => Promise.resolve(undefined),
     findByUserCode: () => Promise.resolve(undefined),
     async consume(id) {
-      const won = await store.consume(model, hashOf(id), now());
-      // Find and consume are two steps in oidc-provider; who comes second here has lost. RFC 6749 section 4.1.2
-      if (!won) throw new errors.InvalidGrant("it was used by another request at the same time");
+      if (await store.consume(model, hashOf(id), now())) return;
+      // Find and consume are two steps in oidc-provider; who comes second here used it a second time.
+      const grantId = (await store.find(model, hashOf(id)))?.grant_id;
+      if (grantId !== undefined && grantId !== null) await grantEnded(grantId, "a code was used twice");
+      throw new errors.InvalidGrant("it was used by another request at the same time");
     },
     destroy: (id) => store.destroy(model, hashOf(id)),
-    revokeByGrantId: (grantId) => store.revokeByGrant(grantId),
+    async revokeByGrantId(grantId) {
+      // oidc-provider asks each of its models; access tokens are among them whatever the client may do.
+      if (model === "AccessToken") await grantEnded(grantId, "revoked");
+    },
   };
 }
 
@@ -68,13 +100,11 @@ function refreshTokens(options: AdapterOptions): Adapter {
           client_id: payload.clientId ?? "",
           created_at: at,
           expires_at: at + options.refreshAbsoluteMs,
-          revoked_at: null,
-          revoked_why: null,
         },
         {
           hash: hashOf(id),
-          payload: withoutId(payload),
-          idle_expires_at: Math.min(at + options.refreshIdleMs, at + options.refreshAbsoluteMs),
+          payload: JSON.stringify({ ...payload, jti: undefined }),
+          idle_expires_at: at + Math.min(options.refreshIdleMs, options.refreshAbsoluteMs),
         },
       );
     },
@@ -82,7 +112,9 @@ function refreshTokens(options: AdapterOptions): Adapter {
     async find(id) {
       const found = await store.find(hashOf(id));
       if (found === undefined || found.family.revoked_at !== null) return undefined;
-      return { ...parsed(found.token.payload), jti: id };
+      // Its own expiry is that of the first token of the family.
+      const exp = Math.floor(found.family.expires_at / 1000);
+      return { ...parsed(found.token.payload), jti: id, exp };
     },
     findByUid: () => Promise.resolve(undefined),
     findByUserCode: () => Promise.resolve(undefined),
@@ -91,45 +123,23 @@ function refreshTokens(options: AdapterOptions): Adapter {
       const found = await store.find(hashOf(id));
       if (found !== undefined) await store.revokeFamily(found.family.id, "revoked", now());
     },
-    async revokeByGrantId(grantId) {
-      await store.revokeByGrant(grantId, "grant revoked", now());
-    },
+    /** Done with the grant, see above. */
+    revokeByGrantId: () => Promise.resolve(),
   };
 }
 
-function clientsOnly({ client }: AdapterOptions): Adapter {
-  const never = () => Promise.reject(new Error("clients are configured"));
-  return {
-    find: client,
-    upsert: never,
-    findByUid: never,
-    findByUserCode: never,
-    consume: never,
-    destroy: never,
-    revokeByGrantId: never,
-  };
-}
-
-/** The id is the secret; a session's own uid is none. */
-function withoutId(payload: AdapterPayload): string {
-  return JSON.stringify({ ...payload, jti: undefined });
-}
-
-function read(stored: StoredPayload | undefined, id: string | undefined, now: number): AdapterPayload | undefined {
-  if (stored === undefined || (stored.expires_at !== null && stored.expires_at <= now)) return undefined;
-  const { consumed_at } = stored;
-  return {
-    ...parsed(stored.payload),
-    ...(id === undefined ? {} : { jti: id }),
-    ...(consumed_at === null ? {} : { consumed: Math.floor(consumed_at / 1000) }),
-  };
-}
+const never = () => Promise.reject(new Error("clients are configured"));
+const clientsAreConfigured: Adapter = {
+  find: () => Promise.resolve(undefined),
+  upsert: never,
+  findByUid: never,
+  findByUserCode: never,
+  consume: never,
+  destroy: never,
+  revokeByGrantId: never,
+};
 
 function parsed(text: string): AdapterPayload {
   const payload: AdapterPayload = JSON.parse(text);
   return payload;
-}
-
-function accountOf(payload: AdapterPayload): string | null {
-  return payload.accountId ?? null;
 }

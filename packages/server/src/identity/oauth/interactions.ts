@@ -4,7 +4,8 @@ import { z } from "zod";
 import type { Accounts } from "../accounts.ts";
 import { field, onward, page, style } from "../pages.ts";
 import type { ClientOptions } from "./clients.ts";
-import { cookieNames, endpoints } from "./provider.ts";
+import type { Consents } from "./consents.ts";
+import { cookieNames, endpoints, epochContext } from "./provider.ts";
 
 /** What the pages of a sign-in need. */
 export interface InteractionsOptions {
@@ -12,6 +13,7 @@ export interface InteractionsOptions {
   readonly accounts: Accounts;
   readonly clients: readonly ClientOptions[];
   readonly provider: () => Provider;
+  readonly consents: Consents;
   /** Where somebody without an account or password goes. */
   readonly paths: { readonly signUp: string; readonly forgotten: string };
 }
@@ -58,12 +60,14 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
     },
     async ({ params, cookies, body }) => {
       const interaction = await find(params.uid, cookies);
-      if (interaction === undefined) return answer(expired(), { status: 404 });
+      if (interaction === undefined || interaction.prompt.name !== "login") return answer(expired(), { status: 404 });
       const account = await accounts.authenticate(body.email, body.password);
       if (account === undefined) {
         return answer(signIn(interaction, body.email, "Wrong address or password."), { status: 401 });
       }
-      interaction.result = { login: { accountId: account.id, remember: false, amr: ["pwd"] } };
+      await leaveOther(interaction, account.id);
+      const acr = epochContext(account.epoch);
+      interaction.result = { login: { accountId: account.id, remember: false, amr: ["pwd"], acr } };
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
       return onward("Signed in", resumePath(interaction));
     },
@@ -98,6 +102,14 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
   async function find(uid: string, cookies: z.output<typeof Cookies>): Promise<Interaction | undefined> {
     if (cookies[cookieNames.interaction] !== uid) return undefined;
     return options.provider().Interaction.find(uid);
+  }
+
+  /** Somebody else was signed in here: that session ends, instead of being asked about. */
+  async function leaveOther(interaction: Interaction, accountId: string): Promise<void> {
+    const { session } = interaction;
+    if (session === undefined || session.accountId === accountId) return;
+    await (await options.provider().Session.find(session.cookie))?.destroy();
+    interaction.session = undefined;
   }
 
   function clientOf(interaction: Interaction): ClientOptions | undefined {
@@ -146,16 +158,21 @@ ${field("Password", markup`<input name="password" type="password" autocomplete="
     for (const [resource, scopes] of Object.entries(details["missingResourceScopes"] ?? {})) {
       if (isTexts(scopes)) grant.addResourceScope(resource, scopes.join(" "));
     }
-    return grant.save();
+    const grantId = await grant.save();
+    await options.consents.remember(grant);
+    return grantId;
   }
 }
 
-function missingScopes({ prompt: { details } }: Interaction): readonly string[] {
+/** What is new; everything, where an application on the device has to ask each time. @see RFC 8252 section 8.6 */
+function missingScopes({ prompt: { details }, params }: Interaction): readonly string[] {
   const oidc = isTexts(details["missingOIDCScope"]) ? details["missingOIDCScope"] : [];
   const resources = Object.values(details["missingResourceScopes"] ?? {}).flatMap((scopes) =>
     isTexts(scopes) ? scopes : [],
   );
-  return [...oidc, ...resources];
+  const missing = new Set([...oidc, ...resources]);
+  const { scope } = params;
+  return missing.size > 0 || typeof scope !== "string" ? [...missing] : scope.split(" ");
 }
 
 function sayScope(scope: string): string {

@@ -1,6 +1,7 @@
 import { errors, type Provider, type TokenEndpointGrantContext } from "oidc-provider";
 import type { RefreshTokenStore, StoredRefreshToken } from "../../storage/refresh-tokens.ts";
 import { hashOf, newSecret, seal, unseal } from "../secrets.ts";
+import { epochContext } from "./provider.ts";
 
 /** What the grant needs. */
 export interface RefreshGrantOptions {
@@ -12,17 +13,19 @@ export interface RefreshGrantOptions {
   readonly replayMs: number;
   /** How often. */
   readonly replaysMost: number;
-  /** False where the account is gone or disabled, or everything of it was ended since `issuedAt`. */
-  readonly isAlive: (accountId: string, issuedAt: number) => Promise<boolean>;
+  /** How often everything of an account was ended; undefined where it is gone or disabled. */
+  readonly epochOf: (accountId: string) => Promise<number | undefined>;
   readonly accessToken: (claims: NewAccessToken) => Promise<{ readonly token: string; readonly expiresIn: number }>;
   readonly onEvent: (event: RefreshEvent) => void;
-  /** A family was revoked: what was issued with it ends. */
-  readonly revoked: (grantId: string) => Promise<void>;
+  /** Takes a grant back: what was issued with it ends, its families of refresh tokens too. */
+  readonly endGrant: (grantId: string, why: string) => Promise<void>;
 }
 
 /** What a new access token says. */
 export interface NewAccessToken {
   readonly subject: string;
+  /** The one in which the sign-in happened that all of it follows from. */
+  readonly epoch: number;
   readonly clientId: string;
   readonly audience: string;
   readonly scope: string;
@@ -50,8 +53,20 @@ interface RefreshPayload {
   readonly scope: string;
   readonly resource?: string | readonly string[];
   readonly sid?: string;
-  readonly sessionUid?: string;
-  readonly iat: number;
+  /** See `epochContext`. */
+  readonly acr?: string;
+}
+
+/** What a request may choose. */
+interface Asked {
+  readonly scope: string | undefined;
+  readonly resource: string | undefined;
+}
+
+/** What is kept of a rotation, sealed. */
+interface Kept {
+  readonly answer: TokenAnswer;
+  readonly asked: Asked;
 }
 
 /** The answer to a refresh. @see RFC 6749 section 5.1 */
@@ -99,23 +114,30 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     const { token, family } = found;
     const { client, params } = context.oidc;
     if (family.client_id !== client.clientId) throw new errors.InvalidGrant("the token is another client's");
-    if (family.revoked_at !== null) throw new errors.InvalidGrant(`revoked: ${family.revoked_why ?? ""}`);
+    if (family.revoked_at !== null) throw new errors.InvalidGrant("the token was revoked");
     const at = now();
-    if (family.expires_at <= at || token.idle_expires_at <= at) throw new errors.InvalidGrant("the token has expired");
-    const payload: RefreshPayload = JSON.parse(token.payload);
-    const scope = scopeOf(payload, textIn(params, "scope"));
-    if (token.successor !== null) return replayed(found, presented, scope);
+    if (family.expires_at <= at) throw new errors.InvalidGrant("the token has expired");
+    const asked = { scope: textIn(params, "scope"), resource: textIn(params, "resource") };
+    // Before everything else that may be said of it: whoever shows a used token, however late, has it from somewhere.
+    if (token.successor !== null) return replayed(found, presented, asked);
+    if (token.idle_expires_at <= at) throw new errors.InvalidGrant("the token has expired");
 
-    if (!(await options.isAlive(family.account_id, family.created_at))) {
-      await revoke(found, "account");
-      throw new errors.InvalidGrant("the account is signed out");
+    const payload: RefreshPayload = JSON.parse(token.payload);
+    const epoch = await options.epochOf(family.account_id);
+    if (epoch === undefined || payload.acr !== epochContext(epoch)) {
+      await options.endGrant(family.grant_id, "account");
+      throw new errors.InvalidGrant("the account was signed out");
     }
-    if ((await provider.Grant.find(payload.grantId)) === undefined) throw new errors.InvalidGrant("the grant is gone");
+    const grant = await provider.Grant.find(payload.grantId);
+    if (grant === undefined) throw new errors.InvalidGrant("the grant is gone");
+    const audience = audienceOf(payload, asked.resource);
+    const scope = scopeOf(grant.getResourceScopeFiltered(audience, payload.scope.split(" ")), asked.scope);
     const successor = newSecret();
     const access = await options.accessToken({
       subject: payload.accountId,
+      epoch,
       clientId: payload.clientId,
-      audience: audienceOf(payload, textIn(params, "resource")),
+      audience,
       scope,
       grantId: payload.grantId,
       sessionId: payload.sid,
@@ -133,42 +155,39 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
         hash: hashOf(successor),
         payload: token.payload,
         idleExpiresAt: Math.min(at + options.idleMs, family.expires_at),
-        answer: seal(JSON.stringify(answer), presented, purpose),
+        answer: seal(JSON.stringify({ answer, asked } satisfies Kept), presented, purpose),
       },
       at,
     );
     return rotated ? answer : undefined;
   }
 
-  /** A token that was used: the same answer again, or the end of the family. */
-  async function replayed(found: StoredRefreshToken, presented: string, scope: string): Promise<TokenAnswer> {
+  /** A token that was used: the same answer again to the same question, or the end of the family. */
+  async function replayed(found: StoredRefreshToken, presented: string, asked: Asked): Promise<TokenAnswer> {
     const { token, family } = found;
     const text = unseal(token.answer ?? "", presented, purpose);
-    const answer: TokenAnswer | undefined = text === undefined ? undefined : JSON.parse(text);
+    const kept: Kept | undefined = text === undefined ? undefined : JSON.parse(text);
     const isSoon = now() - (token.used_at ?? 0) <= options.replayMs;
+    const isSame = kept?.asked.scope === asked.scope && kept?.asked.resource === asked.resource;
     const about = { accountId: family.account_id, clientId: family.client_id };
-    if (isSoon && answer?.scope === scope && (await store.replay(token.hash, options.replaysMost))) {
+    if (kept !== undefined && isSoon && isSame && (await store.replay(token.hash, options.replaysMost))) {
       options.onEvent({ type: "refresh-replayed", ...about });
-      return answer;
+      return kept.answer;
     }
-    await revoke(found, "reused");
+    await options.endGrant(family.grant_id, "reused");
     options.onEvent({ type: "refresh-reused", ...about });
     throw new errors.InvalidGrant("the token was used before");
-  }
-
-  async function revoke({ family }: StoredRefreshToken, why: string): Promise<void> {
-    await store.revokeFamily(family.id, why, now());
-    await options.revoked(family.grant_id);
   }
 }
 
 /** What was asked for, no more than was granted. @see RFC 6749 section 6 */
-function scopeOf(payload: RefreshPayload, asked: string | undefined): string {
-  const granted = payload.scope.split(" ").filter((one) => one !== "openid" && one !== "offline_access");
-  if (asked === undefined) return granted.join(" ");
-  const wanted = asked.split(" ").filter((one) => one !== "openid" && one !== "offline_access");
-  if (!wanted.every((one) => granted.includes(one))) throw new errors.InvalidScope("more than was granted", asked);
-  return granted.filter((one) => wanted.includes(one)).join(" ");
+function scopeOf(granted: string, asked: string | undefined): string {
+  if (asked === undefined) return granted;
+  const all = granted.split(" ");
+  // Those of OpenID say nothing in an access token.
+  const wanted = asked.split(" ").filter((one) => !["openid", "email", "offline_access"].includes(one));
+  if (!wanted.every((one) => all.includes(one))) throw new errors.InvalidScope("more than was granted", asked);
+  return all.filter((one) => wanted.includes(one)).join(" ");
 }
 
 function audienceOf(payload: RefreshPayload, asked: string | undefined): string {

@@ -32,10 +32,15 @@ export interface OAuthRoutesOptions {
 
 const text = (most: number) => z.string().min(1).max(most);
 
-/** Everything an authorization request may say; what this server does not do is refused by name. @see RFC 6749 4.1.1 */
+/**
+ * Everything an authorization request may say, by RFC 6749 and OpenID Connect; what this server does not do is refused by
+ * name where the standards have a name for it. State and nonce come back whole, so they are bounded.
+ *
+ * @see RFC 6749 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2.1
+ */
 const AuthorizationRequest = z.strictObject({
-  response_type: text(50),
-  client_id: text(100),
+  response_type: text(50).optional(),
+  client_id: text(100).optional(),
   redirect_uri: text(2000).optional(),
   scope: text(1000).optional(),
   state: text(1000).optional(),
@@ -48,6 +53,13 @@ const AuthorizationRequest = z.strictObject({
   login_hint: text(254).optional(),
   response_mode: text(20).optional(),
   ui_locales: text(100).optional(),
+  claims_locales: text(100).optional(),
+  display: text(20).optional(),
+  acr_values: text(200).optional(),
+  id_token_hint: text(4000).optional(),
+  request: text(4000).optional(),
+  request_uri: text(2000).optional(),
+  registration: text(2000).optional(),
 });
 
 const Secret = text(200).optional();
@@ -102,7 +114,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
   const sendOn = redirect([
     `${endpoints.interaction}/*`,
     `${endpoints.authorization}/*`,
-    { reason: "a redirect URI that a client registered", allows: (url) => clients.some((one) => isOf(one, url)) },
+    { reason: "a redirect URI that a client registered", allows: isRegistered },
   ]);
   const authorization = { 303: sendOn, 400: problemPage };
   const access = publicAccess("who asks is about to sign in; the client is checked by OAuth's own rules");
@@ -115,7 +127,12 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       objects: { "query.client_id": notAnObject("the name of an application, which is public") },
       output: authorization,
     },
-    async ({ query, cookies }) => goOn(await bridged({ path: endpoints.authorization, query, cookies })),
+    async ({ query, cookies }) => {
+      // An unknown mode is refused in the address; a known one that is none of ours would be refused in its own way.
+      const mode =
+        query.response_mode === undefined || query.response_mode === "query" ? {} : { response_mode: "other" };
+      return goOn(await bridged({ path: endpoints.authorization, query: { ...query, ...mode }, cookies }));
+    },
   );
 
   api.route(
@@ -136,7 +153,8 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       input: { body: form(TokenRequest) },
       objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
       output: { 200: TokenAnswer, 400: OAuthError, 401: OAuthError },
-      limit: { rate: "60/min", by: "address" },
+      // A server that refreshes for many people has one address; codes, tokens and secrets cannot be guessed.
+      limit: { rate: "600/min", by: "address" },
     },
     async ({ body }) => {
       const { status, json } = await ask(options.provider(), issuer, {
@@ -166,16 +184,19 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       },
       objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
       output: { 204: nothing, 400: OAuthError, 401: OAuthError },
-      limit: { rate: "60/min", by: "address" },
+      // A server that refreshes for many people has one address; codes, tokens and secrets cannot be guessed.
+      limit: { rate: "600/min", by: "address" },
     },
     async ({ body }) => {
+      // oidc-provider keeps no access token and takes none back; with a token it cannot know it proves the client alone.
+      const isAccessToken = body.token.split(".").length === 3;
       const { status, json } = await ask(options.provider(), issuer, {
         method: "POST",
         path: endpoints.revocation,
-        form: body,
+        form: isAccessToken ? { ...body, token: "an access token" } : body,
       });
       if (status >= 300) return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
-      await options.revokeAccessToken(body.token, body.client_id);
+      if (isAccessToken) await options.revokeAccessToken(body.token, body.client_id);
       return answer(undefined, { status: 204 });
     },
   );
@@ -208,6 +229,17 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     return ask(options.provider(), issuer, { method: "GET", ...request });
   }
 
+  /** oidc-provider has checked it for the client that asked; here it is any client's, without what was added to it. */
+  function isRegistered(url: URL): boolean {
+    return clients.some(({ redirectUris = [] }) =>
+      redirectUris.some((uri) => {
+        const one = new URL(uri);
+        if (one.protocol === "http:" && one.hostname === url.hostname) one.port = url.port;
+        return one.protocol === url.protocol && one.host === url.host && one.pathname === url.pathname;
+      }),
+    );
+  }
+
   /** On to the next page, or back to the client; what cannot go back is told here. */
   function goOn({ status, location, cookies, json }: BridgedAnswer) {
     if (location === undefined) return answer(problem(status, json), { status: 400 });
@@ -233,16 +265,6 @@ function problem(status: number, json: unknown): HtmlPage {
     markup`<p>The application that sent you here asked for something it may not ask for. Go back to it and try again.</p>
 <p class="hint">${error} (${status})</p>`,
   );
-}
-
-/** Exactly a registered address; a native app's loopback address may have any port. @see RFC 8252 section 7.3 */
-function isOf(client: ClientOptions, url: URL): boolean {
-  return (client.redirectUris ?? []).some((registered) => {
-    const one = new URL(registered);
-    const isLoopback = one.protocol === "http:" && (one.hostname === "127.0.0.1" || one.hostname === "[::1]");
-    const sameHost = isLoopback ? one.hostname === url.hostname : one.host === url.host;
-    return one.protocol === url.protocol && sameHost && one.pathname === url.pathname;
-  });
 }
 
 const texts = z.array(z.string().max(100)).max(50);

@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, type JWK } from "jose";
+import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK } from "jose";
 import type { SigningKeyRow, SigningKeyStore } from "../../storage/signing-keys.ts";
 import { newSecret, seal, unseal } from "../secrets.ts";
 
@@ -22,46 +22,66 @@ export interface SigningKeysOptions {
   readonly now: () => number;
 }
 
+/** A key of ours, opened. */
+export type PrivateJwk = JWK & { readonly kid: string };
+
 /** The keys that sign tokens, rotated by themselves. */
 export interface SigningKeys {
   readonly algorithm: "EdDSA" | "ES256";
   /** Private JWKs, the one that signs first; the same list until {@link refresh} finds another. */
-  all(): readonly (JWK & { readonly kid: string })[];
-  /** Public halves. */
+  all(): readonly PrivateJwk[];
+  /** Public halves; the same list until {@link refresh} finds another. */
   published(): readonly JWK[];
+  /** The one that signs now. */
+  signer(): Signer;
   /** Reads what other processes added, and adds a key where the newest one is about to retire. @returns whether they changed */
   refresh(): Promise<boolean>;
+}
+
+/** What signs. */
+export interface Signer {
+  readonly kid: string;
+  readonly key: CryptoKey;
 }
 
 const purpose = "signing key";
 
 /**
- * Opens the keys; the first process makes the first one.
+ * Opens the keys; the first process makes the first one. A new one is published before it signs, so that every verifier
+ * and every other instance has it by then, and stays published after it signed last, until no token of it is alive.
  *
  * @throws Error where a stored key does not open with this secret
  */
 export async function openSigningKeys(options: SigningKeysOptions): Promise<SigningKeys> {
   const { store, algorithm, lifetimes, now } = options;
-  let rows: readonly SigningKeyRow[] = [];
-  let all: readonly (JWK & { readonly kid: string })[] = [];
+  let stored: readonly SigningKeyRow[] = [];
+  let all: readonly PrivateJwk[] = [];
+  let published: readonly JWK[] = [];
+  let signer: Signer | undefined;
 
   async function read(): Promise<boolean> {
-    const found = await store.list(now());
-    const order = inOrder(found);
-    const changed = order.map(({ kid }) => kid).join() !== all.map(({ kid }) => kid).join();
-    rows = found;
-    if (changed) all = order.map(open);
-    return changed;
+    stored = await store.list();
+    const order = inOrder(stored.filter((row) => row.expires_at > now()));
+    if (order.map(({ kid }) => kid).join() === all.map(({ kid }) => kid).join()) return false;
+    const opened = order.map(open);
+    const [first] = opened;
+    signer = first === undefined ? undefined : { kid: first.kid, key: await imported(first) };
+    all = opened;
+    published = order.map((row) => {
+      const jwk: JWK = JSON.parse(row.public);
+      return jwk;
+    });
+    return true;
   }
 
   /** The one that signs first: the newest that was announced long enough ago, else the oldest. */
-  function inOrder(found: readonly SigningKeyRow[]): readonly SigningKeyRow[] {
+  function inOrder(alive: readonly SigningKeyRow[]): readonly SigningKeyRow[] {
     const at = now();
-    const signs = found.findLast((row) => row.signs_from <= at) ?? found[0];
-    return signs === undefined ? [] : [signs, ...found.filter((row) => row !== signs)];
+    const signs = alive.findLast((row) => row.signs_from <= at) ?? alive[0];
+    return signs === undefined ? [] : [signs, ...alive.filter((row) => row !== signs)];
   }
 
-  function open(row: SigningKeyRow): JWK & { readonly kid: string } {
+  function open(row: SigningKeyRow): PrivateJwk {
     const text = unseal(row.sealed, options.secret, purpose);
     if (text === undefined) {
       throw new Error("a signing key does not open: the server was started with another secret than before");
@@ -70,15 +90,24 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
     return { ...jwk, kid: row.kid };
   }
 
+  async function imported(jwk: PrivateJwk): Promise<CryptoKey> {
+    const key = await importJWK(jwk, algorithm);
+    if (key instanceof Uint8Array) throw new Error("a signing key is symmetric");
+    return key;
+  }
+
   async function addWhereDue(): Promise<void> {
-    const newest = rows.at(-1);
+    const newest = stored.at(-1);
     const at = now();
     if (newest !== undefined && newest.retires_at - lifetimes.announcedMs > at) return;
     const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
     const kid = newSecret().slice(0, 16);
-    const signsFrom = newest === undefined ? at : at + lifetimes.announcedMs;
-    const row: SigningKeyRow = {
+    // Where none signs any more, after a long standstill, nothing is gained by waiting.
+    const isUrgent = newest === undefined || newest.retires_at <= at;
+    const signsFrom = isUrgent ? at : at + lifetimes.announcedMs;
+    await store.add({
       kid,
+      follows: newest?.kid ?? "",
       algorithm,
       sealed: seal(
         JSON.stringify({ ...(await exportJWK(privateKey)), alg: algorithm, use: "sig" }),
@@ -90,18 +119,17 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
       signs_from: signsFrom,
       retires_at: signsFrom + lifetimes.signsMs,
       expires_at: signsFrom + lifetimes.signsMs + lifetimes.keptMs,
-    };
-    await store.add(row, newest?.kid);
+    });
   }
 
   const keys: SigningKeys = {
     algorithm,
     all: () => all,
-    published: () =>
-      rows.map((row) => {
-        const jwk: JWK = JSON.parse(row.public);
-        return jwk;
-      }),
+    published: () => published,
+    signer() {
+      if (signer === undefined) throw new Error("there is no key to sign with");
+      return signer;
+    },
     async refresh() {
       const first = await read();
       await addWhereDue();

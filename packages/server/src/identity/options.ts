@@ -1,0 +1,53 @@
+import type { Problem } from "portcullis";
+import type { IdentityOptions } from "./identity.ts";
+import { clientProblems, isOrigin } from "./oauth/clients.ts";
+
+/** Everything that is wrong with the options, each with what to write instead; any of it stops the start. */
+export function optionProblems(options: IdentityOptions): readonly Problem[] {
+  const { issuer, serviceName, secret, resources, clients } = options;
+  const problems: Problem[] = [];
+  const add = (field: string, problem: string, fix: string) =>
+    problems.push({ where: "openIdentity", field, problem, fix });
+
+  if (!isOrigin(issuer)) {
+    add(
+      "issuer",
+      `${JSON.stringify(issuer)} is no origin over https`,
+      "Write scheme and host without a path or a slash at the end: https://api.example.com; http counts on this machine alone.",
+    );
+  }
+  if (serviceName.trim() === "") add("serviceName", "it is blank", "People read it when they sign in.");
+  const weak = secretProblem(secret);
+  if (weak !== undefined) {
+    add("secret", weak, "Generate one and keep it: openssl rand -base64 48");
+  }
+
+  const named = Object.entries(resources);
+  if (named.length === 0) {
+    add("resources", "no API is named that tokens are for", 'Name one: { "https://api.example.com": ["notes:read"] }.');
+  }
+  for (const [resource, scopes] of named) {
+    const isAddress = URL.canParse(resource) && !resource.includes("#") && /^[\x21-\x7e]+$/.test(resource);
+    if (!isAddress) add("resources", `${resource} is no address`, "Write the address of the API, without a fragment.");
+    for (const scope of scopes) {
+      const problem = scopeProblem(scope);
+      if (problem !== undefined) add("resources", `${JSON.stringify(scope)} ${problem}`, "Write scopes as notes:read.");
+    }
+  }
+  return [...problems, ...clientProblems(clients, new Set(named.flatMap(([, scopes]) => scopes)))];
+}
+
+/** @see RFC 6749 section 3.3 and appendix A.4 */
+function scopeProblem(scope: string): string | undefined {
+  if (!/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope)) return "is no scope";
+  return ["openid", "email", "profile", "offline_access"].includes(scope) ? "means something else already" : undefined;
+}
+
+function secretProblem(secret: string | Uint8Array): string | undefined {
+  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  if (typeof secret === "string" && /^[0-9a-f]+$/i.test(secret) && secret.length < 64) {
+    return `${secret.length} hexadecimal digits are ${secret.length * 4} bits`;
+  }
+  if (bytes.length < 32) return `${bytes.length} bytes are too few`;
+  return new Set(bytes).size < 8 ? "it repeats a few characters" : undefined;
+}
