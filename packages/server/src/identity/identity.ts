@@ -152,7 +152,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         sessionAbsolute: (14 * day) / 1000,
         refreshAbsolute: (90 * day) / 1000,
       },
-      grantClaim,
+      grantClaim: nameInTokens,
+      sessionClaim: nameInTokens,
       onError,
     });
     registerRefreshGrant(made, {
@@ -178,7 +179,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   /** Access tokens first: whoever crashes in between is asked again by the next use of what is left. */
   async function endGrant(grantId: string, why: string): Promise<void> {
-    await revocations.revoke({ kind: "grant", value: grantClaim(grantId) });
+    await revocations.revoke({ kind: "grant", value: nameInTokens(grantId) });
     await refreshTokens.revokeByGrant(grantId, why, now());
     await payloads.revokeByGrant(grantId);
     await payloads.destroy("Grant", hashOf(grantId));
@@ -190,9 +191,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     const token = await new SignJWT({
       client_id: claims.clientId,
       scope: claims.scope,
-      grant: grantClaim(claims.grantId),
+      grant: nameInTokens(claims.grantId),
       epoch: claims.epoch,
-      ...(claims.sessionId === undefined ? {} : { sid: claims.sessionId }),
+      ...(claims.sessionUid === undefined ? {} : { sid: nameInTokens(claims.sessionUid) }),
     })
       .setProtectedHeader({ alg: keys.algorithm, typ: "at+jwt", kid })
       .setIssuer(issuer)
@@ -274,7 +275,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   };
 }
 
-/** Tells grants apart in tokens without telling their id. */
-function grantClaim(grantId: string): string {
-  return hashOf(grantId).slice(0, 22);
+/** Tells grants and sessions apart in tokens without telling their id. */
+function nameInTokens(id: string): string {
+  return hashOf(id).slice(0, 22);
 }

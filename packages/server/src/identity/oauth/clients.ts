@@ -40,8 +40,6 @@ export function metadataOf(client: ClientOptions): ClientMetadata {
     redirect_uris: [...(client.redirectUris ?? [])],
     application_type: isNative(client) ? "native" : "web",
     response_types: isForPeople ? ["code"] : [],
-    // A code in a fragment or a form that sends itself would pass through scripts. @see OWASP ASVS 5.0 10.4.12
-    response_modes: ["query"],
     grant_types: [
       ...(isForPeople ? ["authorization_code", "refresh_token"] : []),
       ...(client.callsAsItself === true ? ["client_credentials"] : []),

@@ -67,7 +67,8 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       }
       await leaveOther(interaction, account.id);
       const acr = epochContext(account.epoch);
-      interaction.result = { login: { accountId: account.id, remember: false, amr: ["pwd"], acr } };
+      const ts = Math.floor(Date.now() / 1000);
+      interaction.result = { login: { accountId: account.id, remember: false, amr: ["pwd"], acr, ts } };
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
       return onward("Signed in", resumePath(interaction));
     },
@@ -91,7 +92,8 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       if (interaction === undefined || interaction.prompt.name !== "consent") return answer(expired(), { status: 404 });
       interaction.result =
         body.decision === "allow"
-          ? { consent: { grantId: await grantFor(interaction) } }
+          ? // With the sign-in that came before in the same authorization: it counts as done.
+            { ...interaction.lastSubmission, consent: { grantId: await grantFor(interaction) } }
           : { error: "access_denied", error_description: "the person said no" };
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
       return onward("Going back", resumePath(interaction));

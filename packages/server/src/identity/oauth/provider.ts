@@ -37,6 +37,8 @@ export interface ProviderOptions {
   readonly lifetimes: ProviderLifetimes;
   /** What a grant is called in a token, so that all of it can be taken back. */
   readonly grantClaim: (grantId: string) => string;
+  /** The same for a session. */
+  readonly sessionClaim: (uid: string) => string;
   /** Told what went wrong inside. */
   readonly onError: (error: unknown) => void;
 }
@@ -152,7 +154,7 @@ export function createProvider(options: ProviderOptions): Provider {
         grant: options.grantClaim(token.grantId),
         // As it was when the account was looked at; read again, it might be one that began since.
         epoch: context.oidc.account?.["epoch"],
-        ...(token.sid === undefined ? {} : { sid: token.sid }),
+        ...(token.sessionUid === undefined ? {} : { sid: options.sessionClaim(token.sessionUid) }),
       };
     },
     features: {

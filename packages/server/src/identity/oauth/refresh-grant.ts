@@ -30,7 +30,7 @@ export interface NewAccessToken {
   readonly audience: string;
   readonly scope: string;
   readonly grantId: string;
-  readonly sessionId: string | undefined;
+  readonly sessionUid: string | undefined;
 }
 
 /** What somebody should hear of. */
@@ -52,7 +52,7 @@ interface RefreshPayload {
   readonly grantId: string;
   readonly scope: string;
   readonly resource?: string | readonly string[];
-  readonly sid?: string;
+  readonly sessionUid?: string;
   /** See `epochContext`. */
   readonly acr?: string;
 }
@@ -140,7 +140,7 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
       audience,
       scope,
       grantId: payload.grantId,
-      sessionId: payload.sid,
+      sessionUid: payload.sessionUid,
     });
     const answer: TokenAnswer = {
       access_token: access.token,

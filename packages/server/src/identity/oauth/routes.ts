@@ -128,7 +128,8 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       output: authorization,
     },
     async ({ query, cookies }) => {
-      // An unknown mode is refused in the address; a known one that is none of ours would be refused in its own way.
+      // A code in a fragment, or in a form that sends itself, would pass through scripts; oidc-provider knows these modes,
+      // so that they are given another name. @see OWASP ASVS 5.0 10.4.12
       const mode =
         query.response_mode === undefined || query.response_mode === "query" ? {} : { response_mode: "other" };
       return goOn(await bridged({ path: endpoints.authorization, query: { ...query, ...mode }, cookies }));
