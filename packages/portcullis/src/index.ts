@@ -59,6 +59,7 @@ export { protocolError } from "./protocol-error.ts";
 export type { ProtocolErrorOutput } from "./protocol-error.ts";
 export { redirect } from "./redirect.ts";
 export type { RedirectAllowlist, RedirectLookup, RedirectOutput } from "./redirect.ts";
+export type { StartsSession } from "./starts-session.ts";
 export { refuse } from "./refusal.ts";
 export type { Refusal, RefusalCode } from "./refusal.ts";
 export { by, byEach, notAnObject } from "./resource.ts";

@@ -31,6 +31,7 @@ import type {
 } from "./policy.ts";
 import type { Passing } from "./passing.ts";
 import type { AnyResource } from "./resource.ts";
+import { accountOf, begunByOf } from "./starts-session.ts";
 import { isWebhook, type PlannedWebhook, planWebhook } from "./webhooks/plan-webhook.ts";
 
 /** An API's configuration made exact, once, before the first request. */
@@ -91,6 +92,8 @@ export interface RoutePlan {
   readonly page: PagePolicy | undefined;
   readonly bodyMaxBytes: number;
   readonly startsSession: boolean;
+  /** Cookie without which it starts none; undefined where it needs none. */
+  readonly begunBy: string | undefined;
   /** Body field that names the account of a sign-in. */
   readonly accountField: string | undefined;
   readonly sinceMs: number | undefined;
@@ -188,8 +191,8 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     page: policy.page,
     bodyMaxBytes: policy.bodyMaxBytes ?? config.body?.maxBytes ?? defaults.bodyMaxBytes,
     startsSession: policy.startsSession !== undefined,
-    accountField:
-      typeof policy.startsSession === "object" ? policy.startsSession.account.slice("body.".length) : undefined,
+    begunBy: begunByOf(policy.startsSession),
+    accountField: accountOf(policy.startsSession)?.slice("body.".length),
     sinceMs: timeOf(policy.deprecated?.since),
     sunsetMs: timeOf(policy.deprecated?.sunset),
     version: policy.version,
@@ -305,10 +308,11 @@ function isRule(output: RoutePolicy["output"]): output is OutputRule | ByRoleOut
 }
 
 function planLimits({ limit, startsSession, access }: RoutePolicy, method: Method): readonly PlannedLimit[] {
+  const account = accountOf(startsSession);
   const preset = isWebhook(access)
     ? deliveries
-    : typeof startsSession === "object"
-      ? signIn(startsSession.account)
+    : account !== undefined
+      ? signIn(account)
       : method === "GET"
         ? read
         : write;

@@ -10,6 +10,7 @@ import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 import type { HandlerResult, OutputPolicy } from "./output.ts";
 import type { ById, ByEach, NotAnObject } from "./resource.ts";
 import type { Refusal } from "./refusal.ts";
+import type { StartsSession } from "./starts-session.ts";
 import type { MakeLimiter } from "./limits/make-limiter.ts";
 import type { Rate, RateText } from "./limits/rate.ts";
 import type { Delivery, WebhookAccess } from "./webhooks/webhook-access.ts";
@@ -291,7 +292,7 @@ export interface RoutePolicy<
   /** Largest body of this route in bytes; default the API's. */
   readonly bodyMaxBytes?: number;
   /** The route signs somebody in: csrf applies although no cookie proved anybody, and events say signed-in. */
-  readonly startsSession?: true | { /** Input field that names the account. */ readonly account: `body.${string}` };
+  readonly startsSession?: StartsSession;
   /** Deprecation (RFC 9745) and Sunset (RFC 8594); after the sunset the route answers 410. */
   readonly deprecated?: { readonly since: string | Date; readonly sunset?: string | Date; readonly link?: string };
   /** Version of this route where the API's version travels in a header. */
