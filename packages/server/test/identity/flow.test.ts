@@ -55,6 +55,7 @@ describe("oauth: openid-client as an independent client", () => {
 
   it("signs in by the code flow with PKCE, refreshes, and sees reuse", async () => {
     const config = await client.discovery(new URL(issuer), "app", undefined, client.None(), {
+      // oxlint-disable-next-line typescript/no-deprecated -- the server of the test is on loopback
       execute: [client.allowInsecureRequests],
     });
     const verifier = client.randomPKCECodeVerifier();

@@ -124,6 +124,8 @@ export async function startOAuthServer(
     clients: Object.values(clients),
     resources: { [resource]: ["notes:read", "notes:write"], [files]: ["files:read"] },
     sendMail: () => {},
+    // Asked each time, so that a test may set the clock.
+    now: () => Date.now(),
     ...options,
   });
   let skew = 0;

@@ -95,6 +95,7 @@ export function createProvider(options: ProviderOptions): Provider {
     enabledJWA: { idTokenSigningAlgValues: [keys.algorithm] },
     clientDefaults: { id_token_signed_response_alg: keys.algorithm },
     pkce: { required: () => true },
+    allowOmittingSingleRegisteredRedirectUri: false,
     routes: {
       authorization: endpoints.authorization,
       token: endpoints.token,
