@@ -231,6 +231,7 @@ export function planRates(config: ApiConfig): ApiRates {
     caller: parseRate(limits.caller ?? defaults.limits.caller),
     tenant: limits.tenant === undefined ? undefined : parseRate(limits.tenant),
     failures: parseRate(limits.failures ?? defaults.limits.failures),
+    credentials: config.credentials.flatMap(({ rates = [] }) => rates.map((rate) => parseRate(rate))),
   };
 }
 

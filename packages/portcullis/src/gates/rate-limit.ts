@@ -116,8 +116,15 @@ export const settle: RouteGate = (api, route) => {
     const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
     if (countsTenants) keys.push(LimitKey.ofTenant(caller));
     addKeys(keys, x, proved.limits);
+    const { rate } = caller.proof;
+    const tariff = rate === undefined ? proved.tariff : proved.ofCredentials.get(rate);
+    if (tariff === undefined) {
+      x.reservation?.giveBack();
+      return new Refusal("limiter-unavailable", `the credential's limit ${rate} is none of those that are counted`);
+    }
+    if (rate !== undefined) keys.push(LimitKey.ofCredential(caller.proof));
     return whenDecided(
-      () => proved.tariff.settle(keys, x.reservation),
+      () => tariff.settle(keys, x.reservation),
       (decision) => decide(x, decision),
     );
   }

@@ -1,4 +1,4 @@
-import type { Caller } from "../caller.ts";
+import type { Caller, Proof } from "../caller.ts";
 import type { IpAddress } from "../lib/address.ts";
 import type { ClientAddress } from "../lib/forwarded.ts";
 import type { KeyHash } from "./key-hash.ts";
@@ -33,6 +33,11 @@ export class LimitKey {
   /** A proved caller's tenant; callers without one count together. */
   static ofTenant(caller: Caller): LimitKey {
     return caller.tenant === undefined ? new LimitKey(2, 0, 0, "") : new LimitKey(3, 0, 0, caller.tenant);
+  }
+
+  /** A credential that has a limit of its own, by its public id. */
+  static ofCredential({ kind, credentialId = "" }: Proof): LimitKey {
+    return new LimitKey(10, kind.length, 0, kind + credentialId);
   }
 
   /**

@@ -146,6 +146,7 @@ const identity =
       .addColumn("subject", "text", (column) => column.notNull())
       .addColumn("tenant", "text")
       .addColumn("scopes", "text", (column) => column.notNull())
+      .addColumn("rate", "text")
       .addColumn("name", "text", (column) => column.notNull())
       .addColumn("environment", "text", (column) => column.notNull())
       .addColumn("display_prefix", "text", (column) => column.notNull())

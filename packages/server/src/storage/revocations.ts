@@ -1,5 +1,6 @@
-import { type Insertable, type Kysely, sql } from "kysely";
+import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
 import { Client, type Notification, type Pool } from "pg";
+import type { StorageKind } from "./migrations.ts";
 import type { RevocationTable, Schema } from "./schema.ts";
 
 /** What was taken back. */
@@ -36,14 +37,8 @@ export function revocationStore(db: Kysely<Schema>, pool: Pool | undefined): Rev
   return {
     async add(revocations) {
       if (revocations.length === 0) return;
-      await db.transaction().execute(async (one) => {
-        await one.insertInto("revocation").values(revocations.map(rowOf)).execute();
-        if (pool === undefined) return;
-        // Told when the transaction commits, and not at all where it does not.
-        for (const revocation of revocations) {
-          await sql`select pg_notify(${channel}, ${JSON.stringify(revocation)})`.execute(one);
-        }
-      });
+      const kind = pool === undefined ? "embedded" : "postgres";
+      await db.transaction().execute((one) => tellRevocations(one, kind, revocations));
     },
     async list(now, since) {
       let query = db.selectFrom("revocation").selectAll().where("expires_at", ">", now);
@@ -72,6 +67,19 @@ export function revocationStore(db: Kysely<Schema>, pool: Pool | undefined): Rev
       await db.deleteFrom("revocation").where("expires_at", "<=", now).execute();
     },
   };
+}
+
+/** Notes what was taken back, as part of what takes it back; the others are told when that commits, and not otherwise. */
+export async function tellRevocations(
+  one: Transaction<Schema>,
+  store: StorageKind,
+  revocations: readonly Revocation[],
+): Promise<void> {
+  await one.insertInto("revocation").values(revocations.map(rowOf)).execute();
+  if (store === "embedded") return;
+  for (const revocation of revocations) {
+    await sql`select pg_notify(${channel}, ${JSON.stringify(revocation)})`.execute(one);
+  }
 }
 
 function rowOf({ kind, value, revokedAt, expiresAt }: Revocation): Insertable<RevocationTable> {

@@ -120,6 +120,8 @@ export interface ApiKeyTable {
   tenant: string | null;
   /** JSON list. */
   scopes: string;
+  /** How often it may be used, such as `60/min`; null for no limit of its own. */
+  rate: string | null;
   name: string;
   environment: string;
   display_prefix: string;
