@@ -9,6 +9,8 @@ import { type Browser, createBrowser, type Page } from "./browser.ts";
 /** An identity server with an API behind it, as a team would run them in one process. */
 export interface OAuthServer {
   readonly issuer: string;
+  /** Where this instance listens: the issuer, unless it is one of several. */
+  readonly base: string;
   /** The resource tokens are for. */
   readonly resource: string;
   readonly identity: Identity;
@@ -114,7 +116,8 @@ export async function startOAuthServer(
   over: Partial<IdentityOptions> & { readonly port?: number } = {},
 ): Promise<OAuthServer> {
   const { port = 24_000 + (process.pid % 4_000) * 8 + (ports++ % 8), ...options } = over;
-  const issuer = `http://localhost:${port}`;
+  const base = `http://localhost:${port}`;
+  const issuer = options.issuer ?? base;
   const resource = `${issuer}/api`;
   const identity = await openIdentity({
     issuer,
@@ -168,21 +171,22 @@ export async function startOAuthServer(
     skew += 1_000;
     const body = new URLSearchParams();
     for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value);
-    return read(await fetch(`${issuer}${path}`, { method: "POST", body }));
+    return read(await fetch(`${base}${path}`, { method: "POST", body }));
   }
 
   const server: OAuthServer = {
     issuer,
+    base,
     resource,
     identity,
     api,
     events: () => sink.entries.flatMap((entry) => (entry.kind === "event" ? [entry] : [])),
     alice: account?.id ?? "",
-    browser: () => createBrowser(issuer),
+    browser: () => createBrowser(base),
     async authorize(browser, params = {}, as = alice) {
       const verifier = randomBytes(32).toString("base64url");
       const state = randomBytes(16).toString("base64url");
-      const url = new URL("/oauth/authorize", issuer);
+      const url = new URL("/oauth/authorize", base);
       const all: Readonly<Record<string, string | undefined>> = {
         client_id: "web",
         redirect_uri: "https://web.example.com/callback",
@@ -197,13 +201,13 @@ export async function startOAuthServer(
       skew += 120_000;
       let page = await browser.open(url);
       const asked: string[] = [];
-      while (page.url.origin === issuer && page.status === 200) {
+      while (page.url.origin === base && page.status === 200) {
         const title = /<h1>([^<]*)/.exec(page.text)?.[1] ?? "";
         asked.push(title);
         if (asked.length > 4) break;
         page = await browser.submit(page, title.startsWith("Sign in") ? { ...as } : { decision: "allow" });
       }
-      const params_ = page.url.origin === issuer ? new URLSearchParams() : page.url.searchParams;
+      const params_ = page.url.origin === base ? new URLSearchParams() : page.url.searchParams;
       return { page, params: params_, asked, verifier, redirectUri: all["redirect_uri"] ?? "", state };
     },
     token: (form) => post("/oauth/token", form),
@@ -211,6 +215,7 @@ export async function startOAuthServer(
       const known = Object.values(clients).find(({ id }) => id === client);
       const [redirectUri] = known !== undefined && "redirectUris" in known ? known.redirectUris : [];
       const done = await server.authorize(browser, { client_id: client, redirect_uri: redirectUri, ...params });
+      expect([done.asked, done.page.status, done.page.text]).toEqual([done.asked, 0, ""]);
       const code = done.params.get("code") ?? "";
       const answer = await server.token({
         grant_type: "authorization_code",
@@ -241,7 +246,7 @@ export async function startOAuthServer(
       }),
     revoke: (form) => post("/oauth/revoke", form),
     async call(accessToken, path = "/me") {
-      return read(await fetch(`${issuer}${path}`, { headers: { authorization: `Bearer ${accessToken}` } }));
+      return read(await fetch(`${base}${path}`, { headers: { authorization: `Bearer ${accessToken}` } }));
     },
     forgiveLimits() {
       skew += 3_600_000;

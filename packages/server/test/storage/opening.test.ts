@@ -21,7 +21,7 @@ describe.each([
   let stores: TestStores;
   beforeAll(async () => {
     stores = await start();
-  });
+  }, 60_000);
   afterAll(() => stores.stop());
 
   it("makes the tables once, and finds what was kept the next time", async () => {
@@ -131,7 +131,7 @@ describe("storage: PostgreSQL's own", () => {
   let stores: TestStores & { readonly server: PostgresServer };
   beforeAll(async () => {
     stores = await postgresStores();
-  });
+  }, 60_000);
   afterAll(() => stores.stop());
 
   it("lets processes that start at once make the tables together", async () => {

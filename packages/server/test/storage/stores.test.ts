@@ -19,7 +19,7 @@ describe.each([
   beforeAll(async () => {
     stores = await start();
     storage = await stores.open();
-  });
+  }, 60_000);
   afterAll(() => stores.stop());
 
   describe("accounts", () => {

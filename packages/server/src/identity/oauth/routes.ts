@@ -7,7 +7,6 @@ import {
   html,
   markup,
   notAnObject,
-  nothing,
   protocolError,
   publicAccess,
   redirect,
@@ -184,7 +183,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
         ),
       },
       objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
-      output: { 204: nothing, 400: OAuthError, 401: OAuthError },
+      output: { 200: z.strictObject({}), 400: OAuthError, 401: OAuthError },
       // A server that refreshes for many people has one address; codes, tokens and secrets cannot be guessed.
       limit: { rate: "600/min", by: "address" },
     },
@@ -198,7 +197,8 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       });
       if (status >= 300) return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
       if (isAccessToken) await options.revokeAccessToken(body.token, body.client_id);
-      return answer(undefined, { status: 204 });
+      // Clients read a 200 alone as done, and nothing of its body. @see RFC 7009 section 2.2
+      return answer({}, { status: 200 });
     },
   );
 

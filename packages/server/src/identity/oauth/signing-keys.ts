@@ -99,12 +99,12 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
   async function addWhereDue(): Promise<void> {
     const newest = stored.at(-1);
     const at = now();
-    if (newest !== undefined && newest.retires_at - lifetimes.announcedMs > at) return;
+    const isOver = newest === undefined || Math.min(newest.retires_at, newest.expires_at) <= at;
+    if (!isOver && newest.retires_at - lifetimes.announcedMs > at) return;
     const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
     const kid = newSecret().slice(0, 16);
-    // Where none signs any more, after a long standstill, nothing is gained by waiting.
-    const isUrgent = newest === undefined || newest.retires_at <= at;
-    const signsFrom = isUrgent ? at : at + lifetimes.announcedMs;
+    // Where none signs any more, after a long standstill or because it was taken out, nothing is gained by waiting.
+    const signsFrom = isOver ? at : at + lifetimes.announcedMs;
     await store.add({
       kid,
       follows: newest?.kid ?? "",
