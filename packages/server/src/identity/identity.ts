@@ -8,13 +8,16 @@ import { refreshTokenStore } from "../storage/refresh-tokens.ts";
 import { revocationStore } from "../storage/revocations.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
 import type { Storage } from "../storage/storage.ts";
-import { type Accounts, createAccounts } from "./accounts.ts";
-import { isCommon } from "./breached.ts";
+import { mountAccountPages } from "./account/account.ts";
+import { accountPaths } from "./account/paths.ts";
+import { type AccountEvent, type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
+import { isCommon, type IsBreached } from "./breached.ts";
 import { mailToConsole, type SendMail } from "./mail.ts";
 import { createAdapter } from "./oauth/adapter.ts";
 import type { ClientOptions } from "./oauth/clients.ts";
 import { createConsents } from "./oauth/consents.ts";
 import { mountInteractions } from "./oauth/interactions.ts";
+import { createOwnSessions } from "./oauth/own-sessions.ts";
 import { createProvider } from "./oauth/provider.ts";
 import { type NewAccessToken, type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
 import { mountOAuth } from "./oauth/routes.ts";
@@ -24,7 +27,8 @@ import { openRevocations, userEpoch } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
 import { startUpkeep } from "./upkeep.ts";
 
-export type { Account, Accounts } from "./accounts.ts";
+export type { Account, AccountEvent, Accounts, Asker } from "./accounts.ts";
+export { breachedByRange } from "./breached.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
@@ -43,11 +47,11 @@ export interface IdentityOptions {
   readonly resources: Readonly<Record<string, readonly string[]>>;
   /** Default: printed, for development. */
   readonly sendMail?: SendMail;
-  /** Whether a password is known from a breach. Default: a short list of the commonest. */
-  readonly isBreached?: (password: string) => boolean | Promise<boolean>;
+  /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
+  readonly isBreached?: IsBreached;
   readonly now?: () => number;
   readonly onError?: (error: unknown) => void;
-  readonly onEvent?: (event: RefreshEvent) => void;
+  readonly onEvent?: (event: RefreshEvent | AccountEvent) => void;
 }
 
 /** Accounts, OAuth and sessions behind one API. */
@@ -73,6 +77,8 @@ export interface Identity {
 const minute = 60_000;
 const day = 24 * 60 * minute;
 const accessTokenSeconds = 15 * 60;
+/** Of a browser at this server itself; seconds. */
+const ownLifetimes = { idle: day / 1000, absolute: (14 * day) / 1000 } as const;
 /** How long the answer to a refresh may be asked for again. */
 const replayMs = 10_000;
 
@@ -88,6 +94,14 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const onError = options.onError ?? ((error) => console.error(error));
   const problems = optionProblems(options);
   if (problems.length > 0) throw new StartRefused(problems);
+
+  const apis: Api[] = [];
+  function happened(event: RefreshEvent | AccountEvent): void {
+    options.onEvent?.(event);
+    const { type, accountId: subject } = event;
+    const about = "clientId" in event ? { reason: `client ${event.clientId}` } : { request: event.request };
+    for (const api of apis) api.tell({ type, subject, ...about });
+  }
 
   const payloads = oidcPayloadStore(storage.db);
   const refreshTokens = refreshTokenStore(storage.db);
@@ -119,6 +133,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     serviceName: options.serviceName,
     now,
     onError,
+    onEvent: happened,
     async ended(accountId, epoch) {
       await revocations.revoke({ kind: "user", value: userEpoch(accountId, epoch) });
       await refreshTokens.revokeByAccount(accountId, "signed out", now());
@@ -135,6 +150,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     refreshAbsoluteMs: 90 * day,
   });
   const consents = createConsents(payloads, () => provider, now);
+  const ownSessions = createOwnSessions({
+    provider: () => provider,
+    accounts,
+    idle: ownLifetimes.idle,
+    absolute: ownLifetimes.absolute,
+    now,
+  });
   let provider = makeProvider();
 
   function makeProvider(): Provider {
@@ -148,8 +170,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       consents,
       lifetimes: {
         accessToken: accessTokenSeconds,
-        sessionIdle: day / 1000,
-        sessionAbsolute: (14 * day) / 1000,
+        sessionIdle: ownLifetimes.idle,
+        sessionAbsolute: ownLifetimes.absolute,
         refreshAbsolute: (90 * day) / 1000,
       },
       grantClaim: nameInTokens,
@@ -164,7 +186,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       replaysMost: 3,
       epochOf: async (id) => (await standing(id))?.epoch,
       accessToken,
-      onEvent: options.onEvent ?? (() => {}),
+      onEvent: happened,
       endGrant,
     });
     return made;
@@ -213,6 +235,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   async function sweep(): Promise<void> {
     const at = now();
     await payloads.sweep(at);
+    await accountRows.sweep(at);
     await refreshTokens.sweep(at, at - 2 * replayMs);
     await revocationRows.sweep(at);
     await keyStore.sweep(at);
@@ -253,14 +276,22 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         scopes: [...new Set(Object.values(resources).flat())],
         revokeAccessToken,
       });
+      const inRoutes = refusingWhenBusy(accounts);
       mountInteractions(api, {
         serviceName: options.serviceName,
-        accounts,
+        accounts: inRoutes,
         clients,
         provider: () => provider,
         consents,
-        paths: { signUp: "/account/sign-up", forgotten: "/account/forgotten" },
+        paths: accountPaths,
       });
+      mountAccountPages(api, {
+        serviceName: options.serviceName,
+        accounts: inRoutes,
+        sessions: ownSessions,
+        clients,
+      });
+      apis.push(api);
     },
     async withdraw(accountId, clientId) {
       await consents.forget(accountId, clientId);

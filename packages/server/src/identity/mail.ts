@@ -1,7 +1,7 @@
 import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** One mail, plain text. */
+/** One mail, plain text; neither `to` nor `subject` has a line break or another control character in it. */
 export interface Mail {
   readonly to: string;
   readonly subject: string;
@@ -10,6 +10,21 @@ export interface Mail {
 
 /** Sends mail. Rejecting is told to `onError` and to nobody else: what strangers see does not depend on it. */
 export type SendMail = (mail: Mail) => void | Promise<void>;
+
+/**
+ * Sends nothing that could be read as more than one address or header.
+ *
+ * @returns sends through `send`; throws where it would have to send such a mail
+ * @see OWASP ASVS 5.0 1.3.11
+ */
+export function plainMail(send: SendMail): SendMail {
+  return (mail) => {
+    if (/[\p{Cc}\u2028\u2029]/u.test(mail.subject) || /[\p{C}\p{Z},;<>]/u.test(mail.to)) {
+      throw new Error("a mail was not sent: its subject or address is no plain text");
+    }
+    return send(mail);
+  };
+}
 
 /** Prints mails, for development. */
 export function mailToConsole(write: (text: string) => void = (text) => process.stderr.write(text)): SendMail {

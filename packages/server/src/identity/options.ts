@@ -19,6 +19,9 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
   if (serviceName.trim() === "") add("serviceName", "it is blank", "People read it when they sign in.");
   const weak = secretProblem(secret);
   if (weak !== undefined) {
+  if (/[\p{Cc}\u2028\u2029]/u.test(serviceName)) {
+    add("serviceName", "it has a line break or another control character in it", "It stands in the subject of mails.");
+  }
     add("secret", weak, "Generate one and keep it: openssl rand -base64 48");
   }
 

@@ -69,7 +69,7 @@ const identity =
 
     await table("mail_token")
       .addColumn("hash", "text", (column) => column.primaryKey())
-      .addColumn("account_id", "text", (column) => column.notNull().references("account.id").onDelete("cascade"))
+      .addColumn("account_id", "text", (column) => column.references("account.id").onDelete("cascade"))
       .addColumn("purpose", "text", (column) => column.notNull())
       .addColumn("email", "text", (column) => column.notNull())
       .addColumn("expires_at", "bigint", (column) => column.notNull())

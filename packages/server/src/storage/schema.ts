@@ -40,7 +40,8 @@ export interface AccountTable {
 export interface MailTokenTable {
   /** SHA-256 of the token. */
   hash: string;
-  account_id: string;
+  /** Null where it was asked for an address nobody has: written all the same, and opens nothing. */
+  account_id: string | null;
   purpose: "verify" | "reset";
   /** The address it was sent to. */
   email: string;

@@ -2,7 +2,7 @@ import type { Provider } from "oidc-provider";
 import { type Api, answer, form, html, markup, notAnObject, publicAccess } from "portcullis";
 import { z } from "zod";
 import type { Accounts } from "../accounts.ts";
-import { field, onward, page, style } from "../pages.ts";
+import { emailField, onward, page, passwordField, style } from "../pages.ts";
 import type { ClientOptions } from "./clients.ts";
 import type { Consents } from "./consents.ts";
 import { cookieNames, endpoints, epochContext } from "./provider.ts";
@@ -127,10 +127,10 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
     return page(
       `Sign in to ${serviceName}`,
       markup`${onTo}<form method="post" action="${endpoints.interaction}/${interaction.uid}/sign-in">
-${field("E-mail address", markup`<input name="email" type="email" autocomplete="username" required maxlength="254" value="${email}">`)}
-${field("Password", markup`<input name="password" type="password" autocomplete="current-password" required maxlength="1024">`)}
+${emailField(email)}
+${passwordField()}
 <button>Sign in</button></form>
-<footer><a href="${options.paths.forgotten}">Forgotten password</a> · <a href="${options.paths.signUp}">Create an account</a></footer>`,
+<footer><a href="${options.paths.forgotten}">Forgotten password</a><a href="${options.paths.signUp}">Create an account</a></footer>`,
       problem,
     );
   }
