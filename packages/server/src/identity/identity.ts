@@ -13,6 +13,13 @@ import { accountPaths } from "./account/paths.ts";
 import { type AccountEvent, type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
 import { isCommon, type IsBreached } from "./breached.ts";
 import { mailToConsole, type SendMail } from "./mail.ts";
+import {
+  type BrowserSessionEvent,
+  type BrowserSessions,
+  type BrowserSessionSettings,
+  createBrowserSessions,
+} from "./browser-sessions/browser-sessions.ts";
+import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
 import { createAdapter } from "./oauth/adapter.ts";
 import type { ClientOptions } from "./oauth/clients.ts";
 import { createConsents } from "./oauth/consents.ts";
@@ -29,6 +36,15 @@ import { startUpkeep } from "./upkeep.ts";
 
 export type { Account, AccountEvent, Accounts, Asker } from "./accounts.ts";
 export { breachedByRange } from "./breached.ts";
+export { openBrowserSessions } from "./browser-sessions/browser-sessions.ts";
+export type {
+  BrowserSession,
+  BrowserSessionEvent,
+  BrowserSessions,
+  BrowserSessionSettings,
+  BrowserSessionsOptions,
+} from "./browser-sessions/browser-sessions.ts";
+export type { IdClaims, IssuerOptions } from "./browser-sessions/relying-party.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
@@ -45,13 +61,15 @@ export interface IdentityOptions {
   readonly clients: readonly ClientOptions[];
   /** APIs that tokens are for, by their address, with the scopes each has. */
   readonly resources: Readonly<Record<string, readonly string[]>>;
+  /** Sessions of browsers, for apps that hold no token; they are for the first resource. Default: none. */
+  readonly browserSessions?: BrowserSessionSettings;
   /** Default: printed, for development. */
   readonly sendMail?: SendMail;
   /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
   readonly isBreached?: IsBreached;
   readonly now?: () => number;
   readonly onError?: (error: unknown) => void;
-  readonly onEvent?: (event: RefreshEvent | AccountEvent) => void;
+  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent) => void;
 }
 
 /** Accounts, OAuth and sessions behind one API. */
@@ -59,6 +77,8 @@ export interface Identity {
   readonly accounts: Accounts;
   /** For `createApi({ credentials })`: the access tokens this server issues for that resource. */
   tokensFor(resource: string): Credential;
+  /** Sessions of browsers, as `browserSessions` of the options has them. @throws Error where it has none */
+  sessions(): BrowserSessions;
   /** For `createApi({ origins })`: where the pages of the clients come from that ask for tokens in the browser. */
   readonly origins: readonly string[];
   /** Declares its routes on an API; each goes through the gates as any other does. */
@@ -89,11 +109,14 @@ const replayMs = 10_000;
  *   with this secret
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { issuer, storage, clients, resources } = options;
+  const { issuer, storage, resources } = options;
   const now = options.now ?? Date.now;
   const onError = options.onError ?? ((error) => console.error(error));
   const problems = optionProblems(options);
   if (problems.length > 0) throw new StartRefused(problems);
+  const [[resource, resourceScopes] = ["", []]] = Object.entries(resources);
+  const ofBrowsers = browserClient(issuer, options.serviceName, resourceScopes, options.secret);
+  const clients = options.browserSessions === undefined ? options.clients : [...options.clients, ofBrowsers];
 
   const apis: Api[] = [];
   function happened(event: RefreshEvent | AccountEvent): void {
@@ -138,6 +161,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       await revocations.revoke({ kind: "user", value: userEpoch(accountId, epoch) });
       await refreshTokens.revokeByAccount(accountId, "signed out", now());
       await payloads.destroySessionsOf(accountId);
+      await sessions?.endAll(accountId);
     },
   });
 
@@ -192,6 +216,24 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     return made;
   }
 
+  const sessions =
+    options.browserSessions === undefined
+      ? undefined
+      : createBrowserSessions(
+          { ...options, ...options.browserSessions, origin: issuer, now, onError },
+          ownIssuer({
+            issuer,
+            client: ofBrowsers,
+            resource,
+            provider: () => provider,
+            keys,
+            revocations: revocations.forTokens,
+            account: (id) => accounts.find(id),
+            endEverything: async (id) => void (await accounts.signOutEverywhere(id)),
+            now,
+          }),
+        );
+
   /** Address, epoch and whether it may be signed in, from one look: of two, one might be from before a change. */
   async function standing(id: string) {
     const row = await accountRows.find(id);
@@ -239,6 +281,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     await refreshTokens.sweep(at, at - 2 * replayMs);
     await revocationRows.sweep(at);
     await keyStore.sweep(at);
+    await sessions?.sweep();
   }
 
   const upkeep = startUpkeep([followKeys, sweep], minute, onError);
@@ -267,7 +310,12 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         revocations: revocations.forTokens,
       });
     },
+    sessions() {
+      if (sessions === undefined) throw new Error("the options have no browserSessions");
+      return sessions;
+    },
     mount(api) {
+      sessions?.mount(api);
       mountOAuth(api, {
         issuer,
         provider: () => provider,

@@ -1,4 +1,6 @@
 import type { Problem } from "portcullis";
+import { settingsProblems } from "./browser-sessions/browser-sessions.ts";
+import { browserClientId } from "./browser-sessions/own-issuer.ts";
 import type { IdentityOptions } from "./identity.ts";
 import { clientProblems, isOrigin } from "./oauth/clients.ts";
 
@@ -17,11 +19,11 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
     );
   }
   if (serviceName.trim() === "") add("serviceName", "it is blank", "People read it when they sign in.");
-  const weak = secretProblem(secret);
-  if (weak !== undefined) {
   if (/[\p{Cc}\u2028\u2029]/u.test(serviceName)) {
     add("serviceName", "it has a line break or another control character in it", "It stands in the subject of mails.");
   }
+  const weak = secretProblem(secret);
+  if (weak !== undefined) {
     add("secret", weak, "Generate one and keep it: openssl rand -base64 48");
   }
 
@@ -36,6 +38,11 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
       const problem = scopeProblem(scope);
       if (problem !== undefined) add("resources", `${JSON.stringify(scope)} ${problem}`, "Write scopes as notes:read.");
     }
+  }
+  if (options.browserSessions !== undefined) {
+    problems.push(...settingsProblems(options.browserSessions));
+    if (options.clients.some(({ id }) => id === browserClientId))
+      add("clients", `${browserClientId} is what the routes for browsers are called`, "Name the client otherwise.");
   }
   return [...problems, ...clientProblems(clients, new Set(named.flatMap(([, scopes]) => scopes)))];
 }

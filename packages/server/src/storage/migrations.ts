@@ -87,12 +87,22 @@ const identity =
       .addColumn("expires_at", "bigint", (column) => column.notNull())
       .addColumn("ended_at", "bigint")
       .addColumn("user_agent", "text")
+      .addColumn("version", "integer", (column) => column.notNull())
+      .addColumn("renewing_until", "bigint")
       .execute();
     await db.schema
       .createIndex("browser_session_by_subject")
       .on("browser_session")
       .columns(["issuer", "subject"])
       .execute();
+
+    await db.schema.createIndex("browser_session_by_expiry").on("browser_session").column("expires_at").execute();
+
+    await table("sign_in")
+      .addColumn("hash", "text", (column) => column.primaryKey())
+      .addColumn("expires_at", "bigint", (column) => column.notNull())
+      .execute();
+    await db.schema.createIndex("sign_in_by_expiry").on("sign_in").column("expires_at").execute();
 
     await table("oidc_payload")
       .addColumn("model", "text", (column) => column.notNull())

@@ -8,6 +8,7 @@ export interface Schema {
   account: AccountTable;
   mail_token: MailTokenTable;
   browser_session: BrowserSessionTable;
+  sign_in: SignInTable;
   oidc_payload: OidcPayloadTable;
   refresh_family: RefreshFamilyTable;
   refresh_token: RefreshTokenTable;
@@ -64,6 +65,18 @@ export interface BrowserSessionTable {
   ended_at: number | null;
   /** First 200 characters. */
   user_agent: string | null;
+  /** Grows with every renewal of the tokens. */
+  version: number;
+  /** Whoever renews the tokens has until then; null while nobody does. */
+  renewing_until: number | null;
+}
+
+/** A sign-in that came back, so that it cannot come back again. */
+export interface SignInTable {
+  /** SHA-256 of its state. */
+  hash: string;
+  /** When its cookie opens no more. */
+  expires_at: number;
 }
 
 /** What oidc-provider keeps: sessions, interactions, grants, codes. */

@@ -12,7 +12,7 @@ import type { PostgresServer } from "../../../portcullis/test/postgres/postgres-
 import { asSuperuser, embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
 
 const tables =
-  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation signing_key";
+  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation sign_in signing_key";
 
 describe.each([
   ["embedded", embeddedStores],

@@ -113,6 +113,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
   const sendOn = redirect([
     `${endpoints.interaction}/*`,
     `${endpoints.authorization}/*`,
+    ...clients.flatMap(({ redirectUris = [] }) => redirectUris.filter(isHere).map((uri) => new URL(uri).pathname)),
     { reason: "a redirect URI that a client registered", allows: isRegistered },
   ]);
   const authorization = { 303: sendOn, 400: problemPage };
@@ -228,6 +229,11 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
 
   function bridged(request: { path: string; query?: Record<string, unknown>; cookies: z.output<typeof flowCookies> }) {
     return ask(options.provider(), issuer, { method: "GET", ...request });
+  }
+
+  /** A client of ours on this host, such as the routes for browsers. */
+  function isHere(uri: string): boolean {
+    return uri.startsWith(`${issuer}/`);
   }
 
   /** oidc-provider has checked it for the client that asked; here it is any client's, without what was added to it. */
