@@ -1,5 +1,6 @@
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import {
   flowCookie,
@@ -8,10 +9,19 @@ import {
   me,
   person,
   sessionCookie,
-  signedIn,
   signIn,
   startInstance,
 } from "./session-server.ts";
+
+const Who = z.object({
+  session: z.object({
+    subject: z.string(),
+    email: z.string(),
+    emailVerified: z.boolean(),
+    idleExpiresAt: z.string(),
+    expiresAt: z.string(),
+  }),
+});
 
 describe.each([
   ["the embedded store", embeddedStores],
@@ -20,7 +30,7 @@ describe.each([
   let all: TestStores;
   let storage: Storage;
   let at: Instance;
-  let clock = Date.now();
+  const clock = Date.now();
 
   beforeAll(async () => {
     all = await stores();
@@ -51,12 +61,12 @@ describe.each([
     const cookie = browser.cookies.get(sessionCookie);
     expect(browser.cookies.has(flowCookie)).toBe(false);
     const carried = `${sessionCookie}=${cookie}`;
-    const who = JSON.parse((await ask("GET", "/auth/session", carried)).text);
-    expect(who.session).toMatchObject({ email: person.email, emailVerified: false });
-    expect(Date.parse(who.session.idleExpiresAt) - clock).toBe(8 * 3_600_000);
-    expect(Date.parse(who.session.expiresAt) - clock).toBe(7 * 86_400_000);
+    const { session } = Who.parse(JSON.parse((await ask("GET", "/auth/session", carried)).text));
+    expect(session).toMatchObject({ email: person.email, emailVerified: false });
+    expect(Date.parse(session.idleExpiresAt) - clock).toBe(8 * 3_600_000);
+    expect(Date.parse(session.expiresAt) - clock).toBe(7 * 86_400_000);
     expect(JSON.parse((await ask("GET", "/api/me", carried)).text)).toEqual({
-      subject: who.session.subject,
+      subject: session.subject,
       scopes: ["notes:read"],
       token: true,
     });

@@ -17,8 +17,11 @@ export interface Page {
   readonly headers: Headers;
 }
 
-/** @param origin  requests go there and nowhere else; addresses of other origins are where a journey ends */
-export function createBrowser(origin: string): Browser {
+/**
+ * @param origin  requests go there and nowhere else; addresses of other origins are where a journey ends
+ * @param isEnd  where it ends besides, before the request is made
+ */
+export function createBrowser(origin: string, isEnd: (url: URL) => boolean = () => false): Browser {
   const cookies = new Map<string, string>();
 
   interface Step {
@@ -30,7 +33,8 @@ export function createBrowser(origin: string): Browser {
   async function send(first: Step): Promise<Page> {
     let next = first;
     for (let hop = 0; hop < 10; hop++) {
-      if (next.url.origin !== origin) return { url: next.url, status: 0, text: "", headers: new Headers() };
+      if (next.url.origin !== origin || (hop > 0 && isEnd(next.url)))
+        return { url: next.url, status: 0, text: "", headers: new Headers() };
       const response = await fetch(next.url, {
         method: next.method,
         ...(next.body === undefined ? {} : { body: next.body }),

@@ -8,7 +8,7 @@ import {
   openIdentity,
 } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
-import { anyCaller, type Api, createApi, memorySink } from "portcullis";
+import { anyCaller, type Api, type Clock, createApi, memorySink } from "portcullis";
 import { expect } from "vitest";
 import { z } from "zod";
 import { type Browser, createBrowser, type Page } from "./browser.ts";
@@ -26,7 +26,9 @@ export interface Instance {
   readonly sessions: BrowserSessions;
   readonly events: readonly BrowserSessionEvent[];
   readonly errors: readonly unknown[];
-  browser(): Browser;
+  browser(isEnd?: (url: URL) => boolean): Browser;
+  /** Lets time pass for limits, which are none of these tests' matter. */
+  forgiveLimits(): void;
   close(): Promise<void>;
 }
 
@@ -74,7 +76,9 @@ export async function startInstance(
   });
   const elsewhere = options.elsewhere?.(events, errors);
   const sessions = elsewhere ?? identity.sessions();
-  const api = notesApi(ports, sessions, errors);
+  let forgivenMs = 0;
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() + forgivenMs };
+  const api = notesApi(ports, sessions, errors, clock);
   if (elsewhere === undefined) identity.mount(api);
   else elsewhere.mount(api);
   const listening = await api.listen({ port, handleSignals: false });
@@ -85,7 +89,8 @@ export async function startInstance(
     sessions,
     events,
     errors,
-    browser: () => createBrowser(origin),
+    browser: (isEnd) => createBrowser(origin, isEnd),
+    forgiveLimits: () => void (forgivenMs += 3_600_000),
     async close() {
       await listening.close();
       await elsewhere?.close();
@@ -94,15 +99,16 @@ export async function startInstance(
   };
 }
 
-function notesApi(ports: readonly number[], sessions: BrowserSessions, errors: unknown[]): Api {
+function notesApi(ports: readonly number[], sessions: BrowserSessions, errors: unknown[], clock: Clock): Api {
   const api = createApi({
     name: "notes",
     hosts: ports.map((one) => `localhost:${one}`),
     credentials: [sessions.credential],
     version: { none: "OAuth fixes its own paths" },
     limits: { address: "100000/min", caller: "100000/min", failures: "100000/min", global: "100000/s" },
-    audit: { sinks: [memorySink([])], onError: (error) => void errors.push(error) },
+    audit: { sinks: [memorySink(1000)], onError: (error) => void errors.push(error) },
     alerts: "none",
+    clock,
   });
   const Me = z.object({
     subject: z.string().max(300),
@@ -140,6 +146,7 @@ export async function me(origin: string, cookie: string | undefined): Promise<nu
 
 /** The cookie of somebody who has just signed in. */
 export async function signedIn(instance: Instance, browser = instance.browser()): Promise<string> {
+  instance.forgiveLimits();
   await signIn(browser);
   const cookie = browser.cookies.get(sessionCookie);
   expect(cookie).toMatch(/^[\w-]{43}$/);

@@ -89,6 +89,7 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
 
   const request = () => ({
     [oauth.customFetch]: boundedFetch(options.fetch),
+    // oxlint-disable-next-line typescript/no-deprecated -- marked so to stand out; options let it be this machine alone
     [oauth.allowInsecureRequests]: isPlain,
     signal: AbortSignal.timeout(issuerTimeoutMs),
   });
