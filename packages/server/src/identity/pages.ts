@@ -8,17 +8,17 @@ export const style = `
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem 1rem;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 main{width:100%;max-width:26rem;background:var(--card);border:1px solid var(--faint);border-radius:.75rem;padding:clamp(1.25rem,6vw,2rem);overflow-wrap:anywhere}
 h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}
-h2{margin:1.75rem 0 .5rem;font-size:1rem;line-height:1.3}
+h2{margin:1.75rem 0 .25rem;font-size:.875rem;line-height:1.3;color:var(--soft)}
 p{margin:.5rem 0;color:var(--soft)}
 strong{color:var(--ink)}
 form{display:grid;gap:1rem;margin:1.25rem 0 0}
-form.inline{margin:0;display:inline}
 .field{display:grid;gap:.25rem}
 label{font-weight:600;font-size:.9375rem}
 input{font:inherit;min-height:2.75rem;padding:.5rem .75rem;border:1px solid var(--line);border-radius:.5rem;background:transparent;color:inherit;width:100%}
 input[readonly]{border-color:var(--faint);background:var(--page);color:var(--soft)}
 button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1rem;border:1px solid var(--accent);border-radius:.5rem;background:var(--accent);color:var(--on-accent);cursor:pointer}
 button:hover{filter:brightness(1.08)}
+a.button{display:block;margin-top:1.25rem;padding:.5rem 1rem;min-height:2.75rem;line-height:1.625rem;border:1px solid var(--accent);border-radius:.5rem;background:var(--accent);color:var(--on-accent);font-weight:600;text-align:center;text-decoration:none}
 button.second{background:transparent;color:var(--accent)}
 button.danger{background:var(--bad);border-color:var(--bad);color:var(--card)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
@@ -29,6 +29,7 @@ ul.plain{margin:0;padding:0;list-style:none}
 ul.plain li{padding:.625rem 0;border-top:1px solid var(--faint)}
 ul.plain li:first-child{border-top:0}
 ul.plain a{display:inline-block;min-height:1.5rem}
+.problem,.done{margin:.75rem 0}
 .problem{color:var(--bad);border-left:.25rem solid var(--bad);padding-left:.75rem;font-weight:600}
 .done{color:var(--good);border-left:.25rem solid var(--good);padding-left:.75rem;font-weight:600}
 .hint{margin:0;font-size:.875rem;color:var(--soft)}

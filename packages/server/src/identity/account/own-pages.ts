@@ -177,7 +177,7 @@ ${passwordField()}
       `Your account at ${serviceName}`,
       markup`<p><strong>${account.email}</strong><br>${account.isVerified ? "Address confirmed" : "Address not confirmed yet: open the link in the mail we sent"}</p>
 <h2>Signed in</h2>
-<ul class="plain"><li><strong>This browser</strong></li>${places.map(placeItem)}</ul>
+<ul class="plain"><li>This browser</li>${places.map(placeItem)}</ul>
 <h2>Change</h2>
 <ul class="plain"><li><a href="${accountPaths.password}">Change password</a></li>
 <li><a href="${accountPaths.everywhere}">Sign out everywhere</a></li>
@@ -191,7 +191,7 @@ ${passwordField()}
       clientId === undefined
         ? (userAgent ?? "A browser")
         : (options.clients.find(({ id }) => id === clientId)?.name ?? clientId);
-    return markup`<li><strong>${name}</strong><p class="hint">since ${time(since)}, last used ${time(usedAt)}</p></li>`;
+    return markup`<li>${name}<p class="hint">since ${time(since)}, last used ${time(usedAt)}</p></li>`;
   }
 }
 

@@ -57,5 +57,5 @@ export function goOn(waiting: string | undefined) {
     waiting !== undefined && /^[\w-]{1,64}$/.test(waiting)
       ? `${endpoints.interaction}/${waiting}`
       : accountPaths.signIn;
-  return markup`<footer><a href="${path}">Sign in</a></footer>`;
+  return markup`<a class="button" href="${path}">Sign in</a>`;
 }
