@@ -145,7 +145,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       type,
       time,
       service: config.name,
-      protection: type.startsWith("refresh-") ? "oauth" : "sessions",
+      protection: type.startsWith("refresh-") ? "oauth" : type.startsWith("key-") ? "api-keys" : "sessions",
       ...(account === undefined ? {} : { account }),
       ...(request === undefined ? {} : { requestId: request.id, address: request.address }),
       ...(reason === undefined ? {} : { reason }),

@@ -38,7 +38,10 @@ export type AccountEventType =
   | "account-deleted"
   | "signed-out-everywhere"
   | "refresh-replayed"
-  | "refresh-reused";
+  | "refresh-reused"
+  | "key-created"
+  | "key-rotated"
+  | "key-revoked";
 
 /** For `api.tell`: one of those, and whose account it is. */
 export interface AccountHappening {

@@ -3,6 +3,7 @@ import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import type { Provider } from "oidc-provider";
 import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
+import { apiKeyStore } from "../storage/api-keys.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
 import { revocationStore } from "../storage/revocations.ts";
@@ -12,6 +13,8 @@ import { mountAccountPages } from "./account/account.ts";
 import { accountPaths } from "./account/paths.ts";
 import { type AccountEvent, type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
 import { isCommon, type IsBreached } from "./breached.ts";
+import { createKeys, type Keys, type KeySettings } from "./api-keys.ts";
+import { type KeyEvent, mountKeys } from "./key-routes.ts";
 import { mailToConsole, type SendMail } from "./mail.ts";
 import {
   type BrowserSessionEvent,
@@ -45,6 +48,8 @@ export type {
   BrowserSessionsOptions,
 } from "./browser-sessions/browser-sessions.ts";
 export type { IdClaims, IssuerOptions } from "./browser-sessions/relying-party.ts";
+export type { Key, Keys, KeySettings, KeyToCreate, NewKey } from "./api-keys.ts";
+export type { KeyEvent } from "./key-routes.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
@@ -63,13 +68,15 @@ export interface IdentityOptions {
   readonly resources: Readonly<Record<string, readonly string[]>>;
   /** Sessions of browsers, for apps that hold no token; they are for the first resource. Default: none. */
   readonly browserSessions?: BrowserSessionSettings;
+  /** API keys for programs of the people and clients that call. Default: none. */
+  readonly keys?: KeySettings;
   /** Default: printed, for development. */
   readonly sendMail?: SendMail;
   /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
   readonly isBreached?: IsBreached;
   readonly now?: () => number;
   readonly onError?: (error: unknown) => void;
-  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent) => void;
+  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent | KeyEvent) => void;
 }
 
 /** Accounts, OAuth and sessions behind one API. */
@@ -79,6 +86,8 @@ export interface Identity {
   tokensFor(resource: string): Credential;
   /** Sessions of browsers, as `browserSessions` of the options has them. @throws Error where it has none */
   sessions(): BrowserSessions;
+  /** API keys, as `keys` of the options has them. @throws Error where it has none */
+  keys(): Keys;
   /** For `createApi({ origins })`: where the pages of the clients come from that ask for tokens in the browser. */
   readonly origins: readonly string[];
   /** Declares its routes on an API; each goes through the gates as any other does. */
@@ -119,11 +128,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const clients = options.browserSessions === undefined ? options.clients : [...options.clients, ofBrowsers];
 
   const apis: Api[] = [];
-  function happened(event: RefreshEvent | AccountEvent): void {
+  function happened(event: RefreshEvent | AccountEvent | KeyEvent): void {
     options.onEvent?.(event);
     const { type, accountId: subject } = event;
-    const about = "clientId" in event ? { reason: `client ${event.clientId}` } : { request: event.request };
-    for (const api of apis) api.tell({ type, subject, ...about });
+    for (const api of apis) api.tell({ type, subject, ...aboutOf(event) });
+  }
+
+  function aboutOf(event: RefreshEvent | AccountEvent | KeyEvent) {
+    if ("clientId" in event) return { reason: `client ${event.clientId}` };
+    return "keyId" in event ? { reason: `key ${event.keyId}` } : { request: event.request };
   }
 
   const payloads = oidcPayloadStore(storage.db);
@@ -274,8 +287,26 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     if (await keys.refresh()) provider = makeProvider();
   }
 
+  const keyRows = apiKeyStore(storage, {
+    revoked: revocations.noted,
+    generation: revocations.generation,
+    keepMs: accessTokenSeconds * 1000 + minute,
+    now,
+  });
+  const apiKeysOf =
+    options.keys === undefined
+      ? undefined
+      : createKeys({
+          ...options.keys,
+          store: keyRows,
+          mayCall: async (id) => (await standing(id)) !== undefined,
+          now,
+          monotonic: () => performance.now(),
+        });
+
   async function sweep(): Promise<void> {
     const at = now();
+    await keyRows.sweep(at - 90 * day);
     await payloads.sweep(at);
     await accountRows.sweep(at);
     await refreshTokens.sweep(at, at - 2 * replayMs);
@@ -324,6 +355,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         scopes: [...new Set(Object.values(resources).flat())],
         revokeAccessToken,
       });
+      if (apiKeysOf !== undefined && options.keys !== undefined) {
+        mountKeys(api, { keys: apiKeysOf, settings: options.keys, onEvent: happened });
+      }
       const inRoutes = refusingWhenBusy(accounts);
       mountInteractions(api, {
         serviceName: options.serviceName,
@@ -340,6 +374,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         clients,
       });
       apis.push(api);
+    },
+    keys() {
+      if (apiKeysOf === undefined) throw new Error("openIdentity was given no keys: name a prefix, keys: { prefix }");
+      return apiKeysOf;
     },
     async withdraw(accountId, clientId) {
       await consents.forget(accountId, clientId);

@@ -1,6 +1,7 @@
 import type { Problem } from "portcullis";
 import { settingsProblems } from "./browser-sessions/browser-sessions.ts";
 import { browserClientId } from "./browser-sessions/own-issuer.ts";
+import { keyProblems } from "./api-keys.ts";
 import type { IdentityOptions } from "./identity.ts";
 import { clientProblems, isOrigin } from "./oauth/clients.ts";
 
@@ -43,6 +44,9 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
     problems.push(...settingsProblems(options.browserSessions));
     if (options.clients.some(({ id }) => id === browserClientId))
       add("clients", `${browserClientId} is what the routes for browsers are called`, "Name the client otherwise.");
+  }
+  if (options.keys !== undefined) {
+    problems.push(...keyProblems(options.keys, new Set(named.flatMap(([, scopes]) => scopes))));
   }
   return [...problems, ...clientProblems(clients, new Set(named.flatMap(([, scopes]) => scopes)))];
 }

@@ -9,6 +9,8 @@ export interface Revocations {
   generation(): number | undefined;
   /** Takes back; when it resolves, this instance refuses and the others are being told. */
   revoke(what: Pick<Revocation, "kind" | "value">): Promise<void>;
+  /** What the store has told the others already, and this instance has to know. */
+  noted(revocation: Revocation): void;
   /** Everything that was issued until now. */
   revokeEverything(): Promise<void>;
   close(): Promise<void>;
@@ -107,6 +109,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     },
     generation: () => (isKnown() ? generation : undefined),
     revoke: ({ kind, value }) => add([{ kind, value, revokedAt: now(), expiresAt: now() + keepMs }]),
+    noted: note,
     revokeEverything: () => add([{ kind: "epoch", value: "", revokedAt: now(), expiresAt: now() + keepMs }]),
     async close() {
       clearInterval(poll);

@@ -65,7 +65,7 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
           .where("revoked_at", "is", null)
           .where(({ or, eb }) => or([eb("expires_at", "is", null), eb("expires_at", ">", record.createdAt)]))
           .executeTakeFirstOrThrow();
-        if (Number(count) >= most) return false;
+        if (count >= most) return false;
         await one.insertInto("api_key").values(rowOf(record)).execute();
         return true;
       }),

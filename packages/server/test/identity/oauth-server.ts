@@ -136,7 +136,7 @@ export async function startOAuthServer(
   const api = createApi({
     name: "notes",
     hosts: [`localhost:${port}`],
-    credentials: [identity.tokensFor(resource)],
+    credentials: [identity.tokensFor(resource), ...(options.keys === undefined ? [] : [identity.keys().credential])],
     origins: identity.origins,
     version: { none: "OAuth fixes its own paths" },
     audit: { sinks: [sink] },

@@ -1,0 +1,121 @@
+/** One instance of an identity server with an API behind it, in a process of its own: `instance.ts <InstanceOptions as JSON>`. */
+import { anyCaller, createApi } from "portcullis";
+import { openIdentity } from "@portcullis/server/identity";
+import { openStorage, type StorageOptions } from "@portcullis/server/storage";
+import { z } from "zod";
+
+/** What an instance is told. */
+export interface InstanceOptions {
+  readonly storage: StorageOptions;
+  readonly port: number;
+  /** The issuer is there, which is one of the instances. */
+  readonly issuerPort: number;
+}
+
+/** What an instance may be asked to do besides what it serves. */
+export type Command =
+  | { readonly do: "account"; readonly email: string; readonly password: string }
+  | { readonly do: "disable" | "enable" | "sign-out-everywhere"; readonly account: string }
+  | { readonly do: "create-key"; readonly account: string }
+  | { readonly do: "rotate-key" | "revoke-key"; readonly account: string; readonly id: string }
+  | { readonly do: "end-sessions"; readonly account: string };
+
+/** What it says to one. */
+export interface Reply {
+  readonly id: number;
+  readonly said?: Readonly<Record<string, string>>;
+  readonly failed?: string;
+}
+
+export const clientId = "app";
+export const redirectUri = "https://app.example.com/callback";
+export const resourcePath = "/api";
+
+if (process.argv[2] !== undefined && process.send !== undefined) await main(process.argv[2]);
+
+async function main(given: string): Promise<void> {
+  const { storage: where, port, issuerPort }: InstanceOptions = JSON.parse(given);
+  const issuer = `http://localhost:${issuerPort}`;
+  const storage = await openStorage(where);
+  const identity = await openIdentity({
+    issuer,
+    serviceName: "Soak",
+    storage,
+    secret: "tests-only: 48 characters of nothing in particular",
+    clients: [{ id: clientId, name: "App", redirectUris: [redirectUri], scopes: ["notes:read"], isFirstParty: true }],
+    resources: { [`${issuer}${resourcePath}`]: ["notes:read", "keys:read", "keys:write"] },
+    keys: { prefix: "prj" },
+    browserSessions: { returnTo: ["/"] },
+    sendMail: () => {},
+    // PostgreSQL is taken away on purpose.
+    onError: () => {},
+  });
+  const sessions = identity.sessions();
+  // What is measured here is no limit: time passes faster for them.
+  let skew = 0;
+  const plenty = "1000000/s";
+  const api = createApi({
+    name: "soak",
+    hosts: [`localhost:${port}`],
+    credentials: [identity.tokensFor(`${issuer}${resourcePath}`), identity.keys().credential, sessions.credential],
+    version: { none: "OAuth fixes its own paths" },
+    limits: { global: plenty, address: plenty, caller: plenty, failures: plenty },
+    audit: { sinks: [{ write: () => {} }] },
+    alerts: "none",
+    clock: { now: () => Date.now(), monotonic: () => performance.now() + (skew += 120) },
+  });
+  api.route(
+    {
+      path: "GET /me",
+      access: anyCaller,
+      output: z.strictObject({ subject: z.string().max(100) }),
+      limit: { rate: plenty, by: "caller" },
+    },
+    ({ caller }) => ({ subject: caller.subject }),
+  );
+  identity.mount(api);
+  await api.listen({ port, handleSignals: false });
+
+  async function act(command: Command): Promise<Readonly<Record<string, string>>> {
+    const { accounts } = identity;
+    switch (command.do) {
+      case "account": {
+        await accounts.signUp(command.email, command.password);
+        return { id: (await accounts.findByEmail(command.email))?.id ?? "" };
+      }
+      case "disable":
+        await accounts.disable(command.account);
+        return {};
+      case "enable":
+        await accounts.enable(command.account);
+        return {};
+      case "sign-out-everywhere":
+        await accounts.signOutEverywhere(command.account);
+        return {};
+      case "end-sessions":
+        await sessions.endAll(command.account);
+        return {};
+      case "create-key": {
+        const made = await identity.keys().create({ owner: command.account, name: "soak", scopes: ["notes:read"] });
+        return { id: made?.id ?? "", key: made?.key ?? "" };
+      }
+      case "rotate-key": {
+        const made = await identity.keys().rotate(command.id, command.account, 0);
+        return made === undefined ? {} : { id: made.id, key: made.key };
+      }
+      case "revoke-key":
+        return { done: String(await identity.keys().revoke(command.id, command.account)) };
+      default:
+        throw new Error("an unknown command");
+    }
+  }
+
+  process.on("message", ({ id, command }: { id: number; command: Command }) => {
+    act(command).then(
+      (said) => process.send?.({ id, said } satisfies Reply),
+      (error: unknown) => process.send?.({ id, failed: String(error) } satisfies Reply),
+    );
+  });
+  process.on("disconnect", () => process.exit());
+  process.send?.("ready");
+}
