@@ -1,5 +1,7 @@
 import type { TokenRevocations } from "portcullis";
-import type { Revocation, RevocationStore } from "../storage/revocations.ts";
+import type { Revocation, RevocationStore, Since } from "../storage/revocations.ts";
+
+type ProvedClaims = Parameters<TokenRevocations["isRevoked"]>[0];
 
 /** What was taken back, known to every instance within a second. */
 export interface Revocations {
@@ -49,7 +51,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   let generation = 0;
   let asked = 0;
   let readAt = monotonic();
-  let lastRead = now();
+  let lastRead = { at: now(), seq: 0 };
 
   function note({ kind, value, revokedAt, expiresAt }: Revocation): void {
     if (kind === "epoch") {
@@ -57,7 +59,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       epoch = revokedAt;
     } else {
       const key = `${kind} ${value}`;
-      if (known.has(key)) return;
+      if ((known.get(key) ?? 0) >= expiresAt) return;
       known.set(key, expiresAt);
     }
     generation++;
@@ -65,11 +67,15 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   const isKnown = (): boolean => isAlone || monotonic() - readAt < knownForMs;
 
-  async function read(since: number | undefined): Promise<void> {
+  async function read(since: Since | undefined): Promise<void> {
     const at = now();
     const begun = monotonic();
-    for (const one of await store.list(at, since)) note(one);
-    lastRead = at;
+    let { seq } = lastRead;
+    for (const one of await store.list(at, since)) {
+      note(one);
+      seq = Math.max(seq, one.seq);
+    }
+    lastRead = { at, seq };
     // As old as the question, not as the answer.
     readAt = begun;
   }
@@ -83,13 +89,16 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   let reading: Promise<void> | undefined;
   const poll = setInterval(() => {
     for (const [key, expiresAt] of known) if (expiresAt <= now()) known.delete(key);
-    if (isAlone || reading !== undefined) return;
-    reading = read(lastRead)
-      .catch(options.onError)
-      .finally(() => {
-        reading = undefined;
-      });
+    if (!isAlone && reading === undefined) readOnce().catch(options.onError);
   }, pollEveryMs).unref();
+
+  /** One at a time, however many wait for it. */
+  function readOnce(): Promise<void> {
+    reading ??= read(lastRead).finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  }
 
   async function add(revocations: readonly Revocation[]): Promise<void> {
     await store.add(revocations);
@@ -101,10 +110,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       // A number that was never given before makes every cached token be asked for again.
       generation: () => (isKnown() ? generation : -++asked),
       isRevoked(claims) {
-        if (claims.iat * 1000 <= epoch) return true;
-        const names = namesIn(claims);
-        if (names.some(([kind, value]) => known.has(`${kind} ${value}`))) return true;
-        return isKnown() ? false : inTable(names);
+        if (isListed(claims)) return true;
+        return isKnown() ? false : isListedByNow(claims);
       },
     },
     generation: () => (isKnown() ? generation : undefined),
@@ -114,13 +121,22 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     async close() {
       clearInterval(poll);
       await stopListening();
-      await reading;
+      await reading?.catch(() => {});
     },
   };
 
-  async function inTable(names: readonly (readonly [Revocation["kind"], string])[]): Promise<boolean> {
-    for (const [kind, value] of names) if (await store.isRevoked(kind, value, now())) return true;
-    return false;
+  function isListed(claims: ProvedClaims): boolean {
+    if (claims.iat * 1000 <= epoch) return true;
+    return namesIn(claims).some(([kind, value]) => known.has(`${kind} ${value}`));
+  }
+
+  /** Catches up first. @throws Error where that takes too long to be worth anything */
+  async function isListedByNow(claims: ProvedClaims): Promise<boolean> {
+    await readOnce();
+    // It may have been begun by somebody else, a while ago.
+    if (!isKnown()) await readOnce();
+    if (!isKnown()) throw new Error("what was taken back could not be read in time");
+    return isListed(claims);
   }
 }
 

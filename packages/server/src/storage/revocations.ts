@@ -12,12 +12,29 @@ export interface Revocation {
   readonly expiresAt: number;
 }
 
+/** As it stands in the table. */
+export interface StoredRevocation extends Revocation {
+  /** Grows with every one, whatever the clocks of the instances say. */
+  readonly seq: number;
+}
+
+/** How far an instance has read. */
+export interface Since {
+  /** Unix milliseconds, by its own clock. */
+  readonly at: number;
+  /** The greatest number it has seen. */
+  readonly seq: number;
+}
+
 /** Keeps what was taken back, and tells every instance. */
 export interface RevocationStore {
   /** When it resolves, no crash undoes it, and the others are being told. */
   add(revocations: readonly Revocation[]): Promise<void>;
-  /** Those that may still matter: all, or those noted since a time (with ten seconds of overlap, for slow commits). */
-  list(now: number, since?: number): Promise<readonly Revocation[]>;
+  /**
+   * Those that may still matter: all, or what came since an earlier answer. The answers overlap, because transactions
+   * commit in another order than they took their numbers, and clocks of instances differ.
+   */
+  list(now: number, since?: Since): Promise<readonly StoredRevocation[]>;
   isRevoked(kind: Revocation["kind"], value: string, now: number): Promise<boolean>;
   /**
    * Calls `heard` with what other instances add, as they add it; `lost` and `found` tell of the connection. On the
@@ -31,6 +48,7 @@ export interface RevocationStore {
 
 const channel = "portcullis_revocation";
 const overlapMs = 10_000;
+const overlap = 200;
 
 /** Revocations in the tables. @param pool  undefined on the embedded store */
 export function revocationStore(db: Kysely<Schema>, pool: Pool | undefined): RevocationStore {
@@ -42,9 +60,13 @@ export function revocationStore(db: Kysely<Schema>, pool: Pool | undefined): Rev
     },
     async list(now, since) {
       let query = db.selectFrom("revocation").selectAll().where("expires_at", ">", now);
-      if (since !== undefined) query = query.where("revoked_at", ">", since - overlapMs);
+      if (since !== undefined) {
+        const { at, seq } = since;
+        query = query.where((row) => row.or([row("revoked_at", ">", at - overlapMs), row("seq", ">", seq - overlap)]));
+      }
       const rows = await query.execute();
       return rows.map((row) => ({
+        seq: row.seq,
         kind: row.kind,
         value: row.value,
         revokedAt: row.revoked_at,
@@ -86,6 +108,16 @@ function rowOf({ kind, value, revokedAt, expiresAt }: Revocation): Insertable<Re
   return { kind, value, revoked_at: revokedAt, expires_at: expiresAt };
 }
 
+function read(payload: string): Revocation | undefined {
+  try {
+    const told: Revocation = JSON.parse(payload);
+    const isWhole = typeof told.kind === "string" && typeof told.value === "string";
+    return isWhole && Number.isFinite(told.revokedAt) && Number.isFinite(told.expiresAt) ? told : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Keeps one connection that hears; makes a new one where it breaks. */
 function listenOn(
   pool: Pool,
@@ -98,8 +130,9 @@ function listenOn(
   let waiting: NodeJS.Timeout | undefined;
 
   const take = ({ payload = "" }: Notification): void => {
-    const revocation: Revocation = JSON.parse(payload);
-    heard(revocation);
+    const revocation = read(payload);
+    // Whoever else has a role in this database may say anything on the channel; the table says what is true.
+    if (revocation !== undefined) heard(revocation);
   };
   const again = (): void => {
     lost();

@@ -139,6 +139,8 @@ describe("oauth: what a token is for", () => {
   it("says which resource does not exist, at both endpoints", async () => {
     for (const resource of ["https://elsewhere.example", `${server.resource}/`, "not an address", "__proto__"]) {
       expect(await answered({ resource })).toBe("invalid_target");
+      const spa = { client_id: "spa", redirect_uri: clients.spa.redirectUris[0], resource };
+      expect(await answered(spa)).toBe("invalid_target");
     }
     const { params, verifier, redirectUri } = await server.authorize(server.browser());
     const form = { grant_type: "authorization_code", code: params.get("code") ?? "", code_verifier: verifier };

@@ -164,10 +164,18 @@ interface Child {
   readonly ended: Promise<string>;
 }
 
+/** Those of a test that failed are not left behind. */
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 function run(place: StorageOptions, then: string, dieBefore = 0): Child {
   const script = join(import.meta.dirname, "open-child.ts");
   const args = ["--conditions=source", script, JSON.stringify(place), then, String(dieBefore)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   const lines = createInterface({ input: child.stdout });
   return {
     process: child,

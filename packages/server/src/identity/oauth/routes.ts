@@ -10,6 +10,8 @@ import {
   protocolError,
   publicAccess,
   redirect,
+  type Refusal,
+  refuse,
 } from "portcullis";
 import { z } from "zod";
 import { page, style } from "../pages.ts";
@@ -163,6 +165,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
         path: endpoints.token,
         form: body,
       });
+      if (status >= 500) return undecided();
       const tokens = TokenAnswer.safeParse(json);
       if (status === 200 && tokens.success) return answer(tokens.data, { status: 200 });
       return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
@@ -196,6 +199,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
         path: endpoints.revocation,
         form: isAccessToken ? { ...body, token: "an access token" } : body,
       });
+      if (status >= 500) return undecided();
       if (status >= 300) return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
       if (isAccessToken) await options.revokeAccessToken(body.token, body.client_id);
       // Clients read a 200 alone as done, and nothing of its body. @see RFC 7009 section 2.2
@@ -249,10 +253,19 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
 
   /** On to the next page, or back to the client; what cannot go back is told here. */
   function goOn({ status, location, cookies, json }: BridgedAnswer) {
+    if (status >= 500) return undecided();
     if (location === undefined) return answer(problem(status, json), { status: 400 });
     const target = location.startsWith(`${issuer}/`) ? location.slice(issuer.length) : location;
     return answer(target, { status: 303, cookies });
   }
+}
+
+/**
+ * Something failed inside, and was told there. Said as an error of OAuth it would be final: applications throw away what
+ * is refused to them, and try again after a 503.
+ */
+function undecided(): Refusal {
+  return refuse("verifier-unavailable", "the authorization server failed");
 }
 
 /** OAuth's own words for what was wrong; never more than its fixed codes and short texts. */
