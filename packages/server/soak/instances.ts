@@ -32,11 +32,15 @@ export interface SignedIn extends TokenReply {
 }
 
 /** Starts as many as there are ports; the first is the issuer's address. */
-export async function startInstances(storage: StorageOptions, ports: readonly number[]): Promise<readonly Instance[]> {
+export async function startInstances(
+  storage: StorageOptions,
+  ports: readonly number[],
+  isUnlimited = false,
+): Promise<readonly Instance[]> {
   const [issuerPort = 0] = ports;
   // One after the other: the first makes the tables and the first key.
   const started: Instance[] = [];
-  for (const port of ports) started.push(await startInstance({ storage, port, issuerPort }));
+  for (const port of ports) started.push(await startInstance({ storage, port, issuerPort, isUnlimited }));
   return started;
 }
 
