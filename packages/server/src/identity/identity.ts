@@ -8,23 +8,16 @@ import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
 import { revocationStore } from "../storage/revocations.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
-import type { Storage } from "../storage/storage.ts";
 import { mountAccountPages } from "./account/account.ts";
 import { accountPaths } from "./account/paths.ts";
 import { type AccountEvent, type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
-import { isCommon, type IsBreached } from "./breached.ts";
-import { createKeys, type Keys, type KeySettings } from "./api-keys.ts";
+import { isCommon } from "./breached.ts";
+import { createKeys, type Keys } from "./api-keys.ts";
 import { type KeyEvent, mountKeys } from "./key-routes.ts";
-import { mailToConsole, type SendMail } from "./mail.ts";
-import {
-  type BrowserSessionEvent,
-  type BrowserSessions,
-  type BrowserSessionSettings,
-  createBrowserSessions,
-} from "./browser-sessions/browser-sessions.ts";
+import { mailToConsole } from "./mail.ts";
+import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
 import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
 import { createAdapter } from "./oauth/adapter.ts";
-import type { ClientOptions } from "./oauth/clients.ts";
 import { createConsents } from "./oauth/consents.ts";
 import { mountInteractions } from "./oauth/interactions.ts";
 import { createOwnSessions } from "./oauth/own-sessions.ts";
@@ -32,7 +25,7 @@ import { createProvider } from "./oauth/provider.ts";
 import { type NewAccessToken, type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
 import { mountOAuth } from "./oauth/routes.ts";
 import { openSigningKeys } from "./oauth/signing-keys.ts";
-import { optionProblems } from "./options.ts";
+import { type IdentityOptions, optionProblems } from "./options.ts";
 import { openRevocations, userEpoch } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
 import { startUpkeep } from "./upkeep.ts";
@@ -53,31 +46,7 @@ export type { KeyEvent } from "./key-routes.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
-
-/** What the identity server is made of. */
-export interface IdentityOptions {
-  /** Its own address, an https origin: `https://api.example.com`. */
-  readonly issuer: string;
-  /** Shown to people. */
-  readonly serviceName: string;
-  readonly storage: Storage;
-  /** At least 32 random bytes, the same at every start and on every instance; encrypts private keys at rest. */
-  readonly secret: string | Uint8Array;
-  readonly clients: readonly ClientOptions[];
-  /** APIs that tokens are for, by their address, with the scopes each has. */
-  readonly resources: Readonly<Record<string, readonly string[]>>;
-  /** Sessions of browsers, for apps that hold no token; they are for the first resource. Default: none. */
-  readonly browserSessions?: BrowserSessionSettings;
-  /** API keys for programs of the people and clients that call. Default: none. */
-  readonly keys?: KeySettings;
-  /** Default: printed, for development. */
-  readonly sendMail?: SendMail;
-  /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
-  readonly isBreached?: IsBreached;
-  readonly now?: () => number;
-  readonly onError?: (error: unknown) => void;
-  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent | KeyEvent) => void;
-}
+export type { IdentityOptions } from "./options.ts";
 
 /** Accounts, OAuth and sessions behind one API. */
 export interface Identity {

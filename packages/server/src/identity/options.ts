@@ -1,9 +1,43 @@
 import type { Problem } from "portcullis";
-import { settingsProblems } from "./browser-sessions/browser-sessions.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { AccountEvent } from "./accounts.ts";
+import { keyProblems, type KeySettings } from "./api-keys.ts";
+import type { IsBreached } from "./breached.ts";
+import {
+  type BrowserSessionEvent,
+  type BrowserSessionSettings,
+  settingsProblems,
+} from "./browser-sessions/browser-sessions.ts";
 import { browserClientId } from "./browser-sessions/own-issuer.ts";
-import { keyProblems } from "./api-keys.ts";
-import type { IdentityOptions } from "./identity.ts";
-import { clientProblems, isOrigin } from "./oauth/clients.ts";
+import type { KeyEvent } from "./key-routes.ts";
+import type { SendMail } from "./mail.ts";
+import { type ClientOptions, clientProblems, isOrigin } from "./oauth/clients.ts";
+import type { RefreshEvent } from "./oauth/refresh-grant.ts";
+
+/** What the identity server is made of. */
+export interface IdentityOptions {
+  /** Its own address, an https origin: `https://api.example.com`. */
+  readonly issuer: string;
+  /** Shown to people. */
+  readonly serviceName: string;
+  readonly storage: Storage;
+  /** At least 32 random bytes, the same at every start and on every instance; encrypts private keys at rest. */
+  readonly secret: string | Uint8Array;
+  readonly clients: readonly ClientOptions[];
+  /** APIs that tokens are for, by their address, with the scopes each has. */
+  readonly resources: Readonly<Record<string, readonly string[]>>;
+  /** Sessions of browsers, for apps that hold no token; they are for the first resource. Default: none. */
+  readonly browserSessions?: BrowserSessionSettings;
+  /** API keys for programs of the people and clients that call. Default: none. */
+  readonly keys?: KeySettings;
+  /** Default: printed, for development. */
+  readonly sendMail?: SendMail;
+  /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
+  readonly isBreached?: IsBreached;
+  readonly now?: () => number;
+  readonly onError?: (error: unknown) => void;
+  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent | KeyEvent) => void;
+}
 
 /** Everything that is wrong with the options, each with what to write instead; any of it stops the start. */
 export function optionProblems(options: IdentityOptions): readonly Problem[] {

@@ -252,6 +252,29 @@ describe.each([
     });
   });
 
+  describe("a browser", () => {
+    it("signs in again after a day that it was not here, and after 14 days however often it came", async () => {
+      const asked = async (browser: ReturnType<OAuthServer["browser"]>) => {
+        server.forgiveLimits();
+        return (await server.authorize(browser)).asked[0];
+      };
+      const idle = server.browser();
+      await asked(idle);
+      pass(day - 60_000);
+      expect(await asked(idle)).toBeUndefined();
+      pass(day + 60_000);
+      expect(await asked(idle)).toBe("Sign in to Notes");
+      const busy = server.browser();
+      await asked(busy);
+      for (let hours = 20; hours < 14 * 24; hours += 20) {
+        pass((20 * day) / 24);
+        expect([hours, await asked(busy)]).toEqual([hours, undefined]);
+      }
+      pass((20 * day) / 24);
+      expect(await asked(busy)).toBe("Sign in to Notes");
+    });
+  });
+
   describe("revocation", () => {
     it("of an access token counts with the very next use, cached as it is, and ends nothing else", async () => {
       const tokens = await server.tokens();
