@@ -362,6 +362,31 @@ describe.each([
     expect([await isSignedIn(browser), await canSignIn(email, first)]).toEqual([true, true]);
   });
 
+  it("does the same in JSON for pages of others", async () => {
+    const email = newAddress();
+    async function post(path: string, body: object) {
+      server.forgiveLimits();
+      const headers = { "content-type": "application/json" };
+      const url = `${server.issuer}/account/json/${path}`;
+      const response = await fetch(url, { method: "POST", body: JSON.stringify(body), headers });
+      return [response.status, await response.json()];
+    }
+    const done = [200, { problem: null }];
+    expect(await post("sign-up", { email, password: "short" })).toEqual([200, { problem: "too-short" }]);
+    expect(await post("sign-up", { email, password: first })).toEqual(done);
+    expect(await post("sign-up", { email, password: second })).toEqual(done);
+    const token = async (subject: RegExp) => (await mailed(email, subject)).split("/").at(-1);
+    const verify = { token: await token(/^Confirm/) };
+    expect(await post("verify", verify)).toEqual(done);
+    expect(await post("verify", verify)).toEqual([200, { problem: "bad-token" }]);
+    expect(await post("forgotten", { email: newAddress() })).toEqual(done);
+    expect(await post("forgotten", { email })).toEqual(done);
+    const reset = { token: await token(/^Reset/), password: second };
+    expect(await post("reset", reset)).toEqual(done);
+    expect(await post("reset", reset)).toEqual([200, { problem: "bad-token" }]);
+    expect(await canSignIn(email, second)).toBe(true);
+  });
+
   it("keeps no mailed secret, no password and no cookie in the tables", async () => {
     const email = await signUp();
     const browser = await signIn(email);

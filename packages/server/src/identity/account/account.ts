@@ -1,4 +1,5 @@
 import type { Api } from "portcullis";
+import { mountAccountJson } from "./json.ts";
 import { mountMailedPages } from "./mailed-pages.ts";
 import { mountOwnPages } from "./own-pages.ts";
 import type { AccountPagesOptions } from "./paths.ts";
@@ -9,4 +10,5 @@ export function mountAccountPages(api: Api, options: AccountPagesOptions): void 
   mountSignUp(api, options);
   mountMailedPages(api, options);
   mountOwnPages(api, options);
+  mountAccountJson(api, options);
 }

@@ -22,4 +22,5 @@ export const accountPaths = {
   password: "/account/password",
   everywhere: "/account/sign-out-everywhere",
   remove: "/account/delete",
+  json: "/account/json",
 } as const;
