@@ -3,11 +3,15 @@ import { type BrowserSessionRow, browserSessionStore } from "../../storage/brows
 import type { Storage } from "../../storage/storage.ts";
 import { isOrigin } from "../oauth/clients.ts";
 import { startUpkeep } from "../upkeep.ts";
-import { createRelyingParty, type IdClaims, type IssuerOptions, type RelyingParty } from "./relying-party.ts";
+import type { BrowserSession } from "./browser-session.ts";
+import { createRelyingParty, type IdClaims, type IssuerOptions } from "./relying-party.ts";
 import { createRenewal, type Standing } from "./renewal.ts";
 import { type ReturnPaths, returnPathsProblem } from "./return-paths.ts";
 import { mountBrowserSessions, type SignedIn } from "./routes.ts";
 import { newSessionCookie, secretsOf, type SessionSecrets, sessionCookieName } from "./session-secrets.ts";
+import type { SignInAt } from "./sign-in-at.ts";
+
+export type { BrowserSession } from "./browser-session.ts";
 
 /** How sessions last and where they lead. */
 export interface BrowserSessionSettings {
@@ -50,18 +54,6 @@ export interface BrowserSessionEvent {
   readonly why?: string;
 }
 
-/** One session, as its owner and the application may see it. Times are Unix milliseconds. */
-export interface BrowserSession {
-  /** Names it; opens nothing. */
-  readonly name: string;
-  readonly subject: string;
-  readonly startedAt: number;
-  readonly seenAt: number;
-  readonly idleExpiresAt: number;
-  readonly expiresAt: number;
-  readonly userAgent: string | undefined;
-}
-
 /** Sessions of browsers; tokens stay on this side. */
 export interface BrowserSessions {
   /** For `createApi({ credentials })`; looked up on every request. */
@@ -81,23 +73,6 @@ export interface BrowserSessions {
   /** Takes out what has ended or run out; done every minute by itself. */
   sweep(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Where people sign in. */
-export interface SignInAt {
-  readonly party: RelyingParty;
-  /** Where the issuer is in this process. */
-  readonly own?: OwnIssuer;
-}
-
-/** What an issuer in this process adds. */
-export interface OwnIssuer {
-  /** Who that is now; undefined where the account or what was granted is gone. Throwing refuses. */
-  standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
-  /** Signs a person out of everything. */
-  endEverything(subject: string): Promise<void>;
-  /** The issuer's own cookie on this host, and how its session ends. */
-  readonly cookie: { readonly name: string; readonly end: (value: string) => Promise<void> };
 }
 
 /**

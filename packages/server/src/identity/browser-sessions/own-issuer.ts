@@ -7,8 +7,8 @@ import { ask } from "../oauth/bridge.ts";
 import type { ClientOptions } from "../oauth/clients.ts";
 import { cookieNames, endpoints } from "../oauth/provider.ts";
 import type { SigningKeys } from "../oauth/signing-keys.ts";
-import type { OwnIssuer, SignInAt } from "./browser-sessions.ts";
 import { createRelyingParty, type RelyingParty } from "./relying-party.ts";
+import type { OwnIssuer, SignInAt } from "./sign-in-at.ts";
 
 /** Id of the client that the routes for browsers are at our own issuer. */
 export const browserClientId = "browser-sessions";

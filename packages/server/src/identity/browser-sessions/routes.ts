@@ -14,11 +14,12 @@ import {
 import { z } from "zod";
 import { onward, page, style } from "../pages.ts";
 import { hashOf, newSecret } from "../secrets.ts";
-import type { BrowserSession, OwnIssuer } from "./browser-sessions.ts";
+import type { BrowserSession } from "./browser-session.ts";
 import { flowCookieName, flowForMs, openFlow, sealFlow } from "./flow-cookie.ts";
 import { type IdClaims, type RelyingParty, SignInRefused, type Tokens } from "./relying-party.ts";
 import { isReturnPath, type ReturnPaths, returnToLength } from "./return-paths.ts";
 import { sessionCookieName } from "./session-secrets.ts";
+import type { OwnIssuer } from "./sign-in-at.ts";
 
 /** Where browsers sign in and out. */
 export const browserSessionPaths = {
