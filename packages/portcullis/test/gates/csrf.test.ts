@@ -192,7 +192,7 @@ describe("csrf: a sign-in that ends with a GET", () => {
   ])("starts none in a browser with %s", async (_which, headers) => {
     const answered = await begun.ask("GET /v1/callback", { headers });
     expect(answered.status).toBe(500);
-    expect(answered.headers["set-cookie"]).toBeUndefined();
+    expect(answered.headers.get("set-cookie")).toBeUndefined();
   });
 
   it("stops the start where no cookie, or one that the input has not, is named", () => {
