@@ -9,7 +9,8 @@ import { Refusal } from "../refusal.ts";
  * site can make a browser add it.
  *
  * Sec-Fetch-Site decides where it is sent: `same-origin` and `none` pass, anything else only from a configured origin.
- * Otherwise Origin decides: our own or a configured one. Both missing is no browser: it passes only without a cookie.
+ * Otherwise Origin decides: our own or a configured one. A form that starts a session or comes with a cookie of its input
+ * passes from our own pages alone. Both missing is no browser: it passes only without a cookie.
  *
  * @returns step; refuses with `cross-site` (403)
  * @see Fetch Metadata, OWASP Cross-Site Request Forgery Prevention Cheat Sheet, OWASP ASVS 5.0 3.5.1
@@ -19,10 +20,14 @@ export const csrf: RouteGate = (api, route) => {
   const always = route.startsSession || route.cookies !== undefined;
   if (route.method === "GET" || (!takesCookies && !always)) return undefined;
 
+  // A form with a cookie belongs to a page of ours, such as one that asks a person whether an application may: pages of
+  // configured origins call the API by script, and must not be able to answer in the person's place.
+  const originsCount = !(always && route.body?.form === true);
+
   return function refuseCrossSite(x) {
     const ambient = x.caller?.proof.ambient === true;
     if (!ambient && !always) return undefined;
-    const otherSite = sentByOtherSite(x);
+    const otherSite = sentByOtherSite(x, originsCount);
     if (otherSite !== undefined) return new Refusal("cross-site", otherSite);
     const saysNothing = x.headers["sec-fetch-site"] === undefined && x.headers["origin"] === undefined;
     return ambient && saysNothing ? new Refusal("cross-site", "neither Sec-Fetch-Site nor Origin") : undefined;

@@ -1,5 +1,5 @@
 import type { Api, ApiConfig, RoutePolicy } from "portcullis";
-import { answer, anyCaller, createApi, nothing, publicAccess, session } from "portcullis";
+import { answer, anyCaller, createApi, form, nothing, publicAccess, session } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Asked } from "../front-door.ts";
@@ -118,6 +118,36 @@ describe("csrf", () => {
     // A program that is no browser sends neither.
     expect((await from({})).status).toBe(204);
   });
+});
+
+describe("csrf of a form that a page of ours asks a person with", () => {
+  const door = sharedDoor(() => {
+    const test = testApi({ origins: [app] });
+    const access = publicAccess("a page of ours asks");
+    const body = form(z.strictObject({ decision: z.enum(["allow", "deny"]) }));
+    const input = { body, cookies: z.strictObject({ "__Host-asked": z.string().max(50).optional() }) };
+    test.api.route({ path: "POST /v1/consent", access, input, output: nothing, limit: "1000/s" }, () => undefined);
+    test.api.route(
+      { path: "POST /v1/enter", access, input: { body }, output: nothing, limit: "1000/s", startsSession: true },
+      () => undefined,
+    );
+    return test;
+  });
+
+  it.each(["POST /v1/consent", "POST /v1/enter"])(
+    "%s is sent by no other page, one that may call the API neither",
+    async (route) => {
+      const send = async (headers: Readonly<Record<string, string>>) => {
+        const asked = { "Content-Type": "application/x-www-form-urlencoded", Cookie: "__Host-asked=x", ...headers };
+        return (await door.ask(route, { body: "decision=allow", headers: asked })).status;
+      };
+      expect(await send({ "Sec-Fetch-Site": "same-origin" })).toBe(204);
+      expect(await send({ "Sec-Fetch-Site": "same-site", Origin: app })).toBe(403);
+      expect(await send({ "Sec-Fetch-Site": "cross-site", Origin: app })).toBe(403);
+      expect(await send({ Origin: app })).toBe(403);
+      expect(await send({ Origin: "https://evil.example" })).toBe(403);
+    },
+  );
 });
 
 describe("csrf where the API takes no cookie", () => {

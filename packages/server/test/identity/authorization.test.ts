@@ -319,4 +319,41 @@ describe("oauth: signing in and being asked", () => {
     expect((await theirs.submit(page, { email: "bob@example.com", password: bob.password })).status).toBe(404);
     expect((await mine.submit(page, { decision: "allow" })).status).toBe(400);
   });
+
+  it("lets a page of a client agree for nobody, though it may call the API: asking belongs to pages of the server", async () => {
+    await server.identity.withdraw(server.alice, "web");
+    const browser = server.browser();
+    await server.authorize(browser, { client_id: "spa", redirect_uri: clients.spa.redirectUris[0] });
+    const url = new URL("/oauth/authorize", server.issuer);
+    url.search = new URLSearchParams({
+      ...web,
+      response_type: "code",
+      scope: "openid notes:write",
+      code_challenge: "x".repeat(43),
+      code_challenge_method: "S256",
+    }).toString();
+    const page = await browser.open(url);
+    const agree = (site: string | undefined, origin: string) =>
+      fetch(`${page.url.href}/consent`, {
+        method: "POST",
+        body: new URLSearchParams({ decision: "allow" }),
+        headers: {
+          origin,
+          ...(site === undefined ? {} : { "sec-fetch-site": site }),
+          cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; "),
+        },
+      });
+    const spa = "https://spa.example.com";
+    for (const [site, origin] of [
+      ["same-site", spa],
+      ["cross-site", spa],
+      ["cross-site", "https://evil.example"],
+      [undefined, "https://evil.example"],
+      [undefined, spa],
+    ] as const) {
+      const { status } = await agree(site, origin);
+      expect([site, origin, status >= 400]).toEqual([site, origin, true]);
+    }
+    expect((await agree("same-origin", server.issuer)).status).toBe(200);
+  });
 });
