@@ -1,7 +1,10 @@
 /** One instance of an identity server with an API behind it, in a process of its own: `instance.ts <InstanceOptions as JSON>`. */
+import { DatabaseSync } from "node:sqlite";
 import { anyCaller, createApi } from "portcullis";
+import { createMemoryLimiter } from "../../portcullis/src/limits/memory-limiter.ts";
 import { openIdentity } from "@portcullis/server/identity";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
+import { Client } from "pg";
 import { z } from "zod";
 
 /** What an instance is told. */
@@ -21,6 +24,8 @@ export type Command =
   | { readonly do: "create-key"; readonly account: string }
   | { readonly do: "rotate-key" | "revoke-key"; readonly account: string; readonly id: string }
   | { readonly do: "end-sessions"; readonly account: string }
+  /** Is killed before that statement from now on, as the kernel's out-of-memory killer would; 1 is the next one. */
+  | { readonly do: "die-before"; readonly statement: number }
   /** Limits forget what they counted. */
   | { readonly do: "forgive" };
 
@@ -33,6 +38,7 @@ export interface Reply {
 
 export const clientId = "app";
 export const redirectUri = "https://app.example.com/callback";
+export const machine = { id: "machine", secret: "machine-secret-that-is-only-for-tests-0123456789" } as const;
 export const resourcePath = "/api";
 
 if (process.argv[2] !== undefined && process.send !== undefined) await main(process.argv[2]);
@@ -46,7 +52,10 @@ async function main(given: string): Promise<void> {
     serviceName: "Soak",
     storage,
     secret: "tests-only: 48 characters of nothing in particular",
-    clients: [{ id: clientId, name: "App", redirectUris: [redirectUri], scopes: ["notes:read"], isFirstParty: true }],
+    clients: [
+      { id: clientId, name: "App", redirectUris: [redirectUri], scopes: ["notes:read"], isFirstParty: true },
+      { id: machine.id, name: "Machine", secret: machine.secret, scopes: ["notes:read"], callsAsItself: true },
+    ],
     resources: { [`${issuer}${resourcePath}`]: ["notes:read", "keys:read", "keys:write"] },
     keys: { prefix: "prj" },
     browserSessions: { returnTo: ["/"] },
@@ -56,17 +65,22 @@ async function main(given: string): Promise<void> {
   });
   const sessions = identity.sessions();
   let skew = 0;
-  const step = isUnlimited ? 120 : 0;
+  const step = isUnlimited ? 60_000 : 0;
   const plenty = "1000000/s";
   const api = createApi({
     name: "soak",
     hosts: [`localhost:${port}`],
     credentials: [identity.tokensFor(`${issuer}${resourcePath}`), identity.keys().credential, sessions.credential],
     version: { none: "OAuth fixes its own paths" },
-    limits: { global: plenty, address: plenty, caller: plenty, failures: plenty },
+    limits: {
+      global: plenty,
+      address: plenty,
+      caller: plenty,
+      failures: plenty,
+      limiter: (options) => createMemoryLimiter({ ...options, now: () => options.now() + (skew += step) }),
+    },
     audit: { sinks: [{ write: () => {} }] },
     alerts: "none",
-    clock: { now: () => Date.now(), monotonic: () => performance.now() + (skew += step) },
   });
   api.route(
     {
@@ -96,6 +110,9 @@ async function main(given: string): Promise<void> {
       case "sign-out-everywhere":
         await accounts.signOutEverywhere(command.account);
         return {};
+      case "die-before":
+        dieBefore(command.statement);
+        return {};
       case "forgive":
         skew += 7_200_000;
         return {};
@@ -115,6 +132,25 @@ async function main(given: string): Promise<void> {
       default:
         throw new Error("an unknown command");
     }
+  }
+
+  function dieBefore(statement: number): void {
+    let left = statement;
+    const count = (): void => {
+      left--;
+      if (left === 0) process.kill(process.pid, "SIGKILL");
+    };
+    const { prepare } = DatabaseSync.prototype;
+    DatabaseSync.prototype.prepare = function counted(...args) {
+      count();
+      return Reflect.apply(prepare, this, args);
+    };
+    const { query } = Client.prototype;
+    Reflect.set(Client.prototype, "query", function counted(this: Client, ...args: unknown[]): unknown {
+      count();
+      const answer: unknown = Reflect.apply(query, this, args);
+      return answer;
+    });
   }
 
   process.on("message", ({ id, command }: { id: number; command: Command }) => {

@@ -13,6 +13,10 @@ export interface RefreshGrantOptions {
   readonly replayMs: number;
   /** How often. */
   readonly replaysMost: number;
+  /** Asked that soon it was asked at the same time, from many tabs or processes; milliseconds. */
+  readonly concurrentMs: number;
+  /** How often then. */
+  readonly concurrentMost: number;
   /** How often everything of an account was ended; undefined where it is gone or disabled. */
   readonly epochOf: (accountId: string) => Promise<number | undefined>;
   readonly accessToken: (claims: NewAccessToken) => Promise<{ readonly token: string; readonly expiresIn: number }>;
@@ -80,8 +84,8 @@ interface TokenAnswer {
 
 /**
  * The refresh grant: every use of a token puts exactly one successor in its place. The same answer is given again to the
- * same client and scope for a few seconds and a few times, while the successor is unused, so that two tabs or a lost
- * answer sign nobody out; any other use of a token that was used revokes the whole family. What is kept of the answer
+ * same client and scope, to all that ask at the same time and for a few seconds more a few times, while the successor is
+ * unused, so that tabs, processes and a lost answer sign nobody out; any other use of a token that was used revokes the whole family. What is kept of the answer
  * opens only with the token that was presented.
  *
  * @see RFC 9700 section 4.14, RFC 6749 section 6, OWASP ASVS 5.0 10.4.5 and 10.4.8
@@ -93,8 +97,10 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     async (context) => {
       const { refresh_token: presented } = context.oidc.params;
       if (presented === undefined || presented === "") throw new errors.InvalidRequest("refresh_token is missing");
+      // How long a store takes that many ask at once is not held against who asks.
+      const askedAt = now();
       for (let look = 0; look < looks; look++) {
-        const answer = await tryOnce(context, presented);
+        const answer = await tryOnce(context, presented, askedAt);
         if (answer === undefined) continue;
         context.body = answer;
         return;
@@ -108,6 +114,7 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
   async function tryOnce(
     context: TokenEndpointGrantContext<object>,
     presented: string,
+    askedAt: number,
   ): Promise<TokenAnswer | undefined> {
     const found = await store.find(hashOf(presented));
     if (found === undefined) throw new errors.InvalidGrant("no such refresh token");
@@ -119,7 +126,7 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     if (family.expires_at <= at) throw new errors.InvalidGrant("the token has expired");
     const asked = { scope: textIn(params, "scope"), resource: textIn(params, "resource") };
     // Before everything else that may be said of it: whoever shows a used token, however late, has it from somewhere.
-    if (token.successor !== null) return replayed(found, presented, asked);
+    if (token.successor !== null) return replayed(found, presented, asked, askedAt);
     if (token.idle_expires_at <= at) throw new errors.InvalidGrant("the token has expired");
 
     const payload: RefreshPayload = JSON.parse(token.payload);
@@ -163,14 +170,21 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
   }
 
   /** A token that was used: the same answer again to the same question, or the end of the family. */
-  async function replayed(found: StoredRefreshToken, presented: string, asked: Asked): Promise<TokenAnswer> {
+  async function replayed(
+    found: StoredRefreshToken,
+    presented: string,
+    asked: Asked,
+    askedAt: number,
+  ): Promise<TokenAnswer> {
     const { token, family } = found;
     const text = unseal(token.answer ?? "", presented, purpose);
     const kept: Kept | undefined = text === undefined ? undefined : JSON.parse(text);
-    const isSoon = now() - (token.used_at ?? 0) <= options.replayMs;
+    const sinceMs = askedAt - (token.used_at ?? 0);
+    const isSoon = sinceMs <= options.replayMs;
+    const most = sinceMs <= options.concurrentMs ? options.concurrentMost : options.replaysMost;
     const isSame = kept?.asked.scope === asked.scope && kept?.asked.resource === asked.resource;
     const about = { accountId: family.account_id, clientId: family.client_id };
-    if (kept !== undefined && isSoon && isSame && (await store.replay(token.hash, options.replaysMost))) {
+    if (kept !== undefined && isSoon && isSame && (await store.replay(token.hash, most))) {
       options.onEvent({ type: "refresh-replayed", ...about });
       return kept.answer;
     }
