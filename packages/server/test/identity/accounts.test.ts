@@ -3,6 +3,8 @@ import { sql } from "kysely";
 import type { Mail } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { hashPassword } from "../../src/identity/passwords.ts";
+import { accountStore } from "../../src/storage/accounts.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser, Page } from "./browser.ts";
 import { type OAuthServer, startOAuthServer } from "./oauth-server.ts";
@@ -249,6 +251,11 @@ describe.each([
     expect(await eventsOf(email)).toContain("password-changed");
   });
 
+  it("is where password managers look for it that a password is changed", async () => {
+    const browser = await signIn(await signUp());
+    expect((await browser.open("/.well-known/change-password")).url.pathname).toBe("/account/password");
+  });
+
   it("lets one of several changes of a password happen that all know the old one", async () => {
     const email = await signUp();
     const id = (await server.identity.accounts.findByEmail(email))?.id ?? "";
@@ -328,6 +335,37 @@ describe.each([
     expect(mails.filter(({ text }) => text.includes("/account/"))).toEqual([]);
     expect([await accounts.enable(id), await accounts.enable(id)]).toEqual([true, false]);
     expect([await canSignIn(email, second), await isSignedIn(browser)]).toEqual([true, false]);
+  });
+
+  it.each([
+    ["disabled", (id: string) => accountStore(storage.db).disable(id, Date.now())],
+    ["signed out everywhere", (id: string) => accountStore(storage.db).endSessions(id)],
+    ["deleted", (id: string) => accountStore(storage.db).remove(id)],
+  ])(
+    "signs nobody in whose account was %s by a server that crashed before it had ended the sessions",
+    async (_how, act) => {
+      const email = await signUp();
+      const browser = await signIn(email);
+      await act((await server.identity.accounts.findByEmail(email))?.id ?? "");
+      expect(await isSignedIn(browser)).toBe(false);
+    },
+  );
+
+  it("hashes a password anew at the next sign-in where that cost less than it does now", async () => {
+    const email = await signUp();
+    const store = accountStore(storage.db);
+    const id = (await server.identity.accounts.findByEmail(email))?.id ?? "";
+    const cheap = await hashPassword(first, { memory: 8192, passes: 1, parallelism: 1 });
+    await store.setPassword(id, cheap);
+    expect(await canSignIn(email, "wrong")).toBe(false);
+    expect((await store.find(id))?.password).toBe(cheap);
+    const browser = await signIn(email);
+    const mended = (await store.find(id))?.password;
+    expect(mended).toContain("$m=19456,t=2,p=1$");
+    // Nobody is signed out by it.
+    expect(await isSignedIn(browser)).toBe(true);
+    await signIn(email);
+    expect((await store.find(id))?.password).toBe(mended);
   });
 
   it("ends a session of its own after 14 days, whatever it was used for", async () => {

@@ -37,7 +37,9 @@ export function mountAccountJson(api: Api, { accounts }: AccountPagesOptions): v
       output: Outcome,
       limit,
     },
-    async ({ body, request }) => ({ problem: (await accounts.verifyEmail(body.token, request)) ? null : ("bad-token" as const) }),
+    async ({ body, request }) => ({
+      problem: (await accounts.verifyEmail(body.token, request)) ? null : ("bad-token" as const),
+    }),
   );
 
   api.route(

@@ -70,6 +70,12 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       answer(signedOut("Signed out"), { cookies: [await sessions.end(cookies[cookieNames.session])] }),
   );
 
+  // Where password managers send people who have to change one. @see W3C "A Well-Known URL for Changing Passwords"
+  api.route(
+    { path: "GET /.well-known/change-password", access, output: redirect([accountPaths.password]) },
+    () => accountPaths.password,
+  );
+
   for (const [path, show] of [
     [accountPaths.account, accountPage],
     [accountPaths.password, passwordPage],
