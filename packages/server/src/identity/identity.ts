@@ -196,6 +196,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       accessToken,
       onEvent: happened,
       endGrant,
+      scopesOf: (resource) => (Object.hasOwn(resources, resource) ? resources[resource] : undefined),
     });
     return made;
   }

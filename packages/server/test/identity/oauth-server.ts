@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { createServer } from "node:net";
 import { type ClientOptions, type Identity, type IdentityOptions, openIdentity } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { anyCaller, type Api, createApi, memorySink, type SecurityEvent } from "portcullis";
@@ -108,14 +109,22 @@ export const clients = {
 
 export const files = "https://files.example.com";
 
-let ports = 0;
+/** One that nobody has: the issuer's address has to be known before it listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
 
 /** Starts one; `over` replaces options of the identity server. */
 export async function startOAuthServer(
   storage: Storage,
-  over: Partial<IdentityOptions> & { readonly port?: number } = {},
+  over: Partial<IdentityOptions> & { readonly port?: number; readonly tokensFor?: string } = {},
 ): Promise<OAuthServer> {
-  const { port = 24_000 + (process.pid % 4_000) * 8 + (ports++ % 8), ...options } = over;
+  const { port = await freePort(), tokensFor, ...options } = over;
   const base = `http://localhost:${port}`;
   const issuer = options.issuer ?? base;
   const resource = `${issuer}/api`;
@@ -136,7 +145,10 @@ export async function startOAuthServer(
   const api = createApi({
     name: "notes",
     hosts: [`localhost:${port}`],
-    credentials: [identity.tokensFor(resource), ...(options.keys === undefined ? [] : [identity.keys().credential])],
+    credentials: [
+      identity.tokensFor(tokensFor ?? resource),
+      ...(options.keys === undefined ? [] : [identity.keys().credential]),
+    ],
     origins: identity.origins,
     version: { none: "OAuth fixes its own paths" },
     audit: { sinks: [sink] },

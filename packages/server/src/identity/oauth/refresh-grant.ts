@@ -23,6 +23,8 @@ export interface RefreshGrantOptions {
   readonly onEvent: (event: RefreshEvent) => void;
   /** Takes a grant back: what was issued with it ends, its families of refresh tokens too. */
   readonly endGrant: (grantId: string, why: string) => Promise<void>;
+  /** Scopes a resource has; undefined where there is none of that address. */
+  readonly scopesOf: (resource: string) => readonly string[] | undefined;
 }
 
 /** What a new access token says. */
@@ -138,7 +140,15 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     const grant = await provider.Grant.find(payload.grantId);
     if (grant === undefined) throw new errors.InvalidGrant("the grant is gone");
     const audience = audienceOf(payload, asked.resource);
-    const scope = scopeOf(grant.getResourceScopeFiltered(audience, payload.scope.split(" ")), asked.scope);
+    // What was granted, as far as the client may have it and the resource has it today.
+    const today = options.scopesOf(audience);
+    if (today === undefined) throw new errors.InvalidTarget("the resource is gone");
+    const may = (client.scope ?? "").split(" ").filter((one) => today.includes(one));
+    const granted = grant.getResourceScopeFiltered(
+      audience,
+      payload.scope.split(" ").filter((one) => may.includes(one)),
+    );
+    const scope = scopeOf(granted, asked.scope);
     const successor = newSecret();
     const access = await options.accessToken({
       subject: payload.accountId,
