@@ -5,7 +5,7 @@ import type { Account } from "../accounts.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
-import { sayProblem } from "./words.ts";
+import { sayBrowser, sayProblem } from "./words.ts";
 
 const pageOutput = html({ style, navigatesTo: [accountPaths.account] });
 const toSignIn = redirect([accountPaths.signIn]);
@@ -195,7 +195,7 @@ ${passwordField()}
   function placeItem({ clientId, userAgent, since, usedAt }: SignedIn) {
     const name =
       clientId === undefined
-        ? (userAgent ?? "A browser")
+        ? sayBrowser(userAgent)
         : (options.clients.find(({ id }) => id === clientId)?.name ?? clientId);
     return markup`<li>${name}<p class="hint">since ${time(since)}, last used ${time(usedAt)}</p></li>`;
   }

@@ -10,3 +10,29 @@ const words: Readonly<Record<PasswordProblem | "no-address", string>> = {
   "is-address": "Your address is known to many. Choose another password.",
   "no-address": "That is no address that mail can be sent to.",
 };
+
+/** A browser as its user would name it; what it says of itself otherwise is no help to anybody. */
+export function sayBrowser(userAgent: string | undefined): string {
+  const found = (names: readonly (readonly [string, RegExp])[]) =>
+    names.find(([, pattern]) => pattern.test(userAgent ?? ""))?.[0];
+  const browser = found(browsers) ?? "A browser";
+  const system = found(systems);
+  return system === undefined ? browser : `${browser} on ${system}`;
+}
+
+// Each also says that it is those below it.
+const browsers = [
+  ["Edge", /\bEdg/],
+  ["Opera", /\bOPR\//],
+  ["Firefox", /\bFirefox\/|\bFxiOS\//],
+  ["Chrome", /\bChrom(?:e|ium)\/|\bCriOS\//],
+  ["Safari", /\bSafari\//],
+] as const;
+const systems = [
+  ["Android", /\bAndroid\b/],
+  ["iPhone", /\biPhone\b/],
+  ["iPad", /\biPad\b/],
+  ["Windows", /\bWindows\b/],
+  ["macOS", /\bMacintosh\b/],
+  ["Linux", /\bLinux\b/],
+] as const;
