@@ -124,6 +124,16 @@ describe("sessions: people of an issuer elsewhere", () => {
     expect(await me(at.origin, cookie)).toBe(200);
   });
 
+  it("says that it cannot decide while the issuer is away, and signs nobody in", async () => {
+    const browser = at.browser();
+    const answer = await other.authorize((await browser.open("/auth/sign-in")).url.href);
+    isDown = true;
+    expect((await browser.open(answer)).status).toBe(503);
+    expect(browser.cookies.has(sessionCookie)).toBe(false);
+    isDown = false;
+    expect((await signIn()).page.url.pathname).toBe("/notes/today");
+  });
+
   it("ends a session whose refresh token the issuer knows no more", async () => {
     clock = Date.now();
     const { cookie } = await signIn();

@@ -1,6 +1,7 @@
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import {
   flowCookie,
@@ -9,6 +10,7 @@ import {
   me,
   person,
   sessionCookie,
+  signedIn,
   signIn,
   startInstance,
 } from "./session-server.ts";
@@ -76,5 +78,46 @@ describe.each([
     expect(out.headers.get("set-cookie")).toContain(`${sessionCookie}=; Path=/; Max-Age=0`);
     expect(await me(at.origin, cookie)).toBe(401);
     expect(at.events.map(({ type }) => type)).toEqual(["session-started", "session-ended"]);
+  });
+
+  it("says which sessions a person has, and ends one of them or all but one", async () => {
+    const cookies = [await signedIn(at), await signedIn(at), await signedIn(at)];
+    const account = await at.identity.accounts.findByEmail(person.email);
+    const subject = account?.id ?? "";
+    const sessions = await at.sessions.list(subject);
+    expect(sessions).toHaveLength(3);
+    for (const one of sessions)
+      expect(one).toMatchObject({ subject, startedAt: clock, expiresAt: clock + 7 * 86_400_000 });
+    const [first] = sessions;
+    expect(await at.sessions.end("somebody else", first?.name ?? "")).toBe(false);
+    expect(await at.sessions.end(subject, first?.name ?? "")).toBe(true);
+    expect(await at.sessions.end(subject, first?.name ?? "")).toBe(false);
+    const statuses = await Promise.all(cookies.map((cookie) => me(at.origin, cookie)));
+    expect(statuses.toSorted()).toEqual([200, 200, 401]);
+    const [stays] = await at.sessions.list(subject);
+    expect(await at.sessions.endAll(subject, stays?.name)).toBe(1);
+    expect(await at.sessions.list(subject)).toEqual([stays]);
+    await at.sessions.sweep();
+    expect((await storage.db.selectFrom("browser_session").select("hash").execute()).map(({ hash }) => hash)).toEqual([
+      stays?.name,
+    ]);
+  });
+
+  it("keeps a hundred sessions of a person, and ends the oldest for one more", async () => {
+    const store = browserSessionStore(storage.db);
+    const row = (number: number) => ({
+      hash: `hash ${number}`,
+      issuer: at.origin,
+      subject: "somebody",
+      sealed: "x",
+      created_at: clock + number,
+      idle_expires_at: clock + 1e6,
+      expires_at: clock + 1e6,
+      user_agent: null,
+    });
+    for (let number = 0; number < 102; number++) await store.insert(row(number));
+    const sessions = await at.sessions.list("somebody");
+    expect(sessions).toHaveLength(100);
+    expect(sessions.at(-1)?.name).toBe("hash 2");
   });
 });

@@ -197,6 +197,9 @@ export function createBrowserSessions(
         party,
         now,
         takeSignIn: (hash, expiresAt) => store.takeSignIn(hash, expiresAt),
+        unreachable(error) {
+          onError(error);
+        },
         refused: (why) => onEvent({ type: "sign-in-refused", issuer, why }),
         nameOf: (caller) => provedBy(caller)?.row.hash,
         of: (caller) => {

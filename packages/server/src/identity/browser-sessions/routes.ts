@@ -42,6 +42,8 @@ export interface BrowserSessionRoutesOptions {
   /** @returns false where this sign-in came back before */
   takeSignIn(hash: string, expiresAt: number): Promise<boolean>;
   refused(why: string): void;
+  /** The issuer could not be asked. */
+  unreachable(error: unknown): undefined;
   nameOf(caller: Caller | undefined): string | undefined;
   of(caller: Caller | undefined): SignedIn | undefined;
   /** @returns the new cookie */
@@ -101,7 +103,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
   const own = new URL(origin).origin;
   const isSameOrigin = new URL(app).origin === own;
   const back: RedirectAllowlist = isSameOrigin
-    ? [...returnTo, browserSessionPaths.signIn]
+    ? returnTo
     : [
         {
           reason: "a path of the app that people may come back to",
@@ -126,7 +128,8 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       const target = query.returnTo ?? home;
       if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list");
       const begun = { state: newSecret(), nonce: newSecret(), verifier: newSecret() };
-      const address = await party.begin(begun);
+      const address = await party.begin(begun).catch(options.unreachable);
+      if (address === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
       const instead = options.nameOf(caller);
       const flow = sealFlow(
         { ...begun, returnTo: target, expiresAt: now() + flowForMs, ...(instead === undefined ? {} : { instead }) },
@@ -160,7 +163,11 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       if (returned.get("state") !== flow.state) return refused("another sign-in came back than was begun here");
       if (!(await options.takeSignIn(hashOf(flow.state), flow.expiresAt))) return refused("it came back before");
       try {
-        const given = await party.finish(returned, flow);
+        const given = await party.finish(returned, flow).catch((error: unknown) => {
+          if (error instanceof SignInRefused) throw error;
+          return options.unreachable(error);
+        });
+        if (given === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
         const cookie = await options.start(given, {
           instead: options.nameOf(caller) ?? flow.instead,
           userAgent: headers["user-agent"],
