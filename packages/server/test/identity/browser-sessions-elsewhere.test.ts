@@ -41,7 +41,7 @@ describe("sessions: people of an issuer elsewhere", () => {
           fetch: onTheWay,
         }),
     });
-  });
+  }, 60_000);
   afterAll(async () => {
     await at.close();
     await other.close();

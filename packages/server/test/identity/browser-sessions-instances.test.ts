@@ -22,7 +22,7 @@ describe("sessions: three instances on PostgreSQL", () => {
     }
     await first().identity.accounts.signUp(person.email, password);
     accountId = (await first().identity.accounts.findByEmail(person.email))?.id ?? "";
-  });
+  }, 60_000);
   afterAll(async () => {
     expect(instances.flatMap(({ errors }) => errors)).toEqual([]);
     for (const one of instances) await one.close();
@@ -88,6 +88,24 @@ describe("sessions: three instances on PostgreSQL", () => {
     const asked = await Promise.all(instances.flatMap(({ origin }) => [1, 2, 3].map(() => renew(origin, cookie))));
     expect(new Set(asked)).toEqual(new Set([200]));
     expect(await everywhere(cookie)).toEqual([200, 200, 200]);
+  });
+
+  it("a process that died while it renewed is waited for, and another takes over", async () => {
+    const browser = first().browser();
+    await browser.submit(await browser.open("/auth/sign-in"), { email: person.email, password });
+    const cookie = browser.cookies.get(sessionCookie) ?? "";
+    await storages[0]?.db
+      .updateTable("browser_session")
+      .set({ renewing_until: clock + 5000 })
+      .where("ended_at", "is", null)
+      .execute();
+    const before = await rotations();
+    const waiting = Promise.all(instances.map(({ origin }) => renew(origin, cookie)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await rotations()).toBe(before);
+    clock += 5001;
+    expect(await waiting).toEqual([200, 200, 200]);
+    expect((await rotations()) - before).toBe(1);
   });
 
   // The last one: oidc-provider has a clock of its own, and nobody signs in ahead of it.
