@@ -3,7 +3,7 @@ import type { Environment } from "../environment.ts";
 import { hashApiKey, pepperBytes, pepperMinBytes } from "./api-key-hash.ts";
 import type { ApiKeyRecord, ApiKeyStore } from "./api-key-store.ts";
 import { keyPartPattern, makeApiKey } from "./api-key-text.ts";
-import { type RateText, spellRate } from "../limits/rate.ts";
+import { spellRate } from "../limits/rate.ts";
 import { OptionsError } from "./options-error.ts";
 
 /** Where a key belongs; the same values as given to `apiKeys()`. */
@@ -24,8 +24,8 @@ export interface NewApiKey {
   readonly tenant?: string | undefined;
   /** No more than its creator has; what that is, the application decides. */
   readonly scopes: readonly string[];
-  /** How often it may be used, one of `apiKeys({ rates })`; default no limit of its own. */
-  readonly rate?: RateText | undefined;
+  /** How often it may be used, one of `apiKeys({ rates })`, such as `60/min`; default no limit of its own. */
+  readonly rate?: string | undefined;
   /** What the owner calls it, 1 .. 100 characters. */
   readonly name: string;
   /** Unix milliseconds; default never. */
@@ -47,7 +47,7 @@ type KeyEnvironment = Pick<Environment, "clock" | "hashing" | "randomBytes">;
  *   never unless said
  * @param environment  time, hashing and randomness; default the platform's
  * @throws OptionsError where a value is out of range: the prefix or environment (up to 16 of a-z and 0-9, a letter
- *   first), the subject (not empty), the name (1 .. 100 characters), the scopes (at most 100), `expiresAt` (in the future)
+ *   first), the subject (not empty), the name (1 .. 100 characters), the scopes (at most 100), the rate, `expiresAt` (in the future)
  *   or the pepper's length; and whatever the store's `insert` throws, and then nobody learns the key
  * @see RFC 6749 section 3.3 for scopes, OWASP API2:2023
  */
@@ -104,7 +104,7 @@ export async function rotateApiKey(
       subject: old.subject,
       tenant: old.tenant,
       scopes: old.scopes,
-      ...(old.rate !== undefined && { rate: spellRate(old.rate) }),
+      rate: old.rate,
       name: old.name,
       expiresAt: options.expiresAt ?? lifetime,
     },

@@ -59,7 +59,7 @@ export interface KeyToCreate {
   /** No more than whoever asks for it has; the routes see to that, a program has to. */
   readonly scopes: readonly string[];
   /** One of `KeySettings.rates`. */
-  readonly rate?: RateText | undefined;
+  readonly rate?: string | undefined;
   /** Unix milliseconds; default never. */
   readonly expiresAt?: number | undefined;
 }

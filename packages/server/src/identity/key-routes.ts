@@ -1,4 +1,4 @@
-import { type Api, by, cursorPages, list, nothing, type RateText, refuse, view } from "portcullis";
+import { type Api, by, cursorPages, list, nothing, refuse, view } from "portcullis";
 import { z } from "zod";
 import { type Key, type Keys, keysDefaults, type KeySettings } from "./api-keys.ts";
 
@@ -59,7 +59,7 @@ export function mountKeys(api: Api, { keys, settings, onEvent }: KeyRoutesOption
     owner: ({ owner }) => owner,
     serverSet: ["id", "owner", "tenant", "prefix", "createdAt", "lastUsedAt", "replacedBy"],
   });
-  const rateOf = (text: string | undefined): RateText | undefined => rates.find((one) => one === text);
+  const isOffered = (rate: string | undefined): boolean => rate === undefined || rates.some((one) => one === rate);
 
   api.route(
     {
@@ -104,14 +104,13 @@ export function mountKeys(api: Api, { keys, settings, onEvent }: KeyRoutesOption
       if (!body.scopes.every((scope) => caller.scopes.includes(scope))) {
         return refuse("forbidden", "a key may do no more than whoever makes it");
       }
-      const rate = rateOf(body.rate);
-      if (rate === undefined && body.rate !== undefined) return refuse("conflict", "no such rate is offered");
+      if (!isOffered(body.rate)) return refuse("conflict", "no such rate is offered");
       const made = await keys.create({
         owner: caller.subject,
         tenant: caller.tenant,
         name: body.name,
         scopes: [...new Set(body.scopes)],
-        rate,
+        rate: body.rate,
         expiresAt: request.timeMs + body.expiresInDays * day,
       });
       if (made === undefined) return refuse("conflict", "too many keys");
