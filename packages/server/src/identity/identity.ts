@@ -190,7 +190,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       idleMs: 14 * day,
       replayMs,
       replaysMost: 3,
-      concurrentMs: 2_000,
+      concurrentMs: 5_000,
       concurrentMost: 100,
       epochOf: async (id) => (await standing(id))?.epoch,
       accessToken,
