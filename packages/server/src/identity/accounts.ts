@@ -75,6 +75,8 @@ export interface Accounts {
   find(id: string): Promise<Account | undefined>;
   findByEmail(email: string): Promise<Account | undefined>;
   verifyEmail(token: string, asker?: Asker): Promise<boolean>;
+  /** Mails a new link that verifies the address, in place of the last. @returns false where there is nothing to verify */
+  requestVerification(id: string): Promise<boolean>;
   /** Mails a link that resets the password, where there is such an account; takes the same time where there is none. */
   requestReset(email: string): Promise<void>;
   /** Sets the password and ends everything signed in. A password that is none leaves the token usable. */
@@ -162,6 +164,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const id = taken?.account_id ?? undefined;
       if (taken === undefined || id === undefined) return false;
       if (await store.setVerified(id, taken.email, now())) tell("address-verified", id, asker);
+      return true;
+    },
+    async requestVerification(id) {
+      const row = usable(await store.find(id));
+      if (row === undefined || row.verified_at !== null) return false;
+      const token = newSecret();
+      await store.putToken(mailed(token, "verify", row));
+      mailLink(row, "verify", token, "Confirm your address", ["Please confirm that this address is yours."]);
       return true;
     },
     async requestReset(email) {

@@ -147,6 +147,8 @@ describe("account pages in a browser", () => {
     const page = await opened(context);
     await signInByKeyboard(page);
     await page.waitForURL(`${server.issuer}/account`);
+    // Past the button that mails the link again.
+    await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.waitForURL(/password$/);

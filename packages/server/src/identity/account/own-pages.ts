@@ -2,6 +2,7 @@ import { type Api, answer, form, html, markup, type MarkupValue, publicAccess, r
 import { z } from "zod";
 import type { SignedIn } from "../../storage/accounts.ts";
 import type { Account } from "../accounts.ts";
+import { browserClientId } from "../browser-sessions/own-issuer.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
@@ -74,6 +75,28 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
   api.route(
     { path: "GET /.well-known/change-password", access, output: redirect([accountPaths.password]) },
     () => accountPaths.password,
+  );
+
+  api.route(
+    {
+      path: `POST ${accountPaths.verifyAgain}`,
+      access,
+      input: { cookies: Cookies },
+      output: { 200: pageOutput, 401: pageOutput },
+      limit: { rate: "5/min", by: "address" },
+    },
+    async ({ cookies }) => {
+      const account = await own(cookies);
+      if (account === undefined) return answer(signInPage(), { status: 401 });
+      await accounts.requestVerification(account.id);
+      return answer(
+        page(
+          "Look at your mail",
+          markup`<p>We have sent a new link to <strong>${account.email}</strong>. The one before works no more.</p>${backToAccount()}`,
+        ),
+        { status: 200 },
+      );
+    },
   );
 
   for (const [path, show] of [
@@ -178,10 +201,13 @@ ${passwordField()}
   }
 
   async function accountPage(account: Account) {
-    const places = await accounts.signedIn(account.id);
+    // The tokens of a browser's session are that session's, and listed with it.
+    const places = (await accounts.signedIn(account.id)).filter(({ clientId }) => clientId !== browserClientId);
+    const again = markup`<form method="post" action="${accountPaths.verifyAgain}"><button class="second">Send the mail again</button></form>`;
     return page(
       `Your account at ${serviceName}`,
-      markup`<p><strong>${account.email}</strong><br>${account.isVerified ? "Address confirmed" : "Address not confirmed yet: open the link in the mail we sent"}</p>
+      markup`<p><strong>${account.email}</strong><br>${account.isVerified ? "Address confirmed" : "Address not confirmed yet: open the link in the mail we sent."}</p>
+${account.isVerified ? undefined : again}
 <h2>Signed in</h2>
 <ul class="plain"><li>This browser</li>${places.map(placeItem)}</ul>
 <h2>Change</h2>

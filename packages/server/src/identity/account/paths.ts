@@ -17,6 +17,7 @@ export const accountPaths = {
   signOut: "/account/sign-out",
   signUp: "/account/sign-up",
   verify: "/account/verify",
+  verifyAgain: "/account/verify-again",
   forgotten: "/account/forgotten",
   reset: "/account/reset",
   password: "/account/password",
