@@ -24,6 +24,8 @@ export type Command =
   | { readonly do: "create-key"; readonly account: string }
   | { readonly do: "rotate-key" | "revoke-key"; readonly account: string; readonly id: string }
   | { readonly do: "end-sessions"; readonly account: string }
+  /** Says what its policies add up to. */
+  | { readonly do: "manifest" }
   /** Is killed before that statement from now on, as the kernel's out-of-memory killer would; 1 is the next one. */
   | { readonly do: "die-before"; readonly statement: number }
   /** Limits forget what they counted. */
@@ -110,6 +112,8 @@ async function main(given: string): Promise<void> {
       case "sign-out-everywhere":
         await accounts.signOutEverywhere(command.account);
         return {};
+      case "manifest":
+        return { manifest: JSON.stringify(api.manifest()) };
       case "die-before":
         dieBefore(command.statement);
         return {};
