@@ -11,7 +11,7 @@ export function emailKey(email: string): string {
   const text = email.trim().normalize("NFC");
   const at = text.lastIndexOf("@");
   const domain = text.slice(at + 1);
-  return `${folded(text.slice(0, Math.max(0, at)))}@${domainToASCII(domain) || folded(domain)}`;
+  return `${folded(text.slice(0, Math.max(0, at)))}@${asciiDomain(domain) || folded(domain)}`;
 }
 
 /**
@@ -25,9 +25,19 @@ export function isAddress(email: string): boolean {
   const [local = "", domain = "", ...more] = email.normalize("NFC").split("@");
   if (more.length > 0 || bytes(local) > 64) return false;
   if (!/^[^\p{C}\p{Z}"(),.:;<>@[\\\]]+(?:\.[^\p{C}\p{Z}"(),.:;<>@[\\\]]+)*$/u.test(local)) return false;
-  const name = domainToASCII(domain);
+  const name = asciiDomain(domain);
   // A letter in the last label: what is all digits is an IPv4 address.
   return name.length <= 253 && /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/.test(name);
+}
+
+/**
+ * A domain as DNS has it; empty where it is none. `domainToASCII` reads what it is given as part of a URL, which ends at
+ * the first slash, `?` or `#` and decodes `%`, and takes out what cannot be seen: each would be another spelling of an
+ * address, without end, and a limit by address is one by spelling.
+ */
+function asciiDomain(domain: string): string {
+  const isPlain = !/[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}!-,/:-@[-`{-~]/u.test(domain);
+  return isPlain ? domainToASCII(domain) : "";
 }
 
 /**

@@ -1,6 +1,7 @@
-import { type Api, publicAccess, signUp } from "portcullis";
+import { type Api, publicAccess } from "portcullis";
 import { z } from "zod";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
+import { signUpLimits } from "./sign-up.ts";
 
 const access = publicAccess("who has no account or no password yet has no credential");
 const limit = { rate: "5/min", by: "address" } as const;
@@ -24,7 +25,7 @@ export function mountAccountJson(api: Api, { accounts }: AccountPagesOptions): v
       access,
       input: { body: z.strictObject({ email, password }) },
       output: Outcome,
-      limit: signUp("body.email"),
+      limit: signUpLimits,
     },
     async ({ body, request }) => ({ problem: (await accounts.signUp(body.email, body.password, request)) ?? null }),
   );

@@ -1,4 +1,4 @@
-import { type Api, answer, form, html, markup, publicAccess, signUp } from "portcullis";
+import { type Api, answer, form, html, markup, publicAccess, type RouteLimit, signUp } from "portcullis";
 import { z } from "zod";
 import { cookieNames, endpoints } from "../oauth/provider.ts";
 import { emailField, newPasswordField, page, style } from "../pages.ts";
@@ -10,6 +10,9 @@ const access = publicAccess("who signs up has no account yet");
 
 /** The cookie of a sign-in that waits, so that whoever signs up on the way can go on with it. */
 export const Waiting = z.strictObject({ [cookieNames.interaction]: z.string().max(64).optional() });
+
+/** Each may mean a mail to somebody who asked for none, so that what succeeds counts as well. */
+export const signUpLimits: readonly RouteLimit[] = [...signUp("body.email"), { rate: "5/h", by: "body.email" }];
 
 /** Signing up. The answer is the same for an address that has an account: only its owner learns of that, by mail. */
 export function mountSignUp(api: Api, { accounts, serviceName }: AccountPagesOptions): void {
@@ -24,7 +27,7 @@ export function mountSignUp(api: Api, { accounts, serviceName }: AccountPagesOpt
         body: form(z.strictObject({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })),
       },
       output: { 200: pageOutput, 400: pageOutput },
-      limit: signUp("body.email"),
+      limit: signUpLimits,
     },
     async ({ body, cookies, request }) => {
       const problem = await accounts.signUp(body.email, body.password, request);
