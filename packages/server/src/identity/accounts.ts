@@ -126,7 +126,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       };
       const token = newSecret();
       const there = await store.insertWithToken(row, (found, isNew) =>
-        isNew ? mailed(token, "verify", found) : mailed(token, "reset", usable(found)),
+        isNew ? mailed(token, "verify", found) : mailed(token, "reset", usable(found), email),
       );
       if (there.id === row.id) {
         tell("signed-up", there.id, asker);
@@ -178,7 +178,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const row = usable(await store.findByEmailKey(emailKey(email)));
       const token = newSecret();
       // Written for nobody, too: a disk that is waited for, or is not, would tell.
-      await store.putToken(mailed(token, "reset", row));
+      await store.putToken(mailed(token, "reset", row, email));
       if (row === undefined) return;
       mailLink(row, "reset", token, "Reset your password", [
         "Somebody, hopefully you, asked to reset the password of this account.",
@@ -250,13 +250,13 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return (await options.isBreached(password)) ? "breached" : undefined;
   }
 
-  /** @param row  undefined keeps a token that opens nothing */
-  function mailed(token: string, purpose: "verify" | "reset", row: AccountRow | undefined): MailTokenRow {
+  /** @param row  undefined keeps a token for an address that opens nothing */
+  function mailed(token: string, purpose: "verify" | "reset", row: AccountRow | undefined, email = ""): MailTokenRow {
     return {
       hash: hashOf(token),
       account_id: row?.id ?? null,
       purpose,
-      email: row?.email ?? "",
+      email: row?.email ?? emailKey(email),
       expires_at: now() + (purpose === "verify" ? verifyForMs : resetForMs),
     };
   }

@@ -46,7 +46,7 @@ export interface AccountStore {
   endSessions(id: string): Promise<number | undefined>;
   /** @returns its epoch */
   remove(id: string): Promise<number | undefined>;
-  /** Keeps a mailed token in place of earlier ones of its purpose. */
+  /** Keeps a mailed token in place of earlier ones of its purpose to that address. */
   putToken(row: MailTokenRow): Promise<void>;
   /** Takes a token out, once: of several that ask at once, one gets it. */
   takeToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
@@ -113,10 +113,12 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
       );
     },
     endSessions: (id) => nextEpoch(db, id, {}),
-    async remove(id) {
-      const row = await db.deleteFrom("account").where("id", "=", id).returning("epoch").executeTakeFirst();
-      return row?.epoch;
-    },
+    remove: (id) =>
+      db.transaction().execute(async (one) => {
+        await one.deleteFrom("mail_token").where("account_id", "=", id).execute();
+        const row = await one.deleteFrom("account").where("id", "=", id).returning("epoch").executeTakeFirst();
+        return row?.epoch;
+      }),
     putToken: (row) => db.transaction().execute((one) => replaceToken(one, row)),
     takeToken: (hash, purpose, now) =>
       db
@@ -180,11 +182,8 @@ async function insertAccount(db: Kysely<Schema>, row: AccountRow): Promise<boole
 }
 
 async function replaceToken(db: Kysely<Schema>, row: MailTokenRow): Promise<void> {
-  await db
-    .deleteFrom("mail_token")
-    .where("account_id", "=", row.account_id)
-    .where("purpose", "=", row.purpose)
-    .execute();
+  // By address and not by account, so that the same is done where there is none; for that, nothing refers to accounts.
+  await db.deleteFrom("mail_token").where("email", "=", row.email).where("purpose", "=", row.purpose).execute();
   await db.insertInto("mail_token").values(row).execute();
 }
 

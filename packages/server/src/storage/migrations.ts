@@ -69,12 +69,13 @@ const identity =
 
     await table("mail_token")
       .addColumn("hash", "text", (column) => column.primaryKey())
-      .addColumn("account_id", "text", (column) => column.references("account.id").onDelete("cascade"))
+      .addColumn("account_id", "text")
       .addColumn("purpose", "text", (column) => column.notNull())
       .addColumn("email", "text", (column) => column.notNull())
       .addColumn("expires_at", "bigint", (column) => column.notNull())
       .execute();
     await db.schema.createIndex("mail_token_by_account").on("mail_token").column("account_id").execute();
+    await db.schema.createIndex("mail_token_by_email").on("mail_token").columns(["email", "purpose"]).execute();
 
     await table("browser_session")
       .addColumn("hash", "text", (column) => column.primaryKey())
