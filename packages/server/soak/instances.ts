@@ -44,10 +44,12 @@ export async function startInstances(
   return started;
 }
 
-/** Starts one. */
-export async function startInstance(options: InstanceOptions): Promise<Instance> {
+/** Starts one. @param hole  opens this one of the holes, by its place in their list */
+export async function startInstance(options: InstanceOptions, hole?: number): Promise<Instance> {
+  const opening = hole === undefined ? [] : ["--import", new URL("hole-hook.ts", import.meta.url).href];
   const child = fork(new URL("instance.ts", import.meta.url).pathname, [JSON.stringify(options)], {
-    execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
+    execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning", ...opening],
+    env: { ...process.env, ...(hole === undefined ? {} : { PORTCULLIS_SOAK_HOLE: String(hole) }) },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let complaint = "";
