@@ -38,7 +38,7 @@ const pollEveryMs = 300;
 const knownForMs = 800;
 
 /**
- * Holds what was taken back in memory. It is pushed from instance to instance, and read from the table besides; where
+ * Holds what was taken back in memory. Instances tell each other to look, and look besides; where
  * neither works, every token is asked for in the table itself, and where that cannot be asked, it is refused.
  *
  * @see OWASP ASVS 5.0 7.4.1
@@ -46,6 +46,8 @@ const knownForMs = 800;
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
   const { store, isAlone, keepMs, now, monotonic } = options;
   const known = new Map<string, number>();
+  /** By account: the last epoch that is over, and until when that has to be known. */
+  const users = new Map<string, { readonly epoch: number; readonly expiresAt: number }>();
   /** Tokens issued up to then are revoked, Unix milliseconds. */
   let epoch = 0;
   let generation = 0;
@@ -57,6 +59,13 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     if (kind === "epoch") {
       if (revokedAt <= epoch) return;
       epoch = revokedAt;
+    } else if (kind === "user") {
+      const blank = value.lastIndexOf(" ");
+      const subject = value.slice(0, blank);
+      const over = Number(value.slice(blank + 1));
+      const before = users.get(subject) ?? { epoch: -1, expiresAt: 0 };
+      if (over <= before.epoch && expiresAt <= before.expiresAt) return;
+      users.set(subject, { epoch: Math.max(over, before.epoch), expiresAt: Math.max(expiresAt, before.expiresAt) });
     } else {
       const key = `${kind} ${value}`;
       if ((known.get(key) ?? 0) >= expiresAt) return;
@@ -81,14 +90,16 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   }
 
   await read(undefined);
+  let isClosed = false;
   const stopListening = store.listen(
-    note,
+    () => void readAnew().catch(options.onError),
     () => {},
     () => {},
   );
   let reading: Promise<void> | undefined;
   const poll = setInterval(() => {
     for (const [key, expiresAt] of known) if (expiresAt <= now()) known.delete(key);
+    for (const [key, { expiresAt }] of users) if (expiresAt <= now()) users.delete(key);
     if (!isAlone && reading === undefined) readOnce().catch(options.onError);
   }, pollEveryMs).unref();
 
@@ -98,6 +109,16 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       reading = undefined;
     });
     return reading;
+  }
+
+  /**
+   * Somebody says that something was taken back; the table says what. Whoever has any role in the database may say
+   * anything, and would sign everybody out.
+   */
+  async function readAnew(): Promise<void> {
+    // What is under way may have asked before.
+    await reading?.catch(() => {});
+    if (!isClosed) await readOnce();
   }
 
   async function add(revocations: readonly Revocation[]): Promise<void> {
@@ -119,6 +140,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     noted: note,
     revokeEverything: () => add([{ kind: "epoch", value: "", revokedAt: now(), expiresAt: now() + keepMs }]),
     async close() {
+      isClosed = true;
       clearInterval(poll);
       await stopListening();
       await reading?.catch(() => {});
@@ -127,6 +149,9 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   function isListed(claims: ProvedClaims): boolean {
     if (claims.iat * 1000 <= epoch) return true;
+    const over = users.get(claims.sub ?? "");
+    // Earlier ones are over too: whoever failed to say so then says it again with a later one.
+    if (over !== undefined && !(Number(claims["epoch"] ?? 0) > over.epoch)) return true;
     return namesIn(claims).some(([kind, value]) => known.has(`${kind} ${value}`));
   }
 
@@ -140,7 +165,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   }
 }
 
-/** Everything a token can be taken back by. */
+/** What a token can be taken back by, besides whose it is. */
 function namesIn(claims: Readonly<Record<string, unknown>>): readonly (readonly [Revocation["kind"], string])[] {
   const text = (name: string): string | undefined => {
     const value = claims[name];
@@ -150,15 +175,13 @@ function namesIn(claims: Readonly<Record<string, unknown>>): readonly (readonly 
   const jti = text("jti");
   const grant = text("grant");
   const session = text("sid");
-  const subject = text("sub");
   if (jti !== undefined) names.push(["jti", jti]);
   if (grant !== undefined) names.push(["grant", grant]);
   if (session !== undefined) names.push(["session", session]);
-  if (subject !== undefined) names.push(["user", userEpoch(subject, Number(claims["epoch"] ?? 0))]);
   return names;
 }
 
-/** How everything that was issued to an account before its epoch grew is called. */
+/** How everything that was issued to an account until its epoch grew beyond this one is called. */
 export function userEpoch(accountId: string, epoch: number): string {
   return `${accountId} ${epoch}`;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { openStorage, type Storage } from "@portcullis/server/storage";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openRevocations, type Revocations, userEpoch } from "../../src/identity/revocations.ts";
 import { revocationStore } from "../../src/storage/revocations.ts";
 import { postgresStores, type TestStores } from "../storage/open-stores.ts";
@@ -62,6 +62,35 @@ describe("oauth: what was taken back", () => {
     ]) {
       expect(await one.forTokens.isRevoked(claims(neighbour))).toBe(false);
     }
+  });
+
+  it("by user: earlier epochs are over with a later one, whatever was said of them", async () => {
+    const token = claims({ sub: "erin", epoch: 1 });
+    expect(await one.forTokens.isRevoked(token)).toBe(false);
+    await one.revoke({ kind: "user", value: userEpoch("erin", 2) });
+    expect(await one.forTokens.isRevoked(token)).toBe(true);
+    await one.revoke({ kind: "user", value: userEpoch("erin", 0) });
+    expect(await one.forTokens.isRevoked(claims({ sub: "erin", epoch: 2 }))).toBe(true);
+    expect(await one.forTokens.isRevoked(claims({ sub: "erin", epoch: "x" }))).toBe(true);
+    expect(await one.forTokens.isRevoked(claims({ sub: "erin", epoch: 3 }))).toBe(false);
+  });
+
+  it("is what the table says, and not what anybody may say who has a role in the database", async () => {
+    const token = claims({ sub: "frank", iat: Math.floor(Date.now() / 1000) + 60 });
+    const later = 9_000_000_000_000;
+    for (const [kind, value] of [
+      ["epoch", ""],
+      ["user", userEpoch("frank", 0)],
+      ["jti", token.jti],
+    ]) {
+      const said = JSON.stringify({ kind, value, revokedAt: later, expiresAt: later });
+      await storage.pool?.query("select pg_notify('portcullis_revocation', $1)", [said]);
+    }
+    const three = revocationStore(storage.db, storage.pool);
+    const at = Date.now();
+    await three.add([{ kind: "jti", value: "after", revokedAt: at, expiresAt: at + 60_000 }]);
+    await vi.waitFor(async () => expect(await one.forTokens.isRevoked(claims({ jti: "after" }))).toBe(true), 5_000);
+    expect(await one.forTokens.isRevoked(token)).toBe(false);
   });
 
   it("is caught up with where this instance has not read lately, everything at once too", async () => {
