@@ -121,11 +121,7 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   built("0.35", "count by user where known", "after proof the address no longer bounds a caller"),
   built("0.36", "413 for large bodies", "`body-too-large` above 100 KiB or `bodyMaxBytes`"),
-  built(
-    "0.37",
-    "the same cap for form bodies",
-    "the cap comes before the media type; forms themselves are 415 until `form(schema)` exists",
-  ),
+  built("0.37", "the same cap for form bodies", "the cap comes before the media type, of `form(schema)` as of JSON"),
   built("0.38", "refused before it is in memory", "bytes are counted as they arrive"),
   built("0.39", "HTTPS everywhere", "plain http is 421 except on loopback"),
   otherwise(

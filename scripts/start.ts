@@ -11,6 +11,7 @@ import type { ScanResult } from "@portcullis/scan";
 import { htmlReport, reportOf } from "@portcullis/scan/reporters";
 import { colorsFor } from "./demonstration/colors.ts";
 import { lackingProtections } from "./demonstration/expected.ts";
+import { type IdentityDemonstration, startIdentity } from "./demonstration/identity.ts";
 import { showProgress } from "./demonstration/progress.ts";
 import { countsOf, sideBySide, summary } from "./demonstration/side-by-side.ts";
 import { sourceItems } from "./demonstration/source-items.ts";
@@ -19,6 +20,7 @@ import { startTargets } from "./demonstration/targets.ts";
 import { joined, shellWord } from "./demonstration/text.ts";
 
 const usage = `Usage: ./start [--port <port>]             attack both examples, then serve the protected one (port 8443)
+                                         and a sign-in for your browser (the port after it)
        ./start --check                   the same, leaving nothing running; exit 0 if all is as it should be, 3 if it could not run
        ./start scan <url> [options]       attack an API of yours; ./start scan --help
        ./start manifest <module>          write an API's manifest`;
@@ -91,7 +93,7 @@ if (options.check) {
   await protectedTarget.close();
   process.exitCode = isAsItShouldBe ? 0 : 1;
 } else {
-  keepRunning();
+  await keepRunning();
 }
 say(`protected: ${countsOf(good)} · unprotected: ${countsOf(bad)}`);
 
@@ -108,8 +110,9 @@ async function prove(target: DemonstrationTarget, ca?: string): Promise<ScanResu
   });
 }
 
-/** Three lines to paste, in whatever folder, and a graceful end. */
-function keepRunning(): void {
+/** A page to open, lines to paste, in whatever folder, and a graceful end. */
+async function keepRunning(): Promise<void> {
+  const identity = await signInFor(options.port + 1);
   const { url, key, caPath } = protectedTarget;
   const curl = `curl --cacert ${shellWord(caPath)}`;
   const bearer = `-H "Authorization: Bearer ${key}"`;
@@ -127,6 +130,11 @@ function keepRunning(): void {
     ],
     ["the same attack once more; its tokens live 15 minutes", `sh ${shellWord(again)}`],
   ] as const;
+  if (identity !== undefined) {
+    say("");
+    say(colors.dim(`# sign in with a browser: ${identity.email}, password: ${identity.password}`));
+    say(colors.accent(identity.page));
+  }
   for (const [what, line] of lines) {
     say("");
     say(colors.dim(`# ${what}`));
@@ -136,8 +144,24 @@ function keepRunning(): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       void protectedTarget.close();
+      void identity?.close();
     });
   }
+}
+
+/** Accounts and their pages, beside the API. */
+async function signInFor(port: number): Promise<IdentityDemonstration | undefined> {
+  try {
+    return await startIdentity(folder, port);
+  } catch (error) {
+    if (!isInUse(error)) throw error;
+    say(`Port ${port} is in use, so there is no sign-in to try; free it, or say ./start --port <another>.`);
+    return undefined;
+  }
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 /** The attack as a command of its own: too long for a terminal, with the tokens it takes. */
@@ -159,8 +183,7 @@ async function boot(port: number): Promise<Demonstration> {
   try {
     return await startTargets(folder, port);
   } catch (error) {
-    const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-    console.error(inUse ? `Port ${port} is in use; free it, or say ./start --port <another>.` : error);
+    console.error(isInUse(error) ? `Port ${port} is in use; free it, or say ./start --port <another>.` : error);
     return process.exit(3);
   }
 }
@@ -179,7 +202,7 @@ function readArguments(): { readonly check: boolean; readonly port: number } {
       return process.exit(0);
     }
     const port = Number(values.port ?? 8443);
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error("--port is a number from 1 to 65535");
+    if (!Number.isInteger(port) || port < 1 || port > 65_534) throw new Error("--port is a number from 1 to 65534");
     return { check: values.check === true, port };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);

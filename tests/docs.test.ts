@@ -424,6 +424,7 @@ const given: readonly (keyof typeof Given)[] = [
 /** Names of other people's code, and fields of made-up tables, that the documents use. */
 const foreign: ReadonlySet<string> = new Set(
   `
+  form-action
   ajv.customOptions auth bodyLimit coerceTypes cors data exec express.json express.static
   express.urlencoded fetch getUser insecureHTTPParser req.session.regenerate jwtVerify localStorage removeAdditional
   req.headers.host resolveAndRefusePrivate timingSafeEqual trustProxy jwt.decode
@@ -436,4 +437,4 @@ const foreign: ReadonlySet<string> = new Set(
 );
 
 /** Names of ours that are promised and not there; once one exists, the documents have to change. */
-const promised: ReadonlySet<string> = new Set(["form", "redirectFrom"]);
+const promised: ReadonlySet<string> = new Set(["redirectFrom"]);

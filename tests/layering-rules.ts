@@ -18,6 +18,11 @@ const library = "packages/portcullis/src/";
 const adapters = `${library}adapters/`;
 const gates = `${library}gates/`;
 
+const server = "packages/server/src/";
+
+/** What speaks SQL. */
+const databases = new Set(["kysely", "pg", "node:sqlite"]);
+
 /** The only packages whose presence the library may take for granted. */
 const libraryPackages = new Set(["jose"]);
 
@@ -123,16 +128,40 @@ export const layeringRules: readonly LayeringRule[] = [
   {
     // The bench times single gates, and they are in no export.
     sentence:
-      "packages and examples reach each other by package name, never by a relative path; the bench may look into the library",
+      "packages and examples reach each other by package name, never by a relative path; the bench may look into library and server",
     forbids: ({ from, to }) =>
       to.some(
-        (file) => packageOf(file) !== packageOf(from) && !(from.startsWith("bench/") && file.startsWith(library)),
+        (file) =>
+          packageOf(file) !== packageOf(from) &&
+          !(from.startsWith("bench/") && (file.startsWith(library) || file.startsWith("packages/server/"))),
       ),
     breach: {
       file: "examples/projects/api.ts",
       source: 'import { createApi } from "../../packages/portcullis/src/index.ts";',
     },
     fine: { file: "examples/projects/api.ts", source: 'import { createApi } from "portcullis";' },
+  },
+  {
+    sentence: "only storage/ speaks SQL: the rest of the server knows neither Kysely, nor pg, nor a database of Node",
+    forbids: ({ from, specifier, isType }) =>
+      from.startsWith(server) &&
+      !from.startsWith(`${server}storage/`) &&
+      !isType &&
+      databases.has(packageNameOf(specifier)),
+    breach: { file: `${server}identity/accounts.ts`, source: 'import { sql } from "kysely";' },
+    fine: { file: `${server}storage/accounts.ts`, source: 'import { sql } from "kysely";' },
+  },
+  {
+    sentence: "parts of the server do not import each other; all may import storage/, which imports none of them",
+    forbids: ({ from, to }) => {
+      const part = partOf(from);
+      return part !== undefined && to.some((file) => ![part, "storage", undefined].includes(partOf(file)));
+    },
+    breach: { file: `${server}storage/accounts.ts`, source: 'import { hashOf } from "../identity/secrets.ts";' },
+    fine: {
+      file: `${server}identity/accounts.ts`,
+      source: 'import type { AccountStore } from "../storage/accounts.ts";',
+    },
   },
   {
     sentence: "only the command line loads a module whose name is not written in the source",
@@ -162,4 +191,9 @@ function isInLibrary(file: string): boolean {
 
 function isWebLibrary(file: string): boolean {
   return file.startsWith(library) && (!file.startsWith(adapters) || file === `${adapters}fetch.ts`);
+}
+
+/** The part of the server a file belongs to. */
+function partOf(file: string): string | undefined {
+  return file.startsWith(server) ? file.slice(server.length).split("/", 1)[0] : undefined;
 }

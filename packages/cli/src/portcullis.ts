@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import { checkCommand } from "./check.ts";
+import { keysCommand } from "./keys.ts";
 import { manifestCommand } from "./manifest.ts";
 import { nextFactsCommand } from "./next-facts.ts";
 import { mcpCommand } from "./mcp.ts";
@@ -24,6 +25,7 @@ const program = new Command("portcullis")
 program.addCommand(scanCommand().copyInheritedSettings(program));
 program.addCommand(checkCommand().copyInheritedSettings(program));
 program.addCommand(manifestCommand().copyInheritedSettings(program));
+program.addCommand(keysCommand().copyInheritedSettings(program));
 program.addCommand(mcpCommand().copyInheritedSettings(program));
 program.addCommand(nextFactsCommand().copyInheritedSettings(program), { hidden: true });
 

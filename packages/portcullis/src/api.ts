@@ -1,6 +1,6 @@
 import type { Problem } from "./environment.ts";
 import { assemblePlan } from "./assemble.ts";
-import type { SecurityEvent } from "./events/event.ts";
+import type { AccountHappening, SecurityEvent } from "./events/event.ts";
 import type { Answer, Arrival } from "./exchange.ts";
 import type { AdapterFacts, Handled, ListenOptions, Listening, Served } from "./listen.ts";
 import { StartRefused } from "./listen.ts";
@@ -87,6 +87,11 @@ export interface Api extends Served {
    * @throws OptionsError where `facts` holds anything else, such as a worker's environment
    */
   fetch(request: Request, facts?: FetchFacts): Promise<Response>;
+  /**
+   * Records what happened to an account, among the events that `onEvent`, sinks and alerts see. Before the API serves it
+   * is kept, the last 100 of it, and recorded when it does.
+   */
+  tell(happening: AccountHappening): void;
 }
 
 /**
@@ -112,6 +117,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
   let lastRunning: typeof running;
   let hasStopped = false;
   let tellTurnedAway: ((reason: string) => void) | undefined;
+  let early: { readonly happening: AccountHappening; readonly time: number }[] = [];
 
   function problems(): readonly Problem[] {
     return findProblems(config, [...resources.values()], declared(), facts);
@@ -127,7 +133,23 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     hasStopped = false;
     running = { plan, pipeline: assemblePipeline(plan, gates) };
     lastRunning = running;
+    for (const { happening, time } of early) record(plan, happening, time);
+    early = [];
     return running;
+  }
+
+  function record(plan: ApiPlan, { type, subject, request, reason }: AccountHappening, time: number): void {
+    const account = plan.accounts.hash(subject);
+    plan.recorder.record({
+      kind: "event",
+      type,
+      time,
+      service: config.name,
+      protection: type.startsWith("refresh-") ? "oauth" : type.startsWith("key-") ? "api-keys" : "sessions",
+      ...(account === undefined ? {} : { account }),
+      ...(request === undefined ? {} : { requestId: request.id, address: request.address }),
+      ...(reason === undefined ? {} : { reason }),
+    });
   }
 
   /** Starts with the first request, because no host says when it begins to serve. */
@@ -222,6 +244,10 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     note(type, reason) {
       const { clock, emit } = (lastRunning ?? run()).plan.environment;
       emit({ kind: "event", type, time: clock.now(), service: config.name, reason });
+    },
+    tell(happening) {
+      if (lastRunning === undefined) early = [...early.slice(-99), { happening, time: Date.now() }];
+      else record(lastRunning.plan, happening, lastRunning.plan.environment.clock.now());
     },
     isProxy: (address) => (lastRunning ?? run()).plan.topology.peer(address).trusted,
     turnedAway(address, reason) {

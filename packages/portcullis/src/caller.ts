@@ -19,6 +19,8 @@ export interface Proof {
   readonly issuer: string | undefined;
   /** Public id of the credential (`jti`, key id), never the credential; undefined where there is none. */
   readonly credentialId: string | undefined;
+  /** The credential's own limit, where it has one: one of its kind's `rates`. */
+  readonly rate?: string;
   /** True where the browser attaches the credential by itself: then the csrf gate applies. */
   readonly ambient: boolean;
   /** Verified claims of a token or what a session's resolver returned besides; for handlers that need more. */

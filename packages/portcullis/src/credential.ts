@@ -1,6 +1,7 @@
 import type { Caller } from "./caller.ts";
 import type { ProtectionId } from "./checklist.ts";
 import type { Environment, Problem } from "./environment.ts";
+import type { RateText } from "./limits/rate.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -16,6 +17,8 @@ export interface Credential {
   readonly issuer: string | undefined;
   /** True where the options say how a subject is told apart between issuers. */
   readonly mapsSubject: boolean;
+  /** Limits that single credentials of this kind may have, besides those of whoever they prove. Default: none. */
+  readonly rates?: readonly RateText[];
   /** Mistakes in the options; any one stops the process before it listens. */
   problems(): readonly Problem[];
   /** What the manifest may say of it: no secret, no key material. */

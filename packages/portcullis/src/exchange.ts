@@ -152,6 +152,7 @@ export class Exchange {
   params: unknown = nothing;
   queryInput: unknown = nothing;
   headerInput: unknown = nothing;
+  cookieInput: unknown = nothing;
   bodyInput: unknown = undefined;
   /** The body as it was sent, before the schema made something of it; only to see that no id got lost in between. */
   bodySent: unknown = undefined;
@@ -174,6 +175,8 @@ export class Exchange {
   result: unknown = undefined;
   answerOptions: AnswerOptions | undefined = undefined;
   bodyText: string | undefined = undefined;
+  /** The answer is a page, under this Content-Security-Policy. */
+  pagePolicy: string | undefined = undefined;
   answerHeaders: readonly string[] = [];
 
   // on the way out

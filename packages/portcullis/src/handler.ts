@@ -23,6 +23,7 @@ export const handler: RouteGate = (api, route) => {
       params: x.params,
       query: x.queryInput,
       headers: x.headerInput,
+      cookies: x.cookieInput,
       body: x.bodyInput,
       page: x.page,
       delivery: x.delivery,

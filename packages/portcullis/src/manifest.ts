@@ -8,6 +8,7 @@ import { planRates, planRoute } from "./plan.ts";
 import { isPlatform, platforms, type PlatformName } from "./lib/platforms.ts";
 import type { Passing } from "./passing.ts";
 import type { ApiConfig, ProxyOptions } from "./policy.ts";
+import type { RedirectAllowlist } from "./redirect.ts";
 import type { AnyResource } from "./resource.ts";
 import type { PlannedWebhook } from "./webhooks/plan-webhook.ts";
 
@@ -134,7 +135,14 @@ function operation(
     ...(values.length === 0 ? {} : { parameters: values }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: route.body.json } } } }),
+      : {
+          requestBody: {
+            required: true,
+            content: {
+              [route.body.form ? "application/x-www-form-urlencoded" : "application/json"]: { schema: route.body.json },
+            },
+          },
+        }),
     responses: {
       ...Object.fromEntries(route.outputs.map((output) => [String(output.status), response(route, output)])),
       default: {
@@ -174,7 +182,7 @@ function operation(
       })),
       ...(route.page === undefined ? {} : { page: route.page }),
       bodyMaxBytes: route.bodyMaxBytes,
-      ...(route.startsSession ? { startsSession: true } : {}),
+      ...(route.startsSession ? { startsSession: route.begunBy === undefined || { begunBy: route.begunBy } } : {}),
       ...(otherVersions.length === 0 ? {} : { versions: otherVersions.map((other) => operation(config, other, [])) }),
       ...(route.sinceMs === undefined
         ? {}
@@ -217,7 +225,7 @@ function describeWebhook({ scheme, claims, leaseMs, times }: PlannedWebhook): Re
 }
 
 function parameters(route: RoutePlan): readonly Readonly<Record<string, unknown>>[] {
-  const of = (place: "path" | "query" | "header", part: RoutePlan["params"]) =>
+  const of = (place: "path" | "query" | "header" | "cookie", part: RoutePlan["params"]) =>
     Object.entries(part?.json.properties ?? {}).map(([name, schema]) => ({
       name,
       in: place,
@@ -243,11 +251,27 @@ function parameters(route: RoutePlan): readonly Readonly<Record<string, unknown>
                 schema: { type: "integer", minimum: 1, maximum: route.page.maxPage },
               },
         ];
-  return [...of("path", route.params), ...of("query", route.query), ...of("header", route.headers), ...paging];
+  return [
+    ...of("path", route.params),
+    ...of("query", route.query),
+    ...of("header", route.headers),
+    ...of("cookie", route.cookies),
+    ...paging,
+  ];
 }
 
 function response(route: RoutePlan, output: PlannedOutput): Readonly<Record<string, unknown>> {
-  const schema = schemaOf(output.rule, route);
+  const { rule } = output;
+  if ("kind" in rule && rule.kind === "html") {
+    return { description: "A page", content: { "text/html": { schema: { type: "string" } } } };
+  }
+  if ("kind" in rule && rule.kind === "redirect") {
+    return {
+      description: "Elsewhere",
+      headers: { location: { required: true, schema: { type: "string", format: "uri-reference" } } },
+    };
+  }
+  const schema = schemaOf(rule, route);
   return schema === undefined
     ? { description: "No content" }
     : { description: "OK", content: { "application/json": { schema } } };
@@ -256,7 +280,7 @@ function response(route: RoutePlan, output: PlannedOutput): Readonly<Record<stri
 function schemaOf(rule: OutputRule | ByRoleOutput, route: RoutePlan): unknown {
   if (isByRole(rule)) return { anyOf: Object.values(rule.roles).map((one) => schemaOf(one, route)) };
   if (!("kind" in rule)) return outputJsonSchema(rule);
-  if (rule.kind === "nothing") return undefined;
+  if (rule.kind === "nothing" || rule.kind === "html" || rule.kind === "redirect") return undefined;
   const item = outputJsonSchema(rule.schema);
   if (rule.kind !== "list") return item;
   const items = { type: "array", items: item, maxItems: route.page?.max ?? defaults.pageMax };
@@ -275,6 +299,9 @@ function describeOutput(output: PlannedOutput): readonly Readonly<Record<string,
     const base = { status: output.status, ...(role === undefined ? {} : { role }) };
     if (!("kind" in rule)) return { ...base, kind: "schema" };
     if (rule.kind === "nothing") return { ...base, kind: "nothing" };
+    if (rule.kind === "html") return { ...base, kind: "html", navigatesTo: describeAllowlist(rule.navigatesTo) };
+    if (rule.kind === "redirect") return { ...base, kind: "redirect", allowlist: describeAllowlist(rule.allowlist) };
+    if (rule.kind === "protocol-error") return { ...base, kind: "protocol-error", reason: rule.reason };
     if (rule.kind === "unowned") return { ...base, kind: "unowned", reason: rule.reason };
     const { optOut } = rule;
     return {
@@ -289,6 +316,10 @@ function describeOutput(output: PlannedOutput): readonly Readonly<Record<string,
   return isByRole(rule)
     ? Object.entries(rule.roles).flatMap(([role, of]) => (isByRole(of) ? [] : [one(of, role)]))
     : [one(rule)];
+}
+
+function describeAllowlist(allowlist: RedirectAllowlist): readonly unknown[] {
+  return allowlist.map((entry) => (typeof entry === "string" ? entry : { registered: entry.reason }));
 }
 
 function describeResource(resource: AnyResource): Readonly<Record<string, unknown>> {

@@ -1,15 +1,29 @@
+import type { HtmlOutput, HtmlPage } from "./html.ts";
+import type { ProtocolErrorOutput } from "./protocol-error.ts";
+import type { RedirectOutput } from "./redirect.ts";
 import type { Refusal } from "./refusal.ts";
 import type { AnyResource, Resource } from "./resource.ts";
 import type { Serializable } from "./lib/serializer.ts";
 import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 
 /** One declared answer: what leaves, and whose objects stand in it. */
-export type OutputRule = AnySchema | ViewOutput | ListOutput | UnownedOutput | NothingOutput;
+export type OutputRule =
+  | AnySchema
+  | ViewOutput
+  | ListOutput
+  | UnownedOutput
+  | NothingOutput
+  | HtmlOutput
+  | RedirectOutput
+  | ProtocolErrorOutput;
 
 /** What a route may answer: one rule, one per role, or one per status. */
 export type OutputPolicy = OutputRule | ByRoleOutput | OutputByStatus;
 
-/** Rules by status; keys are the 2xx statuses the handler may answer with. */
+/**
+ * Rules by status: the 2xx statuses the handler may answer with, 303 or 302 for a redirect, and 4xx where another
+ * specification fixes how a refusal looks.
+ */
 export interface OutputByStatus {
   readonly [status: number]: OutputRule | ByRoleOutput;
 }
@@ -222,9 +236,11 @@ export type HandlerResult<O> = ResultValue<O> | Answered<ResultValue<O>, StatusO
 /** The statuses a route may answer with: those of its map, 204 for nothing, else 200. */
 type StatusOf<O> = O extends NothingOutput
   ? 204
-  : O extends { readonly kind: string } | AnySchema
-    ? 200
-    : Extract<keyof O, number>;
+  : O extends RedirectOutput
+    ? 303
+    : O extends { readonly kind: string } | AnySchema
+      ? 200
+      : Extract<keyof O, number>;
 
 type ResultValue<O> = O extends NothingOutput
   ? undefined | void
@@ -236,11 +252,17 @@ type ResultValue<O> = O extends NothingOutput
         ? ResultValue<R[keyof R]>
         : O extends UnownedOutput<infer S>
           ? Serializable<InferOutput<S>>
-          : O extends AnySchema
-            ? Serializable<InferOutput<O>>
-            : O extends { readonly [status: number]: infer V }
-              ? ResultValue<V>
-              : never;
+          : O extends HtmlOutput
+            ? HtmlPage
+            : O extends RedirectOutput
+              ? string
+              : O extends ProtocolErrorOutput<infer S>
+                ? Serializable<InferOutput<S>>
+                : O extends AnySchema
+                  ? Serializable<InferOutput<O>>
+                  : O extends { readonly [status: number]: infer V }
+                    ? ResultValue<V>
+                    : never;
 
 /**
  * The whole object, so that its owner can be read, and what the schema declares. Where the two disagree about a field

@@ -5,6 +5,7 @@ import type { Crowd } from "./events/crowd.ts";
 import type { Recorder } from "./events/recorder.ts";
 import { defaults } from "./defaults.ts";
 import { compileCoercion } from "./lib/coerce.ts";
+import { isForm } from "./lib/form.ts";
 import type { Cursors } from "./lib/cursor.ts";
 import type { Deadlines } from "./lib/deadlines.ts";
 import type { JsonSchema } from "./lib/json-schema.ts";
@@ -30,6 +31,7 @@ import type {
 } from "./policy.ts";
 import type { Passing } from "./passing.ts";
 import type { AnyResource } from "./resource.ts";
+import { accountOf, begunByOf } from "./starts-session.ts";
 import { isWebhook, type PlannedWebhook, planWebhook } from "./webhooks/plan-webhook.ts";
 
 /** An API's configuration made exact, once, before the first request. */
@@ -80,6 +82,7 @@ export interface RoutePlan {
   readonly params: InputPart | undefined;
   readonly query: InputPart | undefined;
   readonly headers: InputPart | undefined;
+  readonly cookies: InputPart | undefined;
   readonly body: InputPart | undefined;
   readonly objects: readonly PlannedObject[];
   readonly notObjects: readonly { readonly field: string; readonly reason: string }[];
@@ -89,6 +92,8 @@ export interface RoutePlan {
   readonly page: PagePolicy | undefined;
   readonly bodyMaxBytes: number;
   readonly startsSession: boolean;
+  /** Cookie without which it starts none; undefined where it needs none. */
+  readonly begunBy: string | undefined;
   /** Body field that names the account of a sign-in. */
   readonly accountField: string | undefined;
   readonly sinceMs: number | undefined;
@@ -118,7 +123,9 @@ export interface InputPart {
   readonly json: JsonSchema;
   /** Pointers of its declared places: what a record may say of an input. */
   readonly places: ReadonlySet<string>;
-  /** Turns canonical numbers and booleans of a text-only place into values; undefined for bodies. */
+  /** The body comes as a form in place of JSON. */
+  readonly form: boolean;
+  /** Turns canonical numbers and booleans of a text-only place into values; undefined for JSON. */
   readonly coerce: ((values: Readonly<Record<string, string>>) => Record<string, unknown>) | undefined;
 }
 
@@ -173,6 +180,7 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     params: planPart(input.params, true),
     query: planPart(input.query, true),
     headers: planPart(input.headers, true),
+    cookies: planPart(input.cookies, true),
     body: planPart(input.body, false),
     objects,
     notObjects: Object.entries(policy.objects ?? {}).flatMap(([field, rule]) =>
@@ -183,8 +191,8 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     page: policy.page,
     bodyMaxBytes: policy.bodyMaxBytes ?? config.body?.maxBytes ?? defaults.bodyMaxBytes,
     startsSession: policy.startsSession !== undefined,
-    accountField:
-      typeof policy.startsSession === "object" ? policy.startsSession.account.slice("body.".length) : undefined,
+    begunBy: begunByOf(policy.startsSession),
+    accountField: accountOf(policy.startsSession)?.slice("body.".length),
     sinceMs: timeOf(policy.deprecated?.since),
     sunsetMs: timeOf(policy.deprecated?.sunset),
     version: policy.version,
@@ -223,6 +231,7 @@ export function planRates(config: ApiConfig): ApiRates {
     caller: parseRate(limits.caller ?? defaults.limits.caller),
     tenant: limits.tenant === undefined ? undefined : parseRate(limits.tenant),
     failures: parseRate(limits.failures ?? defaults.limits.failures),
+    credentials: config.credentials.flatMap(({ rates = [] }) => rates.map((rate) => parseRate(rate))),
   };
 }
 
@@ -256,7 +265,9 @@ function isList(value: readonly string[] | Readonly<Record<string, readonly stri
 function planPart(schema: AnySchema | undefined, textOnly: boolean): InputPart | undefined {
   if (schema === undefined) return undefined;
   const json = inputJsonSchema(schema);
-  return { schema, json, places: placePointers(json), coerce: textOnly ? compileCoercion(json) : undefined };
+  const form = isForm(schema);
+  const coerce = textOnly || form ? compileCoercion(json) : undefined;
+  return { schema, json, places: placePointers(json), form, coerce };
 }
 
 function planObjects(policy: RoutePolicy): readonly PlannedObject[] {
@@ -280,12 +291,17 @@ function planObjects(policy: RoutePolicy): readonly PlannedObject[] {
 function planOutputs(policy: RoutePolicy): readonly PlannedOutput[] {
   const output = policy.output;
   if (isRule(output)) {
-    const isNothing = "kind" in output && output.kind === "nothing";
-    return [{ status: isNothing ? 204 : 200, rule: output }];
+    return [{ status: usualStatus(output), rule: output }];
   }
   return Object.entries(output)
     .map(([status, rule]): PlannedOutput => ({ status: Number(status), rule }))
     .sort((a, b) => a.status - b.status);
+}
+
+/** What a bare value is answered with. */
+function usualStatus(output: OutputRule | ByRoleOutput): number {
+  if ("kind" in output && output.kind === "nothing") return 204;
+  return "kind" in output && output.kind === "redirect" ? 303 : 200;
 }
 
 function isRule(output: RoutePolicy["output"]): output is OutputRule | ByRoleOutput {
@@ -293,10 +309,11 @@ function isRule(output: RoutePolicy["output"]): output is OutputRule | ByRoleOut
 }
 
 function planLimits({ limit, startsSession, access }: RoutePolicy, method: Method): readonly PlannedLimit[] {
+  const account = accountOf(startsSession);
   const preset = isWebhook(access)
     ? deliveries
-    : typeof startsSession === "object"
-      ? signIn(startsSession.account)
+    : account !== undefined
+      ? signIn(account)
       : method === "GET"
         ? read
         : write;

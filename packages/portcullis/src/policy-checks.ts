@@ -105,7 +105,7 @@ type InputIsKnown<Input> = NothingBeside<
   "input",
   Input,
   keyof InputPolicy,
-  "no place of input: say params, query, headers or body"
+  "no place of input: say params, query, headers, cookies or body"
 >;
 
 /** A misspelt member is one whose type nothing has, and it says why. */

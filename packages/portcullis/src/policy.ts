@@ -10,6 +10,7 @@ import type { AnySchema, InferOutput } from "./lib/standard-schema.ts";
 import type { HandlerResult, OutputPolicy } from "./output.ts";
 import type { ById, ByEach, NotAnObject } from "./resource.ts";
 import type { Refusal } from "./refusal.ts";
+import type { StartsSession } from "./starts-session.ts";
 import type { MakeLimiter } from "./limits/make-limiter.ts";
 import type { Rate, RateText } from "./limits/rate.ts";
 import type { Delivery, WebhookAccess } from "./webhooks/webhook-access.ts";
@@ -190,11 +191,20 @@ export function publicAccess(reason: string): PublicAccess {
   return Object.freeze({ kind: "public", reason });
 }
 
-/** The four places input comes from; each is a closed schema. What is left out must be empty. */
+/**
+ * The places input comes from; each is a closed schema. What is left out of the first, second and last must be empty; of
+ * headers and cookies only what is declared is looked at.
+ */
 export interface InputPolicy {
   readonly params?: AnySchema;
   readonly query?: AnySchema;
   readonly headers?: AnySchema;
+  /**
+   * Cookies that prove nobody, such as the state of a sign-in under way; those of a credential are the gates' own. Each
+   * name begins with `__Host-`.
+   */
+  readonly cookies?: AnySchema;
+  /** JSON, or a browser's form where the schema is wrapped by `form(…)`. */
   readonly body?: AnySchema;
 }
 
@@ -203,6 +213,7 @@ export interface NoInputs extends InputPolicy {
   readonly params?: never;
   readonly query?: never;
   readonly headers?: never;
+  readonly cookies?: never;
   readonly body?: never;
 }
 
@@ -281,7 +292,7 @@ export interface RoutePolicy<
   /** Largest body of this route in bytes; default the API's. */
   readonly bodyMaxBytes?: number;
   /** The route signs somebody in: csrf applies although no cookie proved anybody, and events say signed-in. */
-  readonly startsSession?: true | { /** Input field that names the account. */ readonly account: `body.${string}` };
+  readonly startsSession?: StartsSession;
   /** Deprecation (RFC 9745) and Sunset (RFC 8594); after the sunset the route answers 410. */
   readonly deprecated?: { readonly since: string | Date; readonly sunset?: string | Date; readonly link?: string };
   /** Version of this route where the API's version travels in a header. */
@@ -313,6 +324,7 @@ export type Given<Path extends string, Access, Input, Objects, Paging extends Pa
     : { readonly [K in PathNames<Path>]: string };
   readonly query: Input extends { readonly query: infer S extends AnySchema } ? InferOutput<S> : NoInput;
   readonly headers: Input extends { readonly headers: infer S extends AnySchema } ? InferOutput<S> : NoInput;
+  readonly cookies: Input extends { readonly cookies: infer S extends AnySchema } ? InferOutput<S> : NoInput;
   readonly body: Input extends { readonly body: infer S extends AnySchema } ? InferOutput<S> : undefined;
   readonly page: Paging extends PagePolicy ? AskedPage<Paging> : undefined;
   /** Which delivery this is, on a route whose access is `webhook(…)`. */

@@ -88,6 +88,8 @@ export interface RefusalDetails {
   readonly headers?: readonly string[];
   /** At most 20 places in the input that were refused; public. */
   readonly errors?: readonly InputError[];
+  /** The answer's JSON where another specification fixes its shape, in place of the problem document. */
+  readonly body?: string;
   /** What was thrown; for the log only. */
   readonly cause?: unknown;
 }
@@ -104,6 +106,7 @@ export class Refusal {
   readonly reason: string;
   readonly headers: readonly string[] | undefined;
   readonly errors: readonly InputError[] | undefined;
+  readonly body: string | undefined;
   readonly cause: unknown;
 
   constructor(code: RefusalCode, reason: string, details: RefusalDetails = {}) {
@@ -115,6 +118,7 @@ export class Refusal {
     this.reason = reason;
     this.headers = details.headers;
     this.errors = details.errors;
+    this.body = details.body;
     this.cause = details.cause;
   }
 }

@@ -287,7 +287,8 @@ function jsonText(json: unknown): string | undefined {
 }
 
 function replyOf(answer: RawAnswer): Reply {
-  const json: unknown = answer.body === "" ? undefined : JSON.parse(answer.body);
+  const isPage = answer.headers.get("content-type")?.startsWith("text/html") === true;
+  const json: unknown = answer.body === "" || isPage ? undefined : JSON.parse(answer.body);
   const code: unknown = typeof json === "object" && json !== null && "code" in json ? json.code : undefined;
   const id = answer.headers.get("x-request-id") ?? "";
   return {

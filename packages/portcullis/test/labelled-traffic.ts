@@ -156,6 +156,14 @@ export function labelledTraffic(seed: number, attacks: readonly DetectorId[]): L
       for (let n = 0; n < 3_500; n++) call(atMs + n * 60, { account, route: routes[1] });
       return { about: account, provableAtMs: atMs + 2_999 * 60 };
     },
+    "refresh-reuse"(atMs) {
+      const account = "account-that-was-copied";
+      moments.push({
+        atMs,
+        entry: { kind: "event", type: "refresh-reused", time: atMs, service: "labelled", protection: "oauth", account },
+      });
+      return { about: account, provableAtMs: atMs };
+    },
     "slow-route"(atMs) {
       // Beside the few hundred quick calls of the last five minutes it takes this many to be a twentieth.
       for (let n = 0; n < 120; n++) call(atMs + n * 1_000, { route: routes[1], durationMs: 2_500 });

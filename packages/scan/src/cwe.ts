@@ -70,6 +70,7 @@ const narrower: readonly (readonly [pattern: RegExp, numbers: readonly number[]]
   [/^injection\/(?:sql|quote|pause)-/, [89]],
   [/^injection\/operator-/, [943]],
   [/^injection\/markup-/, [79]],
+  [/^output\/redirect-/, [601]],
   [/^rate-limit\/sign-in/, [307]],
   [/^body-size\/compressed$/, [409]],
   [/^body-size\/deep$/, [674]],

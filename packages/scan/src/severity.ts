@@ -32,6 +32,7 @@ const exceptions: readonly (readonly [pattern: RegExp, severity: Priority])[] = 
   [/^input\/(?:prototype-key|constructor-key)$/, "high"],
   [/^input\/unknown-query$/, "low"],
   [/^input\//, "medium"],
+  [/^output\/redirect-/, "medium"],
   [/^sessions\/(?:cookie-prefix|cookie-domain|cookie-lifetime)$/, "low"],
   [/^sessions\/(?:rotation|sign-out-everywhere)$/, "medium"],
   [/^sessions\/(?:cookie-samesite|one-answer|one-time)$/, "medium"],

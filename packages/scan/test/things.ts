@@ -111,7 +111,7 @@ function read(text: string): JsonRecord {
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : {};
   } catch {
-    return {};
+    return Object.fromEntries(new URLSearchParams(text));
   }
 }
 

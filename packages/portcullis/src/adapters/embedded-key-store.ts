@@ -112,17 +112,20 @@ export function embeddedKeyStore({ folder }: EmbeddedKeyStoreOptions): EmbeddedK
 const OTHERS_SEEN_WITHIN_MS = 50;
 /** How long a write waits for another process's, in milliseconds. Reads never wait in WAL. */
 const WRITE_WAITS_MS = 1_000;
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
   CREATE TABLE api_key (
     id TEXT PRIMARY KEY, hash BLOB NOT NULL, subject TEXT NOT NULL, tenant TEXT, scopes TEXT NOT NULL, name TEXT NOT NULL,
     environment TEXT NOT NULL, display_prefix TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
-    revoked_at INTEGER, last_used_at INTEGER, replaced_by TEXT
+    revoked_at INTEGER, last_used_at INTEGER, replaced_by TEXT, rate TEXT
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX api_key_by_subject ON api_key (subject, created_at DESC, id);
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
+
+/** Version 1 knew no limits of single keys. */
+const ADD_RATE = `ALTER TABLE api_key ADD COLUMN rate TEXT; PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 interface Opened {
   readonly database: DatabaseSync;
@@ -143,6 +146,7 @@ function open(folder: string): Opened {
     inTransaction(database, () => {
       const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
       if (version === 0) database.exec(SCHEMA);
+      else if (version === 1) database.exec(ADD_RATE);
       else if (version !== SCHEMA_VERSION) throw new Error("the key store was written by another version");
     });
   } catch (error) {
@@ -150,7 +154,7 @@ function open(folder: string): Opened {
     throw error;
   }
 
-  const insert = database.prepare("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  const insert = database.prepare("INSERT INTO api_key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   const touch = database.prepare("UPDATE api_key SET last_used_at = max(?, coalesce(last_used_at, 0)) WHERE id = ?");
   return {
     database,
@@ -176,6 +180,7 @@ function open(folder: string): Opened {
         record.revokedAt ?? null,
         record.lastUsedAt ?? null,
         record.replacedBy ?? null,
+        record.rate ?? null,
       );
     },
     noteUses(uses) {
@@ -211,6 +216,7 @@ function readRow(row: Record<string, SQLOutputValue>): ApiKeyRecord {
     revokedAt: optionalTime(row["revoked_at"]),
     lastUsedAt: optionalTime(row["last_used_at"]),
     replacedBy: row["replaced_by"] === null ? undefined : text(row["replaced_by"]),
+    ...(row["rate"] === null ? {} : { rate: text(row["rate"]) }),
   });
 }
 

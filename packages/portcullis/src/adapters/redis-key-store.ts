@@ -160,7 +160,7 @@ function readRecord(found: unknown): ApiKeyRecord {
   const stored: unknown = JSON.parse(text(record));
   if (typeof stored !== "object" || stored === null) throw new TypeError("a stored key is no record");
   const fixed: Readonly<Record<string, unknown>> = { ...stored };
-  const { scopes, createdAt, tenant } = fixed;
+  const { scopes, createdAt, tenant, rate } = fixed;
   if (!Array.isArray(scopes) || typeof createdAt !== "number") throw new TypeError("a stored key is no record");
   return Object.freeze({
     id: text(fixed["id"]),
@@ -168,6 +168,7 @@ function readRecord(found: unknown): ApiKeyRecord {
     subject: text(fixed["subject"]),
     tenant: tenant === undefined ? undefined : text(tenant),
     scopes: Object.freeze(scopes.map(text)),
+    ...(rate === undefined ? {} : { rate: text(rate) }),
     name: text(fixed["name"]),
     environment: text(fixed["environment"]),
     displayPrefix: text(fixed["displayPrefix"]),

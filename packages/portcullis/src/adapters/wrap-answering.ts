@@ -1,5 +1,6 @@
 import { type AnswerOptions, answer } from "../output.ts";
 import { Refusal, type RefusalCode, refuse } from "../refusal.ts";
+import type { Declared } from "./wrap-declared.ts";
 
 /** The one answer of a wrapped handler, on its way to the pipeline. */
 export interface Answering {
@@ -25,8 +26,13 @@ export interface Answering {
  *
  * @param resolve  gets the answer or a refusal
  * @param reject   gets what becomes a 500
+ * @param declared  statuses of 400 and above that it names have a body of the handler's
  */
-export function createAnswering(resolve: (value: unknown) => void, reject: (error: unknown) => void): Answering {
+export function createAnswering(
+  resolve: (value: unknown) => void,
+  reject: (error: unknown) => void,
+  declared: Declared,
+): Answering {
   let held = 0;
   let given: { readonly value: unknown } | undefined;
   let failure: { readonly error: unknown } | undefined;
@@ -82,7 +88,8 @@ export function createAnswering(resolve: (value: unknown) => void, reject: (erro
         return;
       }
       const { status } = options;
-      if (status === undefined || status < 400) given = { value: answer(value, options) };
+      if (status === undefined || status < 400 || declared.refusals.has(status))
+        given = { value: answer(value, options) };
       else {
         const code = codes[status];
         if (code === undefined) {

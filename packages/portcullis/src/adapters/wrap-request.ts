@@ -1,6 +1,7 @@
 import type { Caller } from "../caller.ts";
 import type { RequestFacts } from "../policy.ts";
 import type { Answering } from "./wrap-answering.ts";
+import type { Declared } from "./wrap-declared.ts";
 
 /** What a handler is given by the gates, as far as a wrapped one shows it. */
 export interface Proved {
@@ -8,6 +9,7 @@ export interface Proved {
   readonly params: unknown;
   readonly query: unknown;
   readonly headers: unknown;
+  readonly cookies: unknown;
   readonly body: unknown;
   readonly page: unknown;
   readonly delivery: unknown;
@@ -28,6 +30,8 @@ export interface WrappedRequest<G extends Proved = Proved> {
   readonly page: G["page"];
   /** The headers the policy names, by their lower-case names. */
   readonly headers: G["headers"];
+  /** The cookies the policy names; reading them where it names none is a misuse. */
+  readonly cookies?: G["cookies"];
   /** Our request id, as in the records. */
   readonly id: string;
   /** The client's address, or `unknown`; as the trusted proxies tell it. */
@@ -49,8 +53,8 @@ export interface WrappedUser extends Pick<Caller, "subject" | "tenant" | "scopes
 }
 
 /** Makes the request of one call. Reading what nobody proved is a misuse. */
-export function makeRequest(given: Proved, answering: Answering): WrappedRequest {
-  const { caller, params, query, headers, body, page, delivery: _delivery, request, ...objects } = given;
+export function makeRequest(given: Proved, answering: Answering, declared: Declared): WrappedRequest {
+  const { caller, params, query, headers, cookies, body, page, delivery: _delivery, request, ...objects } = given;
   const get = (name: string): string | undefined => {
     const value: unknown =
       typeof headers === "object" && headers !== null ? Reflect.get(headers, name.toLowerCase()) : undefined;
@@ -67,6 +71,7 @@ export function makeRequest(given: Proved, answering: Answering): WrappedRequest
     objects,
     page,
     headers,
+    ...(declared.cookies ? { cookies } : {}),
     id: request.id,
     ip: request.address,
     get signal() {
@@ -87,7 +92,7 @@ function userOf(caller: Caller | undefined): WrappedUser | undefined {
 }
 
 const fixes = {
-  cookies: "a session credential proves the caller; read req.user",
+  cookies: "a session credential proves the caller, read req.user; name any other in input.cookies",
   signedCookies: "a session credential proves the caller; read req.user",
   session: "a session credential proves the caller; read req.user",
   rawHeaders: "name the header in input.headers and read req.get(name)",

@@ -1,18 +1,21 @@
 import type { AnswerOptions, CookieToSet } from "../output.ts";
 import type { Answering } from "./wrap-answering.ts";
 import { type CookieSettings, cookieOf } from "./wrap-cookie.ts";
+import type { Declared } from "./wrap-declared.ts";
 
 /** What a wrapped handler answers with. Nothing of it is sent as it is: the output gate filters, the way out sets headers. */
 export class WrappedResponse {
   /** What handlers and the functions before them hand each other. */
   readonly locals: Record<string, unknown> = {};
   readonly #answering: Answering;
+  readonly #declared: Declared;
   #status: number | undefined;
   #headers: Record<string, string> = {};
   #cookies: CookieToSet[] = [];
 
-  constructor(answering: Answering) {
+  constructor(answering: Answering, declared: Declared) {
     this.#answering = answering;
+    this.#declared = declared;
     for (const [name, fix] of Object.entries(unfiltered)) {
       Object.defineProperty(this, name, {
         value() {
@@ -38,7 +41,7 @@ export class WrappedResponse {
     this.status(code);
   }
 
-  /** 2xx: one the policy's output declares. 400 and above: the refusal of that status. */
+  /** 2xx: one the policy's output declares. 400 and above: the refusal of that status, or what the output declares. */
   status(code: number): this {
     if (!Number.isInteger(code) || code < 200 || code > 599 || (code >= 300 && code < 400)) {
       return this.#misuse(`res.status(${code}): an answer has a status of 2xx, or the one of a refusal`);
@@ -52,8 +55,12 @@ export class WrappedResponse {
   }
 
   json(value?: unknown): this {
+    return this.#answer(value, this.#status);
+  }
+
+  #answer(value: unknown, status: number | undefined): this {
     const options: AnswerOptions = {
-      ...(this.#status === undefined ? {} : { status: this.#status }),
+      ...(status === undefined ? {} : { status }),
       ...(Object.keys(this.#headers).length === 0 ? {} : { headers: this.#headers }),
       ...(this.#cookies.length === 0 ? {} : { cookies: this.#cookies }),
     };
@@ -115,6 +122,18 @@ export class WrappedResponse {
     return this.set("location", url);
   }
 
+  /** To an address on the list of the output's redirect; its status, unless one is said that the output declares too. */
+  redirect(url: string): this;
+  redirect(status: number, url: string): this;
+  redirect(first: string | number, second?: string): this {
+    const { redirects } = this.#declared;
+    const [usual] = redirects;
+    if (usual === undefined) {
+      return this.#misuse("res.redirect() cannot be filtered: name where to, output: redirect([…])");
+    }
+    return typeof first === "number" ? this.#answer(second, first) : this.#answer(first, usual);
+  }
+
   /** Answers are JSON, so that nothing else may be asked for. */
   type(type: string): this {
     if (/^(?:\.?json|application\/json(?:\s*;\s*charset=utf-8)?)$/i.test(type)) return this;
@@ -156,8 +175,6 @@ const unfiltered: Readonly<Record<string, string>> = {
   render: bytes,
   jsonp: "scripts of other sites read answers by CORS: list their origins in createApi",
   format: "answers are JSON",
-  redirect:
-    "redirects are not built yet; answer 201 with res.location(url), or let the client ask for the right address",
   vary: "the cors gate writes Vary",
   links: 'say res.set("link", …)',
   on: "read req.signal for a client that has gone; do what comes after the answer before it",

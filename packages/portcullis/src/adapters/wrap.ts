@@ -15,6 +15,7 @@ import type {
 import type { PolicyChecks } from "../policy-checks.ts";
 import type { Next } from "./express-shape.ts";
 import { createAnswering } from "./wrap-answering.ts";
+import { type Declared, declaredBy } from "./wrap-declared.ts";
 import { makeRequest, type Proved, type WrappedRequest } from "./wrap-request.ts";
 import { WrappedResponse } from "./wrap-response.ts";
 
@@ -38,13 +39,14 @@ export interface Wrapping<G extends Proved> {
 /**
  * Puts existing handlers of Express behind a policy: `wrap(api, policy)((req, res) => …)` where `app.get(path, …)` stood.
  * They get the values that were proved, in the places they know: `req.params`, `req.query`, `req.body`, `req.user`,
- * `req.caller`, `req.objects`, `req.page`. What they answer with `res.json` or `res.send` goes the way of a returned
- * value: status, egress, output, headers. A status of 400 and above becomes the refusal of that status, without the
- * handler's own body; what is thrown or handed to `next` is an error. The answer leaves when the last handler has come to
+ * `req.caller`, `req.objects`, `req.page`, `req.cookies` where the policy declares some. What they answer with `res.json`
+ * or `res.send` goes the way of a returned value: status, egress, output, headers; `res.redirect` likewise, where the
+ * output is a redirect. A status of 400 and above becomes the refusal of that status, without the handler's own body
+ * unless the output declares it; what is thrown or handed to `next` is an error. The answer leaves when the last handler has come to
  * its end.
  *
- * What cannot be filtered (`write`, `pipe`, `sendFile`, `download`, `redirect`, `render`) and what was not proved
- * (`req.headers` the policy does not name, `req.cookies`, `req.session`, `req.hostname`) is a 500 whose record says what
+ * What cannot be filtered (`write`, `pipe`, `sendFile`, `download`, `render`) and what was not proved (`req.headers` and
+ * `req.cookies` the policy does not name, `req.session`, `req.hostname`) is a 500 whose record says what
  * to write instead. So is answering twice, and `next()` with nobody behind. Never answering is `handler-timeout` (503).
  *
  * @param api     declares the route, at once
@@ -65,19 +67,19 @@ export function wrap<
 ): Wrapping<Given<Path, Access, Input, Objects, Paging>> {
   const all: ExpressHandler[] = [];
   // What they answer is held against the route's output when it is answered; no type can say it before.
-  Reflect.apply(api.route, api, [policy, inTurn(all)]);
+  Reflect.apply(api.route, api, [policy, inTurn(all, declaredBy(policy))]);
   return (...handlers: readonly ExpressHandler[]) => {
     all.push(...handlers);
   };
 }
 
 /** The handlers as one function of what the gates proved. */
-function inTurn(handlers: readonly ExpressHandler[]): (given: Proved) => Promise<unknown> {
+function inTurn(handlers: readonly ExpressHandler[], declared: Declared): (given: Proved) => Promise<unknown> {
   return function runWrapped(given) {
     return new Promise((resolve, reject) => {
-      const answering = createAnswering(resolve, reject);
-      const req = makeRequest(given, answering);
-      const res = new WrappedResponse(answering);
+      const answering = createAnswering(resolve, reject, declared);
+      const req = makeRequest(given, answering, declared);
+      const res = new WrappedResponse(answering, declared);
 
       function run(at: number): void {
         const handler = handlers[at];

@@ -7,7 +7,8 @@ export type DetectorId =
   | "error-rate"
   | "slow-route"
   | "injection-patterns"
-  | "export-spike";
+  | "export-spike"
+  | "refresh-reuse";
 
 /** Something a person should look at, with what shows it. Never holds a body, a secret or an e-mail address. */
 export interface Alert {

@@ -9,6 +9,7 @@ import { exportSpike } from "./export-spike.ts";
 import { failedSignIns } from "./failed-sign-ins.ts";
 import { injectionPatterns } from "./injection-patterns.ts";
 import { probing } from "./probing.ts";
+import { refreshReuse } from "./refresh-reuse.ts";
 import { slowRoute } from "./slow-route.ts";
 import { traffic } from "./traffic.ts";
 
@@ -88,6 +89,7 @@ export function createWatch(options: AlertsOptions, around: WatchSurroundings): 
     injectionPatterns(parseRate(options.injectionPatterns ?? "5/5min"), randomBytes),
     exportSpike(parseRate(options.reads ?? "3000/10min"), randomBytes),
     slowRoute(parseRate(options.slowCalls ?? "5/5min"), options.slowMs ?? 1_000, randomBytes),
+    refreshReuse(),
     traffic({
       spikeFactor: options.spikeFactor ?? 5,
       spikeMinimum: options.spikeMinimum ?? 300,

@@ -5,6 +5,7 @@ import type { RefusalCode } from "../refusal.ts";
 
 /** What happened, as far as security is concerned; a closed list. */
 export type EventType =
+  | AccountEventType
   | "refused"
   | "signed-in"
   | "forwarded-header-ignored"
@@ -25,6 +26,33 @@ export type EventType =
   | "limiter-recovered"
   | "started"
   | "stopped";
+
+/** What happened to somebody's account, as far as security is concerned; told by whatever keeps accounts. */
+export type AccountEventType =
+  | "signed-up"
+  | "address-verified"
+  | "password-changed"
+  | "password-reset"
+  | "account-disabled"
+  | "account-enabled"
+  | "account-deleted"
+  | "signed-out-everywhere"
+  | "refresh-replayed"
+  | "refresh-reused"
+  | "key-created"
+  | "key-rotated"
+  | "key-revoked";
+
+/** For `api.tell`: one of those, and whose account it is. */
+export interface AccountHappening {
+  readonly type: AccountEventType;
+  /** Whose; recorded as a keyed hash, like a caller's subject. */
+  readonly subject: string;
+  /** The request behind it, as handlers have it. */
+  readonly request?: { readonly id: string; readonly address: string } | undefined;
+  /** For people who operate the service. */
+  readonly reason?: string | undefined;
+}
 
 /**
  * One typed event: one per refusal and per sign-in, and one for what an operator must know. Never carries a body, a

@@ -4,6 +4,7 @@ import type { Environment, Problem } from "../environment.ts";
 import { hashApiKey, pepperBytes, pepperMinBytes } from "../lib/api-key-hash.ts";
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts";
 import { keyPartPattern, readApiKey } from "../lib/api-key-text.ts";
+import type { RateText } from "../limits/rate.ts";
 import { equalConstantTime } from "../lib/constant-time.ts";
 import { intern } from "../lib/intern.ts";
 import { isPromise, type MaybePromise } from "../lib/maybe-promise.ts";
@@ -23,6 +24,11 @@ export interface ApiKeysOptions {
   readonly store: ApiKeyStore;
   /** Keys travel in this header and nowhere else, such as `x-api-key`. Default: in `Authorization: Bearer` and nowhere else. */
   readonly header?: string;
+  /**
+   * How often single keys may be used, such as `["60/min", "1000/h"]`: a record names one of them, and every use counts
+   * against it besides the caller's limits. A record that names another is refused with 503. Default: none.
+   */
+  readonly rates?: readonly RateText[];
   /** Keys the stored hashes; at least 32 random bytes, kept apart from the store. Default: none. */
   readonly pepper?: string | Uint8Array;
   /**
@@ -73,12 +79,14 @@ export function apiKeys(options: ApiKeysOptions): Credential {
     carrier,
     issuer: undefined,
     mapsSubject: false,
+    rates: options.rates ?? [],
     problems: () => optionProblems(settings),
     describe: () => ({
       prefix,
       environments: [...environments],
       carrier,
       revocationSeconds,
+      ...((options.rates ?? []).length === 0 ? {} : { rates: options.rates }),
       peppered: pepper !== undefined,
       takesOverOtherKeys: options.parse !== undefined,
     }),
@@ -224,6 +232,7 @@ function callerOf(record: ApiKeyRecord): Caller {
       kind: "api-keys",
       issuer: undefined,
       credentialId: record.id,
+      ...(record.rate === undefined ? {} : { rate: record.rate }),
       ambient: false,
       claims: Object.freeze({ name: record.name, environment: record.environment }),
     }),

@@ -4,6 +4,7 @@ import type { SecurityEvent } from "../events/event.ts";
 import { injectionPatternIn, type InjectionPattern } from "../lib/injection-pattern.ts";
 import type { Refusal } from "../refusal.ts";
 import type { Auditor } from "../gate.ts";
+import { spelledAlike } from "../limits/key.ts";
 import type { PassedOn } from "../passing.ts";
 
 /**
@@ -110,7 +111,7 @@ export const audit: Auditor = (api) => {
     const field = x.route?.accountField;
     if (field === undefined || typeof x.bodyInput !== "object" || x.bodyInput === null) return undefined;
     const name: unknown = Reflect.get(x.bodyInput, field);
-    return typeof name === "string" ? accounts.hash(name.normalize("NFKC").trim().toLowerCase()) : undefined;
+    return typeof name === "string" ? accounts.hash(spelledAlike(name)) : undefined;
   }
 
   return { finished, failed };

@@ -3,24 +3,31 @@ import { sentByOtherSite } from "../lib/other-site.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
- * Refuses a write that another site made a browser send. It applies where a cookie proved the caller and on every route
- * that starts a session (or a stranger signs his victim in as himself), whatever the content type; a credential in a
- * header needs none, because no site can make a browser add it.
+ * Refuses a write that another site made a browser send. It applies where a cookie proved the caller, on every route
+ * that starts a session (or a stranger signs his victim in as himself) and on every route whose input has a cookie (its
+ * page of a consent may be a sibling host's), whatever the content type; a credential in a header needs none, because no
+ * site can make a browser add it.
  *
  * Sec-Fetch-Site decides where it is sent: `same-origin` and `none` pass, anything else only from a configured origin.
- * Otherwise Origin decides: our own or a configured one. Both missing is no browser: it passes only without a cookie.
+ * Otherwise Origin decides: our own or a configured one. A form that starts a session or comes with a cookie of its input
+ * passes from our own pages alone. Both missing is no browser: it passes only without a cookie.
  *
  * @returns step; refuses with `cross-site` (403)
  * @see Fetch Metadata, OWASP Cross-Site Request Forgery Prevention Cheat Sheet, OWASP ASVS 5.0 3.5.1
  */
 export const csrf: RouteGate = (api, route) => {
   const takesCookies = api.verifiers.some(({ credential }) => credential.carrier.in === "cookie");
-  if (route.method === "GET" || (!takesCookies && !route.startsSession)) return undefined;
+  const always = route.startsSession || route.cookies !== undefined;
+  if (route.method === "GET" || (!takesCookies && !always)) return undefined;
+
+  // A form with a cookie belongs to a page of ours, such as one that asks a person whether an application may: pages of
+  // configured origins call the API by script, and must not be able to answer in the person's place.
+  const originsCount = !(always && route.body?.form === true);
 
   return function refuseCrossSite(x) {
     const ambient = x.caller?.proof.ambient === true;
-    if (!ambient && !route.startsSession) return undefined;
-    const otherSite = sentByOtherSite(x);
+    if (!ambient && !always) return undefined;
+    const otherSite = sentByOtherSite(x, originsCount);
     if (otherSite !== undefined) return new Refusal("cross-site", otherSite);
     const saysNothing = x.headers["sec-fetch-site"] === undefined && x.headers["origin"] === undefined;
     return ambient && saysNothing ? new Refusal("cross-site", "neither Sec-Fetch-Site nor Origin") : undefined;

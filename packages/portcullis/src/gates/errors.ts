@@ -12,6 +12,7 @@ export const errors: ProblemWriter = (api) => {
 
   return function writeProblem(x, refusal) {
     const { status, title } = refusal;
+    if (refusal.body !== undefined) return refusal.body;
     // Which of our own checks broke tells how the server is made; record and event have the code and the reason.
     const code = status === 500 ? "internal" : refusal.code;
     const own = { code, status, title, requestId: x.id };

@@ -6,6 +6,8 @@ import { explain } from "../lib/explain.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { readMediaType } from "../lib/media-type.ts";
 import { pageReader } from "../lib/paging.ts";
+import { readCookies } from "../lib/cookies.ts";
+import { readQuery } from "../lib/query.ts";
 import { readJson } from "../lib/read-json.ts";
 import { Unreadable } from "../lib/unreadable.ts";
 import { withinTime } from "../lib/within-time.ts";
@@ -30,12 +32,15 @@ export const input: RouteGate = (api, route) => {
   const readPage = pageReader(api, route);
   const match = matcher(api, route);
   const headerNames = route.headers === undefined ? [] : Object.keys(route.headers.json.properties ?? {});
-  const accept = [route.method === "PATCH" ? "accept-patch" : "accept-post", "application/json"];
+  const cookieNames = route.cookies === undefined ? [] : Object.keys(route.cookies.json.properties ?? {});
+  const mediaType = route.body?.form === true ? "application/x-www-form-urlencoded" : "application/json";
+  const accept = [route.method === "PATCH" ? "accept-patch" : "accept-post", mediaType];
 
   // A route looks only at the places its schemas have; a query it does not take must be empty.
   const places: Step[] = [matchQuery];
   if (names.length > 0) places.unshift(matchParams);
   if (route.headers !== undefined) places.push(matchHeaders);
+  if (route.cookies !== undefined) places.push(matchCookies);
   if (route.body !== undefined) places.push(matchBody);
 
   return function matchInput(x) {
@@ -90,13 +95,23 @@ export const input: RouteGate = (api, route) => {
     });
   }
 
+  function matchCookies(x: Exchange): Outcome | Promise<Outcome> {
+    if (route.cookies === undefined) return undefined;
+    const values = readCookies(x.headers["cookie"], cookieNames);
+    if (values instanceof Unreadable) return new Refusal("bad-header", `${values.reason} ${values.where}`);
+    return match(route.cookies, values, "/cookies", (value) => {
+      x.cookieInput = value;
+    });
+  }
+
   function matchBody(x: Exchange): Outcome | Promise<Outcome> {
     if (route.body === undefined) return undefined;
     const type = readMediaType(x.headers["content-type"] ?? "");
-    if (type instanceof Unreadable || type.type !== "application/json") {
-      return new Refusal("media-type", "the body is not declared as application/json", { headers: accept });
+    if (type instanceof Unreadable || type.type !== mediaType) {
+      return new Refusal("media-type", `the body is not declared as ${mediaType}`, { headers: accept });
     }
-    const value = readJson(x.body ?? noBytes, limits);
+    const bytes = x.body ?? noBytes;
+    const value = route.body.form ? readForm(bytes) : readJson(bytes, limits);
     if (value instanceof Unreadable) return new Refusal("bad-body", `${value.reason} ${value.where}`);
     x.bodySent = value;
     return match(route.body, value, "/body", (matched) => {
@@ -106,6 +121,13 @@ export const input: RouteGate = (api, route) => {
 };
 
 const noBytes = new Uint8Array(0);
+
+/** A form is ASCII: what is not was escaped, and a byte that was not becomes a letter the reader refuses. */
+function readForm(bytes: Uint8Array): ReturnType<typeof readQuery> {
+  return readQuery(latin1.decode(bytes), { lineBreaks: true });
+}
+
+const latin1 = new TextDecoder("latin1");
 
 type Match = (part: InputPart, raw: unknown, at: string, keep: (value: unknown) => void) => Outcome | Promise<Outcome>;
 

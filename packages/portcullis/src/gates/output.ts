@@ -1,14 +1,20 @@
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate } from "../gate.ts";
-import { chain } from "../lib/chain.ts";
 import { chooseOutput, isByRole } from "../lib/choose-output.ts";
 import { answerHeaders } from "../lib/answer-headers.ts";
+import { chain } from "../lib/chain.ts";
+import { isPromise } from "../lib/maybe-promise.ts";
 import { cursorBinding } from "../lib/paging.ts";
+import { isPage, pagePolicy, renderPage } from "../lib/render-page.ts";
+import { type TargetCheck, targetCheck } from "../lib/redirect-target.ts";
+import type { HtmlOutput } from "../html.ts";
+import type { RedirectAllowlist, RedirectOutput } from "../redirect.ts";
 import { compileSerializer } from "../lib/serializer.ts";
 import { outputJsonSchema } from "../lib/standard-schema.ts";
+import { withinTime } from "../lib/within-time.ts";
 import type { ByRoleOutput, OutputRule } from "../output.ts";
 import type { ApiPlan, RoutePlan } from "../plan.ts";
-import { Refusal } from "../refusal.ts";
+import { Refusal, type RefusalCode } from "../refusal.ts";
 
 type Serializer = (value: unknown) => string;
 
@@ -22,7 +28,11 @@ type Serializer = (value: unknown) => string;
  */
 export const output: RouteGate = (api, route) => {
   const serializers = new Map<OutputRule, Serializer>();
-  for (const { rule } of route.outputs) compileRule(rule, serializers);
+  const checks = new Map<RedirectAllowlist, TargetCheck>();
+  for (const { rule } of route.outputs) {
+    compileRule(rule, serializers);
+    compileLists(rule, checks);
+  }
   const headersFor = answerHeaders(api, route);
 
   return function writeAnswer(x) {
@@ -32,17 +42,85 @@ export const output: RouteGate = (api, route) => {
     if (headers instanceof Refusal) return headers;
     x.answerHeaders = headers;
     if ("kind" in rule && rule.kind === "nothing") return undefined;
+    if ("kind" in rule && rule.kind === "html") return writePage(rule, x);
+    if ("kind" in rule && rule.kind === "redirect") return sendOn(rule, x);
     const serialize = serializers.get(rule);
     if (serialize === undefined) return new Refusal("undeclared-output", "the output has no serializer");
     try {
       if ("kind" in rule && rule.kind === "list") return writeList(api, route, x, serialize);
-      x.bodyText = serialize(x.result);
+      const text = serialize(x.result);
+      if ("kind" in rule && rule.kind === "protocol-error") {
+        return declaredRefusal(x, route, text);
+      }
+      x.bodyText = text;
       return undefined;
     } catch (error) {
       return new Refusal("undeclared-output", "the answer does not match its schema", { cause: error });
     }
   };
+
+  /** The page, with a nonce of its own for its style sheet; where it goes on by itself, that address is on the list. */
+  function writePage(rule: HtmlOutput, x: Exchange): Outcome | Promise<Outcome> {
+    const page = x.result;
+    if (!isPage(page))
+      return new Refusal("undeclared-output", "the handler returned no page: { title, body: markup`…` }");
+    const write = (): Outcome => {
+      const nonce = api.newId();
+      const text = renderPage(rule, page, nonce);
+      x.pagePolicy = pagePolicy(rule, nonce);
+      if (x.status >= 400) return declaredRefusal(x, route, text);
+      x.bodyText = text;
+      return undefined;
+    };
+    if (page.navigateTo === undefined) return write();
+    return whenAllowed(rule.navigatesTo, page.navigateTo, write);
+  }
+
+  function sendOn(rule: RedirectOutput, x: Exchange): Outcome | Promise<Outcome> {
+    const target = x.result;
+    if (typeof target !== "string") return new Refusal("undeclared-output", "the handler returned no address");
+    // Browsers follow one of two, and only this one was looked at.
+    if (x.answerHeaders.some((part, i) => i % 2 === 0 && part === "location")) {
+      return new Refusal("undeclared-output", "the handler set a location beside the address it returned");
+    }
+    return whenAllowed(rule.allowlist, target, () => {
+      x.answerHeaders = [...x.answerHeaders, "location", target];
+      return undefined;
+    });
+  }
+
+  function whenAllowed(list: RedirectAllowlist, target: string, then: () => Outcome): Outcome | Promise<Outcome> {
+    const decide = (allowed: boolean): Outcome =>
+      allowed ? then() : new Refusal("undeclared-output", "the address to go on to is not on the route's list");
+    const allowed = checks.get(list)?.(target) ?? false;
+    if (!isPromise(allowed)) return decide(allowed);
+    const late = (): Refusal =>
+      new Refusal("handler-timeout", "the look-up of the address to go on to does not answer");
+    return withinTime<boolean, Outcome>(api.deadlines, route.timeoutMs, allowed, late, decide);
+  }
 };
+
+/** A handler's own no, in a shape it declared; for limits and records a refusal like any other. */
+function declaredRefusal(x: Exchange, route: RoutePlan, body: string): Refusal {
+  const code = x.status === 401 && route.startsSession ? "sign-in-failed" : codes[x.status];
+  if (code === undefined) return new Refusal("undeclared-output", `${x.status} is no refusal of a handler`);
+  // What the handler set goes along: a no often takes a cookie back.
+  return new Refusal(code, "the handler's own, as its output declares", { body, headers: x.answerHeaders });
+}
+
+const codes: Readonly<Record<number, RefusalCode>> = {
+  400: "bad-request",
+  401: "bad-credential",
+  403: "forbidden",
+  404: "not-found",
+};
+
+/** The checks of every list an output holds, made at the start. */
+function compileLists(rule: OutputRule | ByRoleOutput, checks: Map<RedirectAllowlist, TargetCheck>): void {
+  if (isByRole(rule)) for (const one of Object.values(rule.roles)) compileLists(one, checks);
+  else if ("kind" in rule && rule.kind === "html") checks.set(rule.navigatesTo, targetCheck(rule.navigatesTo));
+  else if ("kind" in rule && rule.kind === "redirect") checks.set(rule.allowlist, targetCheck(rule.allowlist));
+}
 
 function compileRule(rule: OutputRule | ByRoleOutput, serializers: Map<OutputRule, Serializer>): void {
   if (isByRole(rule)) {
@@ -50,7 +128,8 @@ function compileRule(rule: OutputRule | ByRoleOutput, serializers: Map<OutputRul
     return;
   }
   if ("kind" in rule) {
-    if (rule.kind !== "nothing") serializers.set(rule, compileSerializer(outputJsonSchema(rule.schema)));
+    const hasSchema = rule.kind !== "nothing" && rule.kind !== "html" && rule.kind !== "redirect";
+    if (hasSchema) serializers.set(rule, compileSerializer(outputJsonSchema(rule.schema)));
     return;
   }
   serializers.set(rule, compileSerializer(outputJsonSchema(rule)));

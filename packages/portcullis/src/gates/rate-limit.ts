@@ -116,8 +116,15 @@ export const settle: RouteGate = (api, route) => {
     const keys = [LimitKey.everyone, x.wideAddressKey ?? LimitKey.ofWideAddress(address), key];
     if (countsTenants) keys.push(LimitKey.ofTenant(caller));
     addKeys(keys, x, proved.limits);
+    const { rate } = caller.proof;
+    const tariff = rate === undefined ? proved.tariff : proved.ofCredentials.get(rate);
+    if (tariff === undefined) {
+      x.reservation?.giveBack();
+      return new Refusal("limiter-unavailable", `the credential's limit ${rate} is none of those that are counted`);
+    }
+    if (rate !== undefined) keys.push(LimitKey.ofCredential(caller.proof));
     return whenDecided(
-      () => proved.tariff.settle(keys, x.reservation),
+      () => tariff.settle(keys, x.reservation),
       (decision) => decide(x, decision),
     );
   }
@@ -196,7 +203,7 @@ export const settleAfterwards: HeaderGate = (api) => {
     if (x.addressKey === undefined) countEarly(x);
     // A cookie nobody knows counts as absent, and is a guess all the same. A sender that signed what it sent guesses
     // nothing: an event about what we do not know may not close the door to its other events.
-    const looksLikeGuess = failing.has(x.status) || x.clearedCookies !== undefined;
+    const looksLikeGuess = failing.has(x.status) || x.clearedCookies !== undefined || isProtocolError(x);
     if (looksLikeGuess && x.verified === undefined) {
       if (x.callerKey !== undefined) budgetFor(x, callerFailures).charge([x.callerKey]);
       else if (x.addressKey !== undefined) budgetFor(x, addressFailures).charge([x.addressKey]);
@@ -225,6 +232,11 @@ function budgetFor(x: Exchange, failures: FailureBudget): Tariff {
 }
 
 const crowdedEveryMs = 60_000;
+
+/** What another specification answers with 400 (OAuth: a code or a token nobody knows) is 401 elsewhere. */
+function isProtocolError(x: Exchange): boolean {
+  return x.refusal?.body !== undefined && x.pagePolicy === undefined;
+}
 
 /** Answers that look like somebody trying doors. */
 const failing: ReadonlySet<number> = new Set([401, 403, 404, 405, 421]);

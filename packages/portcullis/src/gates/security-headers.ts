@@ -14,17 +14,32 @@ export const securityHeaders: HeaderGate = (api) => {
   const hardeningOf = hardeningFor(api.config.hosts);
 
   return function addSecurityHeaders(x, headers) {
-    for (const part of hardeningOf(x.scheme, x.host)) headers.push(part);
+    // A page that something refused after it was written does not leave; the refusal is no page.
+    const pagePolicy = x.refusal === undefined || x.refusal.body !== undefined ? x.pagePolicy : undefined;
+    if (pagePolicy === undefined) for (const part of hardeningOf(x.scheme, x.host)) headers.push(part);
+    else for (const part of forPage(hardeningOf(x.scheme, x.host), pagePolicy)) headers.push(part);
     headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");
     headers.push("x-request-id", x.id);
-    if (x.refusal !== undefined) headers.push("content-type", "application/problem+json");
-    else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
+    if (pagePolicy !== undefined) headers.push("content-type", "text/html; charset=utf-8");
+    else if (x.refusal !== undefined) {
+      headers.push("content-type", x.refusal.body === undefined ? "application/problem+json" : "application/json");
+    } else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
     if (x.clearedCookies === undefined) return;
     for (const name of x.clearedCookies) {
       headers.push("set-cookie", `${name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`);
     }
   };
 };
+
+/**
+ * The same for a page: its own policy, and an Origin that its forms may tell this host (with no-referrer browsers send
+ * `null`, which says nothing to those that have no Sec-Fetch-Site). @see Fetch, "append a request Origin header"
+ */
+function forPage(hardening: readonly string[], policy: string): readonly string[] {
+  const own: Readonly<Record<string, string>> = { "content-security-policy": policy, "referrer-policy": "same-origin" };
+  const written = hardening.map((part, i) => (i % 2 === 0 ? part : (own[hardening[i - 1] ?? ""] ?? part)));
+  return [...written, "cross-origin-opener-policy", "same-origin"];
+}
 
 /** Whether a cache may hand the answer to the next one who asks: no caller was proved, and no cookie travels with it. */
 function isForEverybody(x: Exchange): boolean {

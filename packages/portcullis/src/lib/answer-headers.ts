@@ -40,9 +40,12 @@ export function answerHeaders(api: ApiPlan, route: RoutePlan): (x: Exchange) => 
     }
     for (const cookie of options.cookies ?? []) {
       // Without startsSession no csrf gate stood before: a stranger could sign his victim in as himself.
-      const starts = cookie.value !== "" && sessionCookies.has(cookie.name) && x.caller?.proof.ambient !== true;
-      if (starts && !route.startsSession) {
+      const isSession = cookie.value !== "" && sessionCookies.has(cookie.name);
+      if (isSession && !route.startsSession && x.caller?.proof.ambient !== true) {
         return new Refusal("undeclared-output", `${cookie.name} begins a session; the route has to say startsSession`);
+      }
+      if (isSession && route.begunBy !== undefined && !wasSent(x.cookieInput, route.begunBy)) {
+        return new Refusal("undeclared-output", `${cookie.name} begins a session that was not begun in this browser`);
       }
       const text = serializeCookie(cookie.name, cookie.value, {
         sameSite: cookie.sameSite ?? "Strict",
@@ -52,4 +55,8 @@ export function answerHeaders(api: ApiPlan, route: RoutePlan): (x: Exchange) => 
     }
     return headers;
   };
+}
+
+function wasSent(cookies: unknown, name: string): boolean {
+  return typeof cookies === "object" && cookies !== null && Boolean(Reflect.get(cookies, name));
 }

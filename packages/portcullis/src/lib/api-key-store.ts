@@ -10,6 +10,8 @@ export interface ApiKeyRecord {
   readonly subject: string;
   readonly tenant: string | undefined;
   readonly scopes: readonly string[];
+  /** How often it may be used, one of `apiKeys({ rates })`, such as `60/min`; undefined for no limit of its own. */
+  readonly rate?: string | undefined;
   /** What the owner calls it. */
   readonly name: string;
   /** `live`, `test`, …: which deployment it is for. */

@@ -3,6 +3,7 @@ import type { Environment } from "../environment.ts";
 import { hashApiKey, pepperBytes, pepperMinBytes } from "./api-key-hash.ts";
 import type { ApiKeyRecord, ApiKeyStore } from "./api-key-store.ts";
 import { keyPartPattern, makeApiKey } from "./api-key-text.ts";
+import { spellRate } from "../limits/rate.ts";
 import { OptionsError } from "./options-error.ts";
 
 /** Where a key belongs; the same values as given to `apiKeys()`. */
@@ -23,6 +24,8 @@ export interface NewApiKey {
   readonly tenant?: string | undefined;
   /** No more than its creator has; what that is, the application decides. */
   readonly scopes: readonly string[];
+  /** How often it may be used, one of `apiKeys({ rates })`, such as `60/min`; default no limit of its own. */
+  readonly rate?: string | undefined;
   /** What the owner calls it, 1 .. 100 characters. */
   readonly name: string;
   /** Unix milliseconds; default never. */
@@ -44,7 +47,7 @@ type KeyEnvironment = Pick<Environment, "clock" | "hashing" | "randomBytes">;
  *   never unless said
  * @param environment  time, hashing and randomness; default the platform's
  * @throws OptionsError where a value is out of range: the prefix or environment (up to 16 of a-z and 0-9, a letter
- *   first), the subject (not empty), the name (1 .. 100 characters), the scopes (at most 100), `expiresAt` (in the future)
+ *   first), the subject (not empty), the name (1 .. 100 characters), the scopes (at most 100), the rate, `expiresAt` (in the future)
  *   or the pepper's length; and whatever the store's `insert` throws, and then nobody learns the key
  * @see RFC 6749 section 3.3 for scopes, OWASP API2:2023
  */
@@ -69,7 +72,7 @@ export interface RotateApiKey extends ApiKeyPlace {
 }
 
 /**
- * Puts a new key in the place of an old one: same owner, scopes, name and environment. The old one works until the
+ * Puts a new key in the place of an old one: same owner, scopes, rate, name and environment. The old one works until the
  * overlap is over. Of several rotations at once exactly one succeeds.
  *
  * @param options      `overlapSeconds`: default 86,400 (a day); `expiresAt` of the new key in Unix milliseconds: default
@@ -101,6 +104,7 @@ export async function rotateApiKey(
       subject: old.subject,
       tenant: old.tenant,
       scopes: old.scopes,
+      rate: old.rate,
       name: old.name,
       expiresAt: options.expiresAt ?? lifetime,
     },
@@ -140,7 +144,7 @@ function isOwner(record: ApiKeyRecord, subject: string): boolean {
 }
 
 async function makeKey(options: ApiKeyPlace & NewApiKey, environment: KeyEnvironment): Promise<IssuedApiKey> {
-  const { prefix, environment: deployment = "live", subject, tenant, scopes, name, expiresAt } = options;
+  const { prefix, environment: deployment = "live", subject, tenant, scopes, rate, name, expiresAt } = options;
   const createdAt = environment.clock.now();
   if (!keyPartPattern.test(prefix) || !keyPartPattern.test(deployment)) {
     throw new OptionsError("the prefix or environment is no key part.", "Use up to 16 of a-z and 0-9, a letter first.");
@@ -168,6 +172,7 @@ async function makeKey(options: ApiKeyPlace & NewApiKey, environment: KeyEnviron
     subject,
     tenant: tenant || undefined,
     scopes: [...scopes],
+    rate: rate === undefined ? undefined : spellRate(rate),
     name,
     environment: deployment,
     displayPrefix: key.slice(0, 12),

@@ -1,4 +1,4 @@
-import type { Caller } from "../caller.ts";
+import type { Caller, Proof } from "../caller.ts";
 import type { IpAddress } from "../lib/address.ts";
 import type { ClientAddress } from "../lib/forwarded.ts";
 import type { KeyHash } from "./key-hash.ts";
@@ -35,10 +35,15 @@ export class LimitKey {
     return caller.tenant === undefined ? new LimitKey(2, 0, 0, "") : new LimitKey(3, 0, 0, caller.tenant);
   }
 
+  /** A credential that has a limit of its own, by its public id. */
+  static ofCredential({ kind, credentialId = "" }: Proof): LimitKey {
+    return new LimitKey(10, kind.length, 0, kind + credentialId);
+  }
+
   /**
-   * The value of a matched input field, such as the account of a sign-in. Case, compatibility forms (NFKC) and blanks
-   * around it make no other key, so that `Alice@example.com` has no second budget. What else a mail provider ignores
-   * (dots, `+tags`) is not known here.
+   * The value of a matched input field, such as the account of a sign-in. Case, compatibility forms (NFKC), blanks
+   * around it and what cannot be seen make no other key, so that `Alice@example.com` has no second budget. What else a
+   * mail provider ignores (dots, `+tags`) is not known here.
    *
    * @param field  where the value stands; equal values of different fields are different keys
    * @param value  the field's value, once the schema has bounded it
@@ -105,7 +110,12 @@ export class LimitKey {
   }
 }
 
-/** One spelling for all that differ in case, compatibility form and blanks around them. */
-function spelledAlike(value: string): string {
-  return value.normalize("NFKC").trim().toLowerCase();
+/**
+ * One spelling for all that differ in case, compatibility form, blanks around them, what cannot be seen (a soft hyphen) and
+ * the dot of a domain as East Asian keyboards
+ * have it. Case is folded by way of capitals: toLowerCase alone keeps ß and SS apart.
+ */
+export function spelledAlike(value: string): string {
+  const seen = value.replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "").replaceAll(/[\u3002\uff61]/g, ".");
+  return seen.normalize("NFKC").trim().toLowerCase().toUpperCase().toLowerCase();
 }

@@ -74,6 +74,15 @@ export function parseCost(rate: RateText | RateOptions): number {
   return cost;
 }
 
+/**
+ * One spelling for every text of the same rate.
+ *
+ * @throws OptionsError as {@link parseRate}
+ */
+export function spellRate(text: string): RateText {
+  return formatRate(parseRate(readText(text)));
+}
+
 /** The shortest text that {@link parseRate} reads back as the same rate: `"60/min"`, `"5/2s"`. */
 export function formatRate(rate: Rate): RateText {
   for (const [unit, ms] of unitsDescending) {

@@ -1,6 +1,6 @@
 import { crc32 } from "../lib/crc32.ts";
 import type { Dimension, Limiter, Tariff } from "./limiter.ts";
-import type { Rate } from "./rate.ts";
+import { formatRate, type Rate } from "./rate.ts";
 
 /** The limits of the whole API. */
 export interface ApiRates {
@@ -11,6 +11,8 @@ export interface ApiRates {
   readonly caller: Rate;
   readonly tenant: Rate | undefined;
   readonly failures: Rate;
+  /** Limits that single credentials may have, besides those of whoever they prove; each once. */
+  readonly credentials: readonly Rate[];
 }
 
 /** One limit of a route. */
@@ -57,7 +59,10 @@ export interface FailureBudget {
 /** What one route takes. */
 export interface RouteTariffs {
   /** Keys: everyone, wide address, caller, tenant where the API limits tenants, then one per limit. */
-  readonly proved: SettleTariff;
+  readonly proved: SettleTariff & {
+    /** The same with one key more, the credential, for each rate that a credential may have, by its text. */
+    readonly ofCredentials: ReadonlyMap<string, Tariff>;
+  };
   /** Keys: everyone, then one per limit. */
   readonly unproved: SettleTariff;
   /** Limits by input fields, one decision for those that count requests and one for failures; undefined for none. */
@@ -83,6 +88,8 @@ export interface PlannedDimensions {
   readonly dimensions: readonly Dimension[];
   /** Index of the dimension for the n-th limit of a route. */
   indexOf(limit: PlannedLimit, place: number): number;
+  /** Indexes of the dimensions of `ApiRates.credentials`, by the rate's text. */
+  readonly ofCredentials: ReadonlyMap<string, number>;
 }
 
 const address = 0;
@@ -114,6 +121,15 @@ export function planDimensions(rates: ApiRates, routes: readonly CountedRoute[])
     capacity: rates.tenant === undefined ? 1 : 16_384,
   };
 
+  const ofCredentials = new Map<string, number>();
+  for (const rate of rates.credentials) {
+    const text = formatRate(rate);
+    if (ofCredentials.has(text)) continue;
+    ofCredentials.set(text, dimensions.length);
+    const name = ofCredentials.size === 1 ? "credential" : `credential-${ofCredentials.size}`;
+    dimensions.push({ name, rate });
+  }
+
   const byRate = new Map<string, number>();
   const keyOf = (limit: PlannedLimit, place: number): string =>
     `${limit.rate.limit}/${limit.rate.windowMs}/${limit.by}/${limit.isPerAddress}/${place}`;
@@ -125,7 +141,7 @@ export function planDimensions(rates: ApiRates, routes: readonly CountedRoute[])
       dimensions.push({ name: byRate.size === 1 ? "route" : `route-${byRate.size}`, rate: limit.rate });
     });
   }
-  return { dimensions, indexOf: (limit, place) => byRate.get(keyOf(limit, place)) ?? 0 };
+  return { dimensions, ofCredentials, indexOf: (limit, place) => byRate.get(keyOf(limit, place)) ?? 0 };
 }
 
 /** Prepares the tariffs of an API over a limiter with {@link planDimensions}' dimensions. */
@@ -151,7 +167,17 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
       const provedFixed = [{ dimension: global }, { dimension: provedAddress }, { dimension: caller }];
       if (rates.tenant !== undefined) provedFixed.push({ dimension: tenant });
       return {
-        proved: { tariff: limiter.tariff([...provedFixed, ...demands]), limits, tries },
+        proved: {
+          tariff: limiter.tariff([...provedFixed, ...demands]),
+          ofCredentials: new Map(
+            [...planned.ofCredentials].map(([text, dimension]) => [
+              text,
+              limiter.tariff([...provedFixed, ...demands, { dimension }]),
+            ]),
+          ),
+          limits,
+          tries,
+        },
         unproved: { tariff: limiter.tariff([{ dimension: global }, ...demands], { isStrict }), limits, tries },
         fieldRequests: ofFields("requests"),
         fieldFailures: ofFields("failures"),

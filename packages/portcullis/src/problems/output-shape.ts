@@ -31,19 +31,27 @@ function ruleShape(field: string, rule: unknown, resources: readonly AnyResource
     return;
   }
   if (kind === "nothing") return;
+  if (kind === "html" || kind === "redirect") {
+    const list = rule[kind === "html" ? "navigatesTo" : "allowlist"];
+    if (!Array.isArray(list)) add(field, `${shown(list)} is no list of addresses`, 'write a list: ["/account"]');
+    if (kind === "html" && rule["style"] !== undefined && typeof rule["style"] !== "string") {
+      add(field, `style is ${shown(rule["style"])}`, "write CSS as a text");
+    }
+    return;
+  }
   if (kind === "by-role") {
     if (!isObject(rule["roles"])) add(field, "names no roles", "say byRole({ admin: …, otherwise: … })");
     else
       for (const [role, one] of Object.entries(rule["roles"])) ruleShape(`${field}.${role}`, one, resources, add, true);
     return;
   }
-  if (kind !== "view" && kind !== "list" && kind !== "unowned") {
+  if (kind !== "view" && kind !== "list" && kind !== "unowned" && kind !== "protocol-error") {
     add(field, "is no output", outputFix);
     return;
   }
   if (!isSchema(rule["schema"]))
     add(field, `${shown(rule["schema"])} is no schema`, "declare what leaves: z.object({ … })");
-  if (kind === "unowned") return;
+  if (kind === "unowned" || kind === "protocol-error") return;
   const mistake = resourceMistake(rule["resource"], resources);
   if (mistake !== undefined) add(field, mistake.problem, `${kind}(Schema, resource): ${mistake.fix}`);
   if (rule["at"] !== undefined && typeof rule["at"] !== "function") {

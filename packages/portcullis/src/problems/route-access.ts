@@ -53,6 +53,9 @@ export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): v
   if (plan.public && route.policy.cache !== undefined && route.method !== "GET") {
     add("cache", "only a GET may be kept", "leave it out");
   }
+  if (plan.public && route.policy.cache !== undefined && route.cookies !== undefined) {
+    add("cache", "an answer that a cookie decides may not be kept", "leave it out");
+  }
   if (!plan.public && route.policy.cache !== undefined) {
     add("cache", "an answer for one caller may not be kept", "leave it out");
   }
@@ -63,8 +66,16 @@ export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): v
 }
 
 function sessionProblems(route: RoutePlan, add: Add): void {
-  const { startsSession, method, accountField, body, limits } = route;
-  if (startsSession && method === "GET") add("startsSession", "a GET can be sent by any link", "use POST");
+  const { startsSession, method, accountField, begunBy, body, limits } = route;
+  if (begunBy !== undefined && !(route.cookies !== undefined && fieldNames(route.cookies.json).includes(begunBy))) {
+    add(
+      "startsSession",
+      `the input has no cookie ${begunBy}`,
+      "name the cookie that the first step of the sign-in set",
+    );
+  } else if (startsSession && method === "GET" && begunBy === undefined) {
+    add("startsSession", "a GET can be sent by any link", 'use POST, or say { begunBy: "cookies.__Host-…" }');
+  }
   if (accountField === undefined) return;
   if (body === undefined || !fieldNames(body.json).includes(accountField)) {
     add("startsSession", `the body has no ${accountField}`, "name the field of the body that names the account");

@@ -36,6 +36,7 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
     ["input.params", route.params],
     ["input.query", route.query],
     ["input.headers", route.headers],
+    ["input.cookies", route.cookies],
     ["input.body", route.body],
   ];
   for (const [field, part] of parts) {
@@ -54,6 +55,12 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
       if (!names.includes(name)) add("input.params", `matches ${name}, which the path does not have`, "take it out");
     }
   }
+  if (route.cookies !== undefined) cookieProblems(config, route.cookies, add);
+  if (route.body?.form === true) formProblems(route.body, add);
+  for (const [field, part] of parts) {
+    if (part?.form === true && part !== route.body)
+      add(field, "is no body, and cannot come as a form", "take form away");
+  }
   if (route.body !== undefined && route.method === "GET") add("input.body", "a GET has no body", "use the query");
   for (const name of route.headers === undefined ? [] : fieldNames(route.headers.json)) {
     if (name !== name.toLowerCase())
@@ -65,6 +72,32 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
   }
 }
 
+/** A credential's cookie is read by its gate alone; any other is nobody's who could set it from a sibling host. */
+function cookieProblems(config: ApiConfig, cookies: InputPart, add: Add): void {
+  const carriers = config.credentials.flatMap(({ carrier }) => (carrier.in === "cookie" ? carrier.cookies : []));
+  for (const name of fieldNames(cookies.json)) {
+    if (carriers.includes(name)) {
+      add("input.cookies", `hands the credential ${name} to the handler`, "take it out: handlers are given the caller");
+    } else if (!name.startsWith("__Host-")) {
+      add("input.cookies", `${name} may be set by any sibling host`, `call it __Host-${name}`);
+    }
+  }
+}
+
+/** A form has one text per name; what cannot be written as one would never be there. */
+function formProblems(body: InputPart, add: Add): void {
+  const { type } = body.json;
+  if (type !== undefined && type !== "object") {
+    add("input.body", "is no object, and a form is nothing else", "name its fields: form(z.strictObject({ … }))");
+    return;
+  }
+  for (const pointer of placePointers(body.json)) {
+    if (pointer.lastIndexOf("/") > 0) {
+      add(`input.body${pointer}`, "stands inside another value, which a form cannot say", "take JSON, or flatten it");
+    }
+  }
+}
+
 /** Every id has a rule, wherever it stands: path, query, header or body, at any depth. */
 export function idProblems(route: RoutePlan, add: Add): void {
   const consumed = new Set(
@@ -72,9 +105,10 @@ export function idProblems(route: RoutePlan, add: Add): void {
   );
   const excused = new Set(route.notObjects.map((one) => one.field));
   const ids: string[] = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
-  const places: readonly ["query" | "header" | "body", InputPart | undefined][] = [
+  const places: readonly ["query" | "header" | "cookie" | "body", InputPart | undefined][] = [
     ["query", route.query],
     ["header", route.headers],
+    ["cookie", route.cookies],
     ["body", route.body],
   ];
   for (const [place, part] of places) {
@@ -91,6 +125,11 @@ export function idProblems(route: RoutePlan, add: Add): void {
       continue;
     }
     const name = id.slice(id.lastIndexOf(".") + 1);
+    if (id.startsWith("cookie.")) {
+      const fix = `keep it on the server under a random value, or say "${id}": notAnObject("reason")`;
+      add("objects", `no rule consumes the id ${id}`, fix);
+      continue;
+    }
     add(
       "objects",
       `no rule consumes the id ${id}`,
@@ -103,7 +142,7 @@ export function idProblems(route: RoutePlan, add: Add): void {
   }
 }
 
-const reserved = new Set(["caller", "params", "query", "headers", "body", "page", "delivery", "request"]);
+const reserved = new Set(["caller", "params", "query", "headers", "cookies", "body", "page", "delivery", "request"]);
 
 /** The objects a route loads: named apart, found where they are said to stand, parents before children. */
 export function objectProblems(route: RoutePlan, add: Add): void {

@@ -3,10 +3,12 @@ import { isBlank } from "../lib/blank.ts";
 import { isByRole, objectsWithRoles } from "../lib/choose-output.ts";
 import type { JsonSchema } from "../lib/json-schema.ts";
 import { pageParameters } from "../lib/paging.ts";
+import { allowlistProblem } from "../lib/redirect-target.ts";
 import { fieldNames, idFields, outputProblems } from "../lib/schema-problems.ts";
 import { outputJsonSchema } from "../lib/standard-schema.ts";
 import type { ByRoleOutput, EgressOptOut, OutputRule } from "../output.ts";
 import type { RoutePlan } from "../plan.ts";
+import type { RedirectAllowlist } from "../redirect.ts";
 import type { AnyResource } from "../resource.ts";
 import type { Add } from "./add.ts";
 
@@ -14,14 +16,36 @@ import type { Add } from "./add.ts";
 export function outputRuleProblems(route: RoutePlan, add: Add): void {
   if (route.outputs.length === 0) add("output", "declares no answer", "declare at least one 2xx status");
   for (const { status, rule } of route.outputs) {
-    if (!Number.isInteger(status) || status < 200 || status > 299) {
-      add("output", `${status} is no success`, "declare 2xx statuses; refusals have their own shape");
-    }
+    statusProblems(status, rule, add);
     // RFC 9110 sections 15.3.5 and 15.3.6: a length beside such a status leaves client and proxy at odds.
     if ((status === 204 || status === 205) && !("kind" in rule && rule.kind === "nothing")) {
       add(`output.${status}`, "is an answer that has no body", "say nothing, or use another status");
     }
     checkRule(rule, `output.${status}`, route, add);
+  }
+}
+
+function statusProblems(status: number, rule: OutputRule | ByRoleOutput, add: Add): void {
+  const kind = "kind" in rule ? rule.kind : "schema";
+  if (kind === "redirect") {
+    if (status !== 303 && status !== 302) add(`output.${status}`, "is no status of a redirect", "say 303");
+  } else if (kind === "protocol-error" || (kind === "html" && status >= 400)) {
+    // Those that `Refusal` has a code for; the others are gates' own.
+    if (![400, 401, 403, 404].includes(status)) {
+      add(`output.${status}`, "is no refusal a handler declares", "say 400, 401, 403 or 404");
+    }
+  } else if (!Number.isInteger(status) || status < 200 || status > 299) {
+    add("output", `${status} is no success`, "declare 2xx statuses; refusals have their own shape");
+  }
+}
+
+/** Where browsers are sent is written down, entry by entry. */
+function allowlistProblems(allowlist: RedirectAllowlist, field: string, add: Add): void {
+  for (const entry of allowlist) {
+    const problem = allowlistProblem(entry);
+    if (problem === undefined) continue;
+    const fix = 'write "/path", "/below/*", "https://host/path", or { reason, allows: (url) => … }';
+    add(field, `${typeof entry === "string" ? entry : "an entry"} ${problem}`, fix);
   }
 }
 
@@ -37,7 +61,12 @@ function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RouteP
       }
       above = one;
     }
-    for (const [role, one] of Object.entries(rule.roles)) checkRule(one, `${field}.${role}`, route, add);
+    for (const [role, one] of Object.entries(rule.roles)) {
+      if ("kind" in one && (one.kind === "redirect" || one.kind === "protocol-error")) {
+        add(`${field}.${role}`, "has a status of its own, which roles do not choose", "name it by status: { 303: … }");
+      }
+      checkRule(one, `${field}.${role}`, route, add);
+    }
     return;
   }
   if (!("kind" in rule)) {
@@ -46,7 +75,24 @@ function checkRule(rule: OutputRule | ByRoleOutput, field: string, route: RouteP
     return;
   }
   if (rule.kind === "nothing") return;
+  if (rule.kind === "redirect") {
+    if (rule.allowlist.length === 0) add(field, "sends browsers nowhere", 'name where to: redirect(["/account"])');
+    allowlistProblems(rule.allowlist, field, add);
+    return;
+  }
+  if (rule.kind === "html") {
+    if (/<\/style/i.test(rule.style ?? "")) add(field, "has a style sheet that ends early", "take </style> out of it");
+    allowlistProblems(rule.navigatesTo, field, add);
+    if (route.policy.cache !== undefined) {
+      add("cache", "a page holds a nonce, which is good for one answer", "leave it out");
+    }
+    return;
+  }
   checkSchema(rule.schema, field, add);
+  if (rule.kind === "protocol-error") {
+    if (isBlank(rule.reason)) add(field, "has a shape of its own without a reason", "name the specification");
+    return;
+  }
   if (rule.kind === "unowned") {
     if (isBlank(rule.reason))
       add(field, "leaves owners unchecked without a reason", "say why: unowned(schema, reason)");

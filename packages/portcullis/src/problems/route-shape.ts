@@ -58,7 +58,7 @@ function accessShape(access: unknown, add: Add): void {
 
 function inputShape(input: unknown, add: Add): void {
   if (input === undefined) return;
-  const fix = "name places by their schemas: input: { params, query, headers, body }";
+  const fix = "name places by their schemas: input: { params, query, headers, cookies, body }";
   if (!isObject(input)) {
     add("input", `${shown(input)} is no input`, fix);
     return;
@@ -71,7 +71,7 @@ function inputShape(input: unknown, add: Add): void {
   }
 }
 
-const places = ["params", "query", "headers", "body"];
+const places = ["params", "query", "headers", "cookies", "body"];
 
 function objectsShape(objects: unknown, resources: readonly AnyResource[], add: Add): void {
   if (objects === undefined) return;
@@ -121,11 +121,13 @@ function otherShapes(policy: Written, add: Add): void {
   }
   const account = isObject(startsSession) ? startsSession["account"] : undefined;
   const namesAccount = typeof account === "string" && account.startsWith("body.");
-  if (startsSession !== undefined && startsSession !== true && !namesAccount) {
-    const fix = 'say true, or { account: "body.email" }; leave it out where nobody is signed in';
+  const begunBy = isObject(startsSession) ? startsSession["begunBy"] : undefined;
+  const namesCookie = typeof begunBy === "string" && begunBy.startsWith("cookies.") && account === undefined;
+  if (startsSession !== undefined && startsSession !== true && namesAccount === namesCookie) {
+    const fix = 'say true, { account: "body.email" } or { begunBy: "cookies.__Host-sign-in" }, or leave it out';
     add("startsSession", `${shown(startsSession)} does not say what is started`, fix);
   }
-  if (isObject(startsSession)) known("startsSession", startsSession, ["account"], add);
+  if (isObject(startsSession)) known("startsSession", startsSession, ["account", "begunBy"], add);
   if (deprecated !== undefined && !(isObject(deprecated) && isDate(deprecated["since"]))) {
     add("deprecated", `${shown(deprecated)} does not say since when`, 'write { since: "2026-01-31" }');
   }

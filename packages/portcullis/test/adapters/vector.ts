@@ -38,6 +38,10 @@ export interface Vector {
   readonly code?: string;
   /** The whole body, where there is one that matters. */
   readonly json?: unknown;
+  /** The body is the handler's own, and the code stands in the record alone. */
+  readonly ownBody?: true;
+  /** Part of the body of a page. */
+  readonly holds?: string;
   /** Headers of the answer; null for one that must not be there. */
   readonly headers?: Readonly<Record<string, string | null>>;
   /** Sent so often before; the last answer counts. Default 0. */

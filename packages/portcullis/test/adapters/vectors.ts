@@ -1,5 +1,6 @@
 import { bodies, credentials } from "./caller-vectors.ts";
 import { noteIds } from "../front-door.ts";
+import { pages } from "./page-vectors.ts";
 import { type Row, row, type Sent, type Vector } from "./vector.ts";
 
 const origin = "https://app.example";
@@ -256,5 +257,6 @@ export const vectors: readonly Vector[] = [
   ...bodies,
   ...cors,
   ...handlers,
+  ...pages,
   ...sockets,
 ].map(row);

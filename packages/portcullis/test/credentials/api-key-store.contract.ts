@@ -14,6 +14,7 @@ export function apiKeyStoreContract(name: string, open: () => ApiKeyStore | Prom
         id: "full",
         tenant: "acme",
         scopes: ["a:read", "b:write"],
+        rate: "60/min",
         expiresAt: 2_000_000_000_000,
         lastUsedAt: 1_900_000_000_001,
         hash: Uint8Array.from({ length: 32 }, (_, n) => n * 7),

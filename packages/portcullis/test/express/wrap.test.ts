@@ -1,6 +1,18 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { NextFunction, Request, Response } from "express";
-import { anyCaller, by, nothing, publicAccess, refuse, view } from "portcullis";
+import {
+  anyCaller,
+  by,
+  form,
+  html,
+  markup,
+  nothing,
+  protocolError,
+  publicAccess,
+  redirect,
+  refuse,
+  view,
+} from "portcullis";
 import { wrap } from "portcullis/express";
 import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
@@ -295,6 +307,61 @@ describe("wrap: a handler in the manner of Express behind a policy", () => {
     });
     expect([answered.status, answered.code]).toEqual([500, "internal"]);
     expect(String(answered.errors[0])).toContain(text);
+  });
+
+  it("sends on where the output is a redirect, to what is on its list and nowhere else", async () => {
+    const output = redirect(["/v1/open"]);
+    const to =
+      (...said: readonly unknown[]): Any =>
+      (_req: never, res: { redirect(...given: readonly unknown[]): void }) =>
+        res.redirect(...said);
+    const onward = await wrapped(to("/v1/open?x=1"), { output });
+    expect([onward.status, onward.reply.headers.get("location"), onward.reply.body]).toEqual([303, "/v1/open?x=1", ""]);
+    await door?.close();
+    const found = await wrapped(to(302, "/v1/open"), { output: { 302: output } });
+    expect([found.status, found.reply.headers.get("location")]).toEqual([302, "/v1/open"]);
+    for (const [said, declared] of [
+      [["https://evil.example"], output],
+      [["//evil.example"], output],
+      [[301, "/v1/open"], output],
+      [[302, "/v1/open"], output],
+      [[302], { 302: output }],
+    ] as const) {
+      await door?.close();
+      const refused = await wrapped(to(...said), { output: declared });
+      expect([refused.status, refused.code, refused.reply.headers.has("location")]).toEqual([
+        500,
+        "undeclared-output",
+        false,
+      ]);
+    }
+  });
+
+  it("shows a page, a form's values, the cookies the policy names, and the no it declares", async () => {
+    const page = { title: "Hello", body: markup`<p>Hello</p>` };
+    const shown = await wrapped((_req: never, res: Res) => void res.send(page), { output: html() });
+    expect([shown.status, shown.reply.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+    await door?.close();
+
+    const test = testApi();
+    const input = {
+      body: form(z.strictObject({ name: z.string().max(20) })),
+      cookies: z.strictObject({ "__Host-a": z.string().max(20) }),
+    };
+    const seen: unknown[] = [];
+    const output = { 400: protocolError(z.strictObject({ error: z.string().max(20) }), "RFC 6749 section 5.2") };
+    wrapUntyped(
+      test,
+      { ...open, path: "POST /v1/wrapped", input, output: { 200: Ok, ...output } },
+      (req: { body: unknown; cookies: unknown; objects: unknown }, res: Res) => {
+        seen.push(req.body, req.cookies, req.objects);
+        res.status(400).json({ error: "invalid_grant", secret: "secret words" });
+      },
+    );
+    const headers = { "Content-Type": "application/x-www-form-urlencoded", Cookie: "__Host-a=b; __Host-c=d" };
+    const answered = await answerOf(test, "POST /v1/wrapped", { body: "name=Alice", headers });
+    expect([answered.status, answered.json, answered.code]).toEqual([400, { error: "invalid_grant" }, "bad-request"]);
+    expect(seen).toEqual([{ name: "Alice" }, { "__Host-a": "b" }, {}]);
   });
 
   it("survives a misuse in a callback that nobody would catch", async () => {

@@ -19,6 +19,7 @@ const detectors: readonly DetectorId[] = [
   "error-rate",
   "export-spike",
   "request-spike",
+  "refresh-reuse",
 ];
 
 /** What the page states; the others are told with the batch of records that proves them. */

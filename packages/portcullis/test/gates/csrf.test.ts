@@ -1,5 +1,5 @@
-import type { Api, ApiConfig } from "portcullis";
-import { anyCaller, createApi, nothing, publicAccess, session } from "portcullis";
+import type { Api, ApiConfig, RoutePolicy } from "portcullis";
+import { answer, anyCaller, createApi, form, nothing, publicAccess, session } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Asked } from "../front-door.ts";
@@ -120,6 +120,36 @@ describe("csrf", () => {
   });
 });
 
+describe("csrf of a form that a page of ours asks a person with", () => {
+  const door = sharedDoor(() => {
+    const test = testApi({ origins: [app] });
+    const access = publicAccess("a page of ours asks");
+    const body = form(z.strictObject({ decision: z.enum(["allow", "deny"]) }));
+    const input = { body, cookies: z.strictObject({ "__Host-asked": z.string().max(50).optional() }) };
+    test.api.route({ path: "POST /v1/consent", access, input, output: nothing, limit: "1000/s" }, () => undefined);
+    test.api.route(
+      { path: "POST /v1/enter", access, input: { body }, output: nothing, limit: "1000/s", startsSession: true },
+      () => undefined,
+    );
+    return test;
+  });
+
+  it.each(["POST /v1/consent", "POST /v1/enter"])(
+    "%s is sent by no other page, one that may call the API neither",
+    async (route) => {
+      const send = async (headers: Readonly<Record<string, string>>) => {
+        const asked = { "Content-Type": "application/x-www-form-urlencoded", Cookie: "__Host-asked=x", ...headers };
+        return (await door.ask(route, { body: "decision=allow", headers: asked })).status;
+      };
+      expect(await send({ "Sec-Fetch-Site": "same-origin" })).toBe(204);
+      expect(await send({ "Sec-Fetch-Site": "same-site", Origin: app })).toBe(403);
+      expect(await send({ "Sec-Fetch-Site": "cross-site", Origin: app })).toBe(403);
+      expect(await send({ Origin: app })).toBe(403);
+      expect(await send({ Origin: "https://evil.example" })).toBe(403);
+    },
+  );
+});
+
 describe("csrf where the API takes no cookie", () => {
   const door = sharedDoor(() => {
     const test = testApi({ origins: [app] });
@@ -160,6 +190,49 @@ describe("csrf behind a proxy", () => {
     const from = (origin: string) => door.ask("POST /v1/writes", { headers: { ...proxied, Origin: origin } });
     expect((await from("https://api.example.com")).status).toBe(204);
     expect((await from("http://api.example.com")).code).toBe("cross-site");
+  });
+});
+
+describe("csrf: a sign-in that ends with a GET", () => {
+  const callback = (startsSession: RoutePolicy["startsSession"]) => (config: ApiConfig) => {
+    const api = withSession(config);
+    api.route(
+      {
+        path: "GET /v1/callback",
+        access: publicAccess("signing in"),
+        input: { cookies: z.strictObject({ "__Host-sign-in": z.string().max(50).optional() }) },
+        output: nothing,
+        ...(startsSession === undefined ? {} : { startsSession }),
+      },
+      () => answer(undefined, { cookies: [{ name: "__Host-session", value: "alices" }] }),
+    );
+    return api;
+  };
+  const begun = sharedDoor(() => testApi({}, callback({ begunBy: "cookies.__Host-sign-in" })));
+
+  it("starts a session in the browser it was begun in", async () => {
+    const answered = await begun.ask("GET /v1/callback", { headers: { Cookie: "__Host-sign-in=x" } });
+    expect(answered.status).toBe(204);
+  });
+
+  it.each([
+    ["no cookie of the first step", {}],
+    ["an empty one", { Cookie: "__Host-sign-in=" }],
+    ["a session of its own and nothing else", cookie],
+  ])("starts none in a browser with %s", async (_which, headers) => {
+    const answered = await begun.ask("GET /v1/callback", { headers });
+    expect(answered.status).toBe(500);
+    expect(answered.headers.get("set-cookie")).toBeUndefined();
+  });
+
+  it("stops the start where no cookie, or one that the input has not, is named", () => {
+    const problems = (startsSession: RoutePolicy["startsSession"]) =>
+      testApi({}, callback(startsSession))
+        .api.problems()
+        .map(({ problem }) => problem);
+    expect(problems(true)).toEqual(["a GET can be sent by any link"]);
+    expect(problems({ begunBy: "cookies.__Host-other" })).toEqual(["the input has no cookie __Host-other"]);
+    expect(problems({ begunBy: "cookies.__Host-sign-in" })).toEqual([]);
   });
 });
 

@@ -88,6 +88,8 @@ describe("rate-limit: who is counted", () => {
     const email = (value: string) => identity(LimitKey.ofInput("email", value));
     expect(email(" Alice@Example.com ")).toBe(email("alice@example.com"));
     expect(email("\uff41lice@example.com")).toBe(email("alice@example.com"));
+    expect(email("ali\u00adce@ex\u200bample\u3002com")).toBe(email("alice@example.com"));
+    expect(email("stra\u00dfe@example.com")).toBe(email("STRASSE@example.com"));
     expect(email("alice@example.com")).not.toBe(email("alicia@example.com"));
   });
 

@@ -65,8 +65,9 @@ api.route({ path: "GET /v1/a", access: open, output: nothing }, () => undefined)
 api.route({ path: "GET /v1/a", access: anyCaller, input: { query: Empty }, output: nothing }, () => undefined);
 // @ts-expect-error the place is called query
 api.route({ path: "GET /v1/a", access: anyCaller, input: { qeury: Empty }, output: nothing }, () => undefined);
-const places = { query: Empty, cookies: Empty };
-// @ts-expect-error cookies are no input
+api.route({ path: "GET /v1/a", access: anyCaller, input: { cookies: Empty }, output: nothing }, () => undefined);
+const places = { query: Empty, cookie: Empty };
+// @ts-expect-error the place is called cookies
 api.route({ path: "GET /v1/a", access: anyCaller, input: places, output: nothing }, () => undefined);
 // @ts-expect-error the member is called limit
 api.route({ path: "GET /v1/a", access: anyCaller, output: nothing, limits: "60/min" }, () => undefined);

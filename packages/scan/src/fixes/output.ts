@@ -2,7 +2,8 @@ import type { Fix } from "./fix.ts";
 
 /** The smallest fix of output. */
 export const output: Fix = {
-  summary: "Answer with named fields, never with the row: what a table gains later must not leave by itself.",
+  summary:
+    "Answer with named fields, never with the row: what a table gains later must not leave by itself. Send browsers on only to addresses on a list.",
   portcullis: `const PublicProject = z.object({ id: z.uuid(), name: z.string() });
 api.route(
   {

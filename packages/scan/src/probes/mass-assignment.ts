@@ -19,7 +19,7 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { bodyOf, requestFor } from "../requests.ts";
+import { requestFor, withFields } from "../requests.ts";
 import { propertiesOf } from "../schema.ts";
 import { signUpFields } from "../sign-up-fields.ts";
 import { fieldOutcomes, type TriedField } from "../stuck-fields.ts";
@@ -125,7 +125,7 @@ async function createWith(context: ProbeContext, kind: Kind, owner: Identity, na
   const parent = kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
   const mark = context.objects.canary();
   const honest = context.objects.creation(kind, owner, parent, mark);
-  const trial = await context.send("attack", { ...honest, body: JSON.stringify({ ...bodyOf(honest), [name]: value }) });
+  const trial = await context.send("attack", withFields(honest, { [name]: value }));
   const thing = context.objects.adopt(kind, owner, trial, parent?.params ?? {}, mark);
   return { trial, thing };
 }

@@ -14,8 +14,9 @@ import {
   notHonest,
   untried,
 } from "../probe.ts";
+import { redirectChecks, sendsOn } from "../redirects.ts";
 import { registeredPassword } from "../registration.ts";
-import { bodyOf } from "../requests.ts";
+import { fieldsOf } from "../requests.ts";
 import { propertiesOf, undeclaredMembers, unsaidMembers } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
@@ -23,7 +24,7 @@ import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
  * What leaves: members the answer's schema does not declare, and values or names that are secrets. A secret's shape is
  * proof, and so is a secret the scan itself sent and finds again; a suspicious name alone counts only where the schema
  * forbids it. An open schema of a plain description (no `additionalProperties: false`) forbids nothing: there only
- * secrets decide, and the verdict says so.
+ * secrets decide, and the verdict says so. Browsers leave too: nobody is sent to where a stranger says.
  */
 export const output: Probe = { id: "output", plan: planOutput };
 
@@ -38,6 +39,7 @@ function planOutput(context: ProbeContext): readonly Check[] {
       if (kind !== undefined) checks.push({ check: "answer", operation, run: () => created(context, operation) });
     }
   }
+  checks.push(...redirectChecks(context));
   return checks.length > 0 ? checks : [{ check: "answer", notApplicable: "Nothing answers with data." }];
 }
 
@@ -64,6 +66,7 @@ function judgeAnswer(
   shown: readonly Thing[],
 ): readonly NamedOutcome[] {
   const { answer } = trial;
+  if (sendsOn(operation, answer)) return [{ check: "answer", ...held("it sends on and shows nothing", [trial]) }];
   if (!isSuccess(answer)) return [{ check: "answer", ...notHonest(trial) }];
   return [
     { check: "undeclared-fields", ...undeclared(context, operation, trial) },
@@ -150,7 +153,7 @@ function unsaid(context: ProbeContext, { answer }: Trial, schema: JsonRecord): r
 function sentSecrets(things: readonly Thing[]): readonly (readonly [name: string, value: string])[] {
   return things.flatMap(({ kind, created }) => {
     const declared = propertiesOf(kind.create?.body?.schema ?? {});
-    return Object.entries(bodyOf(created.outgoing) ?? {}).flatMap(([name, value]) => {
+    return Object.entries(fieldsOf(created.outgoing) ?? {}).flatMap(([name, value]) => {
       const isSecret = declared.get(name)?.["writeOnly"] === true || names.test(name);
       return isSecret && typeof value === "string" && value.length >= 8 ? [[name, value] as const] : [];
     });

@@ -6,7 +6,7 @@ import { type Listener, listen } from "../listener.ts";
 import { isRecord, type JsonRecord, textAt } from "../json.ts";
 import { ownViews, viewOf, writableOf } from "../own-record.ts";
 import { broken, type Check, held, inconclusive, notApplicable, type Outcome, type Probe } from "../probe.ts";
-import { bodyOf, requestFor } from "../requests.ts";
+import { requestFor, withFields } from "../requests.ts";
 import { propertiesOf, simplified, typeOf } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
@@ -175,9 +175,8 @@ async function asker(
     const parent = kind.parent === undefined ? undefined : await context.objects.shared(kind.parent, owner);
     const ask: Asker["ask"] = (address) => {
       const honest = context.objects.creation(kind, owner, parent, context.objects.canary());
-      const body = JSON.stringify({ ...bodyOf(honest), [name]: address });
       const sent = (trial: Trial) => void context.objects.adopt(kind, owner, trial, parent?.params ?? {}, "");
-      return Promise.resolve({ outgoing: { ...honest, body }, sent });
+      return Promise.resolve({ outgoing: withFields(honest, { [name]: address }), sent });
     };
     return { ask };
   }

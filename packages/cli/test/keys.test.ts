@@ -1,0 +1,201 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { openIdentity } from "@portcullis/server/identity";
+import { openStorage, type Storage } from "@portcullis/server/storage";
+import { anyCaller, createApi, jwt, nothing, secret } from "portcullis";
+import { SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { freePorts } from "../../server/soak/instances.ts";
+import { embeddedStores, postgresStores } from "../../server/test/storage/open-stores.ts";
+
+const command = join(import.meta.dirname, "../src/portcullis.ts");
+const email = "alice@example.com";
+const scopes = ["notes:read", "keys:read", "keys:write"];
+const aSecret = "tests-only: 48 characters of nothing in particular";
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function keys(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ["--conditions=source", "--disable-warning=ExperimentalWarning", command, "keys", ...args],
+      { env: { ...process.env, ...env } },
+      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
+}
+
+/** An API that takes keys of this store and tells which. */
+async function serve(storage: Storage, port: number) {
+  const issuer = `http://localhost:${port}`;
+  const identity = await openIdentity({
+    issuer,
+    serviceName: "Notes",
+    storage,
+    secret: aSecret,
+    clients: [],
+    resources: { [`${issuer}/api`]: scopes },
+    keys: { prefix: "prj", rates: ["60/min"] },
+    sendMail: () => {},
+  });
+  const test = jwt({ issuer: "https://tests.example", audience: "tests", keys: secret(aSecret) });
+  const api = createApi({
+    name: "notes",
+    hosts: [`localhost:${port}`],
+    credentials: [identity.keys().credential, test],
+    version: { none: "OAuth fixes its own paths" },
+    audit: { sinks: [{ name: "nowhere", write: () => {} }] },
+  });
+  api.route({ path: "GET /me", access: anyCaller, output: nothing, limit: "1000/s" }, () => undefined);
+  identity.mount(api);
+  const listening = await api.listen({ port, handleSignals: false });
+  await identity.accounts.signUp(email, "correct horse battery");
+  const id = (await identity.accounts.findByEmail(email))?.id ?? "";
+  const seconds = Math.floor(Date.now() / 1000);
+  const token = await new SignJWT({ scope: scopes.join(" ") })
+    .setProtectedHeader({ alg: "HS256", typ: "at+jwt" })
+    .setIssuer("https://tests.example")
+    .setAudience("tests")
+    .setSubject(id)
+    .setIssuedAt(seconds)
+    .setExpirationTime(seconds + 600)
+    .setJti("t")
+    .sign(new TextEncoder().encode(aSecret));
+  return {
+    issuer,
+    token,
+    async me(key: string): Promise<number> {
+      const response = await fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${key}` } });
+      return response.status;
+    },
+    async close() {
+      await listening.close();
+      await identity.close();
+    },
+  };
+}
+
+const direct = ["--owner", email, "--prefix", "prj"];
+const made = (ran: Ran): { id: string; key: string; prefix: string } => {
+  expect(ran).toMatchObject({ code: 0, err: "" });
+  const [one] = JSON.parse(ran.out);
+  return one;
+};
+
+// Each command is a process of its own.
+vi.setConfig({ testTimeout: 240_000 });
+
+describe("portcullis keys", () => {
+  describe("on the embedded store", () => {
+    let stores: Awaited<ReturnType<typeof embeddedStores>>;
+    let folder = "";
+    let port = 0;
+    beforeAll(async () => {
+      stores = await embeddedStores();
+      const place = await stores.place();
+      folder = "folder" in place ? place.folder : "";
+      [port = 0] = await freePorts(1);
+    });
+    afterAll(() => stores.stop());
+
+    it("makes, lists, rotates and revokes keys that the server takes when it runs again, and says when the server has the folder", async () => {
+      const storage = await openStorage({ folder });
+      const server = await serve(storage, port);
+      const held = await keys(["list", "--folder", folder, ...direct]);
+      expect([held.code, held.err]).toEqual([3, expect.stringContaining(`the server has ${folder} open`)]);
+      await server.close();
+      await storage.close();
+
+      const args = ["--folder", folder, ...direct, "--json"];
+      const first = made(await keys(["create", "--name", "ci", "--scopes", "notes:read,keys:read", ...args]));
+      const listed = await keys(["list", ...args]);
+      expect(JSON.parse(listed.out)).toMatchObject([{ id: first.id, scopes: ["notes:read", "keys:read"], name: "ci" }]);
+      expect(listed.out).not.toContain(first.key);
+      const second = made(await keys(["rotate", first.id, "--overlap", "0", ...args]));
+      expect((await keys(["rotate", first.id, ...args])).code).toBe(1);
+      const third = made(await keys(["create", "--name", "x", "--scopes", "notes:read", ...args]));
+      expect((await keys(["revoke", third.id, ...args])).code).toBe(0);
+      expect((await keys(["revoke", "AAAAAAAAAAAAAAAA", ...args])).code).toBe(1);
+      const table = await keys(["list", "--folder", folder, ...direct]);
+      expect(table.out.trim().split("\n")).toHaveLength(1);
+      expect(table.out).toContain("last used never");
+
+      const again = await openStorage({ folder });
+      const back = await serve(again, port);
+      expect([await back.me(first.key), await back.me(second.key), await back.me(third.key)]).toEqual([401, 204, 401]);
+      await back.close();
+      await again.close();
+    });
+
+    it("makes no store where there is none, and says what is missing", async () => {
+      await (await openStorage({ folder })).close();
+      for (const [args, said] of [
+        [["list", "--folder", `${folder}-nowhere`, ...direct], "there is no store in"],
+        [["list", "--folder", folder, "--prefix", "prj"], "--owner"],
+        [["list", "--folder", folder, "--owner", email], "--prefix"],
+        [["list", "--folder", folder, "--owner", "nobody@example.com", "--prefix", "prj"], "there is no account"],
+        [["list"], "say where the keys are"],
+        [["list", "--url", "https://api.example.com"], "PORTCULLIS_TOKEN"],
+      ] as const) {
+        const ran = await keys(args, { PORTCULLIS_POSTGRES_URL: "", PORTCULLIS_TOKEN: "" });
+        expect([ran.code, ran.err]).toEqual([3, expect.stringContaining(said)]);
+      }
+      const plain = await keys(["list", "--url", "http://api.example.com"], { PORTCULLIS_TOKEN: "t" });
+      expect([plain.code, plain.err]).toEqual([3, expect.stringContaining("write https")]);
+    });
+  });
+
+  it("does it on PostgreSQL while the server runs, which refuses a revoked key at once", async () => {
+    const stores = await postgresStores();
+    const place = await stores.place();
+    const storage = await openStorage(place);
+    const [port = 0] = await freePorts(1);
+    const server = await serve(storage, port);
+    const config = "postgres" in place ? place.postgres : {};
+    const url = `postgres://${config.user}@/${config.database}?host=${encodeURIComponent(config.host ?? "")}`;
+    const env = { PORTCULLIS_POSTGRES_URL: url };
+    try {
+      const one = made(await keys(["create", "--name", "ci", "--scopes", "notes:read", ...direct, "--json"], env));
+      expect(await server.me(one.key)).toBe(204);
+      expect((await keys(["revoke", one.id, ...direct], env)).code).toBe(0);
+      expect(await server.me(one.key)).toBe(401);
+    } finally {
+      await server.close();
+      await storage.close();
+      await stores.stop();
+    }
+  });
+
+  it("does it through a running API, as whoever the token proves", async () => {
+    const stores = await embeddedStores();
+    const storage = await stores.open();
+    const [port = 0] = await freePorts(1);
+    const server = await serve(storage, port);
+    const env = { PORTCULLIS_TOKEN: server.token };
+    const at = ["--url", server.issuer];
+    try {
+      const one = made(
+        await keys(["create", "--name", "ci", "--scopes", "notes:read", "--rate", "60/min", ...at, "--json"], env),
+      );
+      expect(await server.me(one.key)).toBe(204);
+      const text = await keys(["list", ...at], env);
+      expect(text).toMatchObject({ code: 0, err: "" });
+      expect(text.out).toMatch(new RegExp(`^${one.id} · ${one.prefix}… · ci · notes:read · 60/min · expires `));
+      const next = made(await keys(["rotate", one.id, "--overlap", "0", ...at, "--json"], env));
+      expect([await server.me(one.key), await server.me(next.key)]).toEqual([401, 204]);
+      expect((await keys(["revoke", next.id, ...at], env)).code).toBe(0);
+      expect((await keys(["revoke", next.id, ...at], env)).code).toBe(1);
+      expect(await server.me(next.key)).toBe(401);
+      const more = await keys(["create", "--name", "x", "--scopes", "admin", ...at], env);
+      expect([more.code, more.err]).toEqual([3, expect.stringContaining("403")]);
+    } finally {
+      await server.close();
+      await stores.stop();
+    }
+  });
+});

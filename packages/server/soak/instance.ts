@@ -1,0 +1,168 @@
+/** One instance of an identity server with an API behind it, in a process of its own: `instance.ts <InstanceOptions as JSON>`. */
+import { DatabaseSync } from "node:sqlite";
+import { anyCaller, createApi } from "portcullis";
+import { createMemoryLimiter } from "../../portcullis/src/limits/memory-limiter.ts";
+import { openIdentity } from "@portcullis/server/identity";
+import { openStorage, type StorageOptions } from "@portcullis/server/storage";
+import { Client } from "pg";
+import { z } from "zod";
+
+/** What an instance is told. */
+export interface InstanceOptions {
+  readonly storage: StorageOptions;
+  readonly port: number;
+  /** The issuer is there, which is one of the instances. */
+  readonly issuerPort: number;
+  /** Limits see more time pass than does, so that none of them is what is measured. */
+  readonly isUnlimited?: boolean;
+}
+
+/** What an instance may be asked to do besides what it serves. */
+export type Command =
+  | { readonly do: "account"; readonly email: string; readonly password: string }
+  | { readonly do: "disable" | "enable" | "sign-out-everywhere"; readonly account: string }
+  | { readonly do: "create-key"; readonly account: string }
+  | { readonly do: "rotate-key" | "revoke-key"; readonly account: string; readonly id: string }
+  | { readonly do: "end-sessions"; readonly account: string }
+  /** Says what its policies add up to. */
+  | { readonly do: "manifest" }
+  /** Is killed before that statement from now on, as the kernel's out-of-memory killer would; 1 is the next one. */
+  | { readonly do: "die-before"; readonly statement: number }
+  /** Limits forget what they counted. */
+  | { readonly do: "forgive" };
+
+/** What it says to one. */
+export interface Reply {
+  readonly id: number;
+  readonly said?: Readonly<Record<string, string>>;
+  readonly failed?: string;
+}
+
+export const clientId = "app";
+export const redirectUri = "https://app.example.com/callback";
+export const machine = { id: "machine", secret: "machine-secret-that-is-only-for-tests-0123456789" } as const;
+export const resourcePath = "/api";
+
+if (process.argv[2] !== undefined && process.send !== undefined) await main(process.argv[2]);
+
+async function main(given: string): Promise<void> {
+  const { storage: where, port, issuerPort, isUnlimited = false }: InstanceOptions = JSON.parse(given);
+  const issuer = `http://localhost:${issuerPort}`;
+  const storage = await openStorage(where);
+  const identity = await openIdentity({
+    issuer,
+    serviceName: "Soak",
+    storage,
+    secret: "tests-only: 48 characters of nothing in particular",
+    clients: [
+      { id: clientId, name: "App", redirectUris: [redirectUri], scopes: ["notes:read"], isFirstParty: true },
+      { id: machine.id, name: "Machine", secret: machine.secret, scopes: ["notes:read"], callsAsItself: true },
+    ],
+    resources: { [`${issuer}${resourcePath}`]: ["notes:read", "keys:read", "keys:write"] },
+    keys: { prefix: "prj" },
+    browserSessions: { returnTo: ["/"] },
+    sendMail: () => {},
+    // PostgreSQL is taken away on purpose.
+    onError: () => {},
+  });
+  const sessions = identity.sessions();
+  let skew = 0;
+  const step = isUnlimited ? 60_000 : 0;
+  const plenty = "1000000/s";
+  const api = createApi({
+    name: "soak",
+    hosts: [`localhost:${port}`],
+    credentials: [identity.tokensFor(`${issuer}${resourcePath}`), identity.keys().credential, sessions.credential],
+    version: { none: "OAuth fixes its own paths" },
+    limits: {
+      global: plenty,
+      address: plenty,
+      caller: plenty,
+      failures: plenty,
+      limiter: (options) => createMemoryLimiter({ ...options, now: () => options.now() + (skew += step) }),
+    },
+    audit: { sinks: [{ name: "nowhere", write: () => {} }] },
+    alerts: "none",
+  });
+  api.route(
+    {
+      path: "GET /me",
+      access: anyCaller,
+      output: z.strictObject({ subject: z.string().max(100) }),
+      limit: { rate: plenty, by: "caller" },
+    },
+    ({ caller }) => ({ subject: caller.subject }),
+  );
+  identity.mount(api);
+  await api.listen({ port, handleSignals: false });
+
+  async function act(command: Command): Promise<Readonly<Record<string, string>>> {
+    const { accounts } = identity;
+    switch (command.do) {
+      case "account": {
+        await accounts.signUp(command.email, command.password);
+        return { id: (await accounts.findByEmail(command.email))?.id ?? "" };
+      }
+      case "disable":
+        await accounts.disable(command.account);
+        return {};
+      case "enable":
+        await accounts.enable(command.account);
+        return {};
+      case "sign-out-everywhere":
+        await accounts.signOutEverywhere(command.account);
+        return {};
+      case "manifest":
+        return { manifest: JSON.stringify(api.manifest()) };
+      case "die-before":
+        dieBefore(command.statement);
+        return {};
+      case "forgive":
+        skew += 7_200_000;
+        return {};
+      case "end-sessions":
+        await sessions.endAll(command.account);
+        return {};
+      case "create-key": {
+        const made = await identity.keys().create({ owner: command.account, name: "soak", scopes: ["notes:read"] });
+        return { id: made?.id ?? "", key: made?.key ?? "" };
+      }
+      case "rotate-key": {
+        const made = await identity.keys().rotate(command.id, command.account, 0);
+        return made === undefined ? {} : { id: made.id, key: made.key };
+      }
+      case "revoke-key":
+        return { done: String(await identity.keys().revoke(command.id, command.account)) };
+      default:
+        throw new Error("an unknown command");
+    }
+  }
+
+  function dieBefore(statement: number): void {
+    let left = statement;
+    const count = (): void => {
+      left--;
+      if (left === 0) process.kill(process.pid, "SIGKILL");
+    };
+    const { prepare } = DatabaseSync.prototype;
+    DatabaseSync.prototype.prepare = function counted(...args) {
+      count();
+      return Reflect.apply(prepare, this, args);
+    };
+    const { query } = Client.prototype;
+    Reflect.set(Client.prototype, "query", function counted(this: Client, ...args: unknown[]): unknown {
+      count();
+      const answer: unknown = Reflect.apply(query, this, args);
+      return answer;
+    });
+  }
+
+  process.on("message", ({ id, command }: { id: number; command: Command }) => {
+    act(command).then(
+      (said) => process.send?.({ id, said } satisfies Reply),
+      (error: unknown) => process.send?.({ id, failed: String(error) } satisfies Reply),
+    );
+  });
+  process.on("disconnect", () => process.exit());
+  process.send?.("ready");
+}

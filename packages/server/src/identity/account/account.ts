@@ -1,0 +1,14 @@
+import type { Api } from "portcullis";
+import { mountAccountJson } from "./json.ts";
+import { mountMailedPages } from "./mailed-pages.ts";
+import { mountOwnPages } from "./own-pages.ts";
+import type { AccountPagesOptions } from "./paths.ts";
+import { mountSignUp } from "./sign-up.ts";
+
+/** Everything a person does with an account, as pages without scripts and for pages of others in JSON. */
+export function mountAccountPages(api: Api, options: AccountPagesOptions): void {
+  mountSignUp(api, options);
+  mountMailedPages(api, options);
+  mountOwnPages(api, options);
+  mountAccountJson(api, options);
+}

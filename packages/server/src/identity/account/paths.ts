@@ -1,0 +1,27 @@
+import type { Accounts } from "../accounts.ts";
+import type { ClientOptions } from "../oauth/clients.ts";
+import type { OwnSessions } from "../oauth/own-sessions.ts";
+
+/** What the account pages need. */
+export interface AccountPagesOptions {
+  readonly serviceName: string;
+  readonly accounts: Accounts;
+  readonly sessions: OwnSessions;
+  readonly clients: readonly ClientOptions[];
+}
+
+/** Where the pages are. */
+export const accountPaths = {
+  account: "/account",
+  signIn: "/account/sign-in",
+  signOut: "/account/sign-out",
+  signUp: "/account/sign-up",
+  verify: "/account/verify",
+  verifyAgain: "/account/verify-again",
+  forgotten: "/account/forgotten",
+  reset: "/account/reset",
+  password: "/account/password",
+  everywhere: "/account/sign-out-everywhere",
+  remove: "/account/delete",
+  json: "/account/json",
+} as const;

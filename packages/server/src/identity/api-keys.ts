@@ -1,0 +1,218 @@
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import {
+  type ApiKeyRecord,
+  apiKeys,
+  type Credential,
+  issueApiKey,
+  type Problem,
+  type RateText,
+  revokeApiKey,
+  rotateApiKey,
+} from "portcullis";
+import type { SqlApiKeyStore } from "../storage/api-keys.ts";
+
+/** API keys of an identity server. */
+export interface KeySettings {
+  /** First part of every key, up to 16 of a-z and 0-9, a letter first; leaked keys are found by it. */
+  readonly prefix: string;
+  /** How often single keys may be used, such as `["60/min", "1000/h"]`: a key has one of them or none. Default: none. */
+  readonly rates?: readonly RateText[];
+  /** Most keys that work, per owner, 1 .. 1000; default 100. */
+  readonly most?: number;
+  /** Scopes of whoever may see and change his keys; they have to be some resource's. Default `keys:read`, `keys:write`. */
+  readonly scopes?: { readonly read: string; readonly write: string };
+  /** Keys the stored hashes; at least 32 random bytes, kept apart from the store. Default: none, SHA-256. */
+  readonly pepper?: string | Uint8Array;
+}
+
+/** A key as its owner sees it; never the key. Times are Unix milliseconds. */
+export interface Key {
+  readonly id: string;
+  /** Subject of whoever made it. */
+  readonly owner: string;
+  readonly tenant: string | undefined;
+  readonly name: string;
+  /** First 12 characters, to tell keys apart. */
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly rate: string | undefined;
+  readonly createdAt: number;
+  readonly expiresAt: number | undefined;
+  /** To the minute. */
+  readonly lastUsedAt: number | undefined;
+  /** Id of the key that took its place. */
+  readonly replacedBy: string | undefined;
+}
+
+/** A new key. The only moment at which `key` exists: show it once, keep it nowhere. */
+export interface NewKey extends Key {
+  readonly key: string;
+}
+
+/** What a new key is for. */
+export interface KeyToCreate {
+  /** Whose it is and who calls with it: an account's id, or a client's. Never take it from a request. */
+  readonly owner: string;
+  readonly tenant?: string | undefined;
+  /** 1 .. 100 characters. */
+  readonly name: string;
+  /** No more than whoever asks for it has; the routes see to that, a program has to. */
+  readonly scopes: readonly string[];
+  /** One of `KeySettings.rates`. */
+  readonly rate?: string | undefined;
+  /** Unix milliseconds; default never. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** API keys, for programs of this process. */
+export interface Keys {
+  /** For `createApi({ credentials })`: who calls with a key is its owner, with the key's scopes. */
+  readonly credential: Credential;
+  /** @returns undefined where the owner has as many as he may. @throws OptionsError as `issueApiKey` */
+  create(key: KeyToCreate): Promise<NewKey | undefined>;
+  /** Those that still work, newest first. */
+  list(owner: string): Promise<readonly Key[]>;
+  /** One that still works. */
+  find(id: string): Promise<Key | undefined>;
+  /**
+   * Puts a new key in the place of one, which works for another `overlapSeconds` (default a day, at most 30).
+   *
+   * @returns undefined where the owner has no such key, or it was revoked, has expired or was rotated before
+   */
+  rotate(id: string, owner: string, overlapSeconds?: number): Promise<NewKey | undefined>;
+  /** When it resolves, this instance refuses the key, and the others are being told. @returns false where there is none */
+  revoke(id: string, owner: string): Promise<boolean>;
+}
+
+/** What they are made of. */
+export interface KeysOptions extends KeySettings {
+  readonly store: SqlApiKeyStore;
+  /** Whether the account with this id may call; undefined where there is none. */
+  readonly mayCall: (accountId: string) => Promise<boolean>;
+  readonly now: () => number;
+  readonly monotonic: () => number;
+}
+
+/** Most records that are read of one owner, those that ended among them. */
+const recordsRead = 1000;
+
+/**
+ * Makes them. A key of an account that is disabled or gone is refused as if it were revoked, and works again when the
+ * account does.
+ *
+ * @see OWASP ASVS 5.0 7.4.2
+ */
+export function createKeys(options: KeysOptions): Keys {
+  const { store, prefix, now, mayCall, most = keysDefaults.most, pepper } = options;
+  const withPepper = pepper === undefined ? {} : { pepper };
+  const environment = { clock: { now, monotonic: options.monotonic }, hashing, randomBytes };
+
+  /** The owner's right to call is looked at whenever the key is. */
+  const verifying = {
+    ...store,
+    async find(id: string): Promise<ApiKeyRecord | undefined> {
+      const record = await store.find(id);
+      if (record === undefined || !isAccountId(record.subject) || (await mayCall(record.subject))) return record;
+      return { ...record, revokedAt: record.revokedAt ?? now() };
+    },
+  };
+
+  const works = (record: ApiKeyRecord): boolean =>
+    record.revokedAt === undefined && (record.expiresAt === undefined || record.expiresAt > now());
+
+  return {
+    credential: apiKeys({
+      prefix,
+      environments: [environmentName],
+      store: verifying,
+      rates: options.rates ?? [],
+      ...withPepper,
+    }),
+    async create({ owner, ...key }) {
+      let isWithin = true;
+      const insert = async (record: ApiKeyRecord): Promise<void> => {
+        isWithin = await store.insertWithin(record, most);
+      };
+      const within = { ...store, insert };
+      const { key: text, record } = await issueApiKey(
+        { ...key, ...withPepper, subject: owner, environment: environmentName, prefix, store: within },
+        environment,
+      );
+      return isWithin ? { ...keyOf(record), key: text } : undefined;
+    },
+    async list(owner) {
+      return (await store.listBySubject(owner, recordsRead)).filter(works).map(keyOf);
+    },
+    async find(id) {
+      const record = await store.find(id);
+      return record === undefined || !works(record) ? undefined : keyOf(record);
+    },
+    async rotate(id, owner, overlapSeconds) {
+      const issued = await rotateApiKey(
+        {
+          store,
+          prefix,
+          ...withPepper,
+          id,
+          subject: owner,
+          ...(overlapSeconds === undefined ? {} : { overlapSeconds }),
+        },
+        environment,
+      );
+      return issued === undefined ? undefined : { ...keyOf(issued.record), key: issued.key };
+    },
+    revoke: (id, owner) => revokeApiKey({ store, id, subject: owner }, environment),
+  };
+}
+
+/** The defaults of {@link KeySettings}. */
+export const keysDefaults = Object.freeze({
+  most: 100,
+  scopes: Object.freeze({ read: "keys:read", write: "keys:write" }),
+});
+
+/** What is wrong with the settings; any of it stops the start. @param scopes  those the resources have */
+export function keyProblems(settings: KeySettings, scopes: ReadonlySet<string>): readonly Problem[] {
+  const { most = keysDefaults.most, scopes: own = keysDefaults.scopes } = settings;
+  const problems: Problem[] = [];
+  const add = (field: string, problem: string, fix: string) =>
+    problems.push({ where: "openIdentity", field: `keys.${field}`, problem, fix });
+  if (!/^[a-z][a-z0-9]{0,15}$/.test(settings.prefix)) {
+    add("prefix", "it is no key part", "Use up to 16 of a-z and 0-9, a letter first, such as prj.");
+  }
+  if (!Number.isInteger(most) || most < 1 || most > 1000) add("most", "it is out of range", "Use 1 to 1000.");
+  for (const scope of [own.read, own.write]) {
+    if (!scopes.has(scope)) add("scopes", `no resource has ${scope}`, "Name it among the scopes of a resource.");
+  }
+  return problems;
+}
+
+/** One deployment, one store. */
+const environmentName = "live";
+
+/** Subjects that are no account's are clients', which are configured. */
+function isAccountId(subject: string): boolean {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(subject);
+}
+
+function keyOf(record: ApiKeyRecord): Key {
+  return {
+    id: record.id,
+    owner: record.subject,
+    tenant: record.tenant,
+    name: record.name,
+    prefix: record.displayPrefix,
+    scopes: record.scopes,
+    rate: record.rate,
+    createdAt: record.createdAt,
+    expiresAt: record.expiresAt,
+    lastUsedAt: record.lastUsedAt,
+    replacedBy: record.replacedBy,
+  };
+}
+
+const hashing = {
+  sha256: (data: Uint8Array) => createHash("sha256").update(data).digest(),
+  hmacSha256: (key: Uint8Array, data: Uint8Array) => createHmac("sha256", key).update(data).digest(),
+  hmacSha512: (key: Uint8Array, data: Uint8Array) => createHmac("sha512", key).update(data).digest(),
+};

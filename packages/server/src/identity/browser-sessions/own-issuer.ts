@@ -1,0 +1,97 @@
+import { createHmac } from "node:crypto";
+import { decodeJwt } from "jose";
+import type { Provider } from "oidc-provider";
+import type { TokenRevocations } from "portcullis";
+import type { Account } from "../accounts.ts";
+import { ask } from "../oauth/bridge.ts";
+import type { ClientOptions } from "../oauth/clients.ts";
+import { cookieNames, endpoints } from "../oauth/provider.ts";
+import type { SigningKeys } from "../oauth/signing-keys.ts";
+import { createRelyingParty, type RelyingParty } from "./relying-party.ts";
+import type { OwnIssuer, SignInAt } from "./sign-in-at.ts";
+
+/** Id of the client that the routes for browsers are at our own issuer. */
+export const browserClientId = "browser-sessions";
+
+/** What it takes. */
+export interface OwnIssuerOptions {
+  readonly issuer: string;
+  readonly client: ClientOptions;
+  readonly resource: string;
+  readonly provider: () => Provider;
+  readonly keys: SigningKeys;
+  readonly revocations: TokenRevocations;
+  readonly account: (id: string) => Promise<Account | undefined>;
+  readonly endEverything: (accountId: string) => Promise<void>;
+  readonly now: () => number;
+}
+
+/** The client, with a secret that nobody has to write down: it follows from the installation's. */
+export function browserClient(
+  issuer: string,
+  name: string,
+  scopes: readonly string[],
+  secret: string | Uint8Array,
+): ClientOptions {
+  return {
+    id: browserClientId,
+    name,
+    redirectUris: [`${issuer}/auth/callback`],
+    secret: createHmac("sha256", secret).update("portcullis browser sessions' client").digest("base64url"),
+    scopes,
+    isFirstParty: true,
+  };
+}
+
+/** Our own issuer as the routes for browsers see it; asked without a socket in between. */
+export function ownIssuer(options: OwnIssuerOptions): SignInAt {
+  const { revocations } = options;
+  const own: OwnIssuer = {
+    async standing(subject, accessToken) {
+      const account = await options.account(subject);
+      const claims = decodeJwt(accessToken);
+      if (account === undefined || account.isDisabled || claims["epoch"] !== account.epoch) return undefined;
+      const { iat, exp, iss } = claims;
+      if (iat === undefined || exp === undefined || iss === undefined) return undefined;
+      // A token that has run out is renewed or is not; whoever took it back ended what renews it.
+      if (await revocations.isRevoked({ ...claims, sub: subject, iat, exp, iss })) return undefined;
+      return { roles: account.roles };
+    },
+    endEverything: options.endEverything,
+    cookie: {
+      name: cookieNames.session,
+      end: async (value) => (await options.provider().Session.find(value))?.destroy(),
+    },
+  };
+  return { party: partyOf(options), own };
+}
+
+function partyOf({ issuer, client, resource, provider, keys, now }: OwnIssuerOptions): RelyingParty {
+  return createRelyingParty({
+    url: issuer,
+    clientId: client.id,
+    ...(client.secret === undefined ? {} : { clientSecret: client.secret }),
+    scopes: ["email", ...client.scopes],
+    resource,
+    redirectUri: `${issuer}/auth/callback`,
+    metadata: {
+      issuer,
+      authorization_endpoint: `${issuer}${endpoints.authorization}`,
+      token_endpoint: `${issuer}${endpoints.token}`,
+      revocation_endpoint: `${issuer}${endpoints.revocation}`,
+      jwks_uri: `${issuer}${endpoints.jwks}`,
+      authorization_response_iss_parameter_supported: true,
+      id_token_signing_alg_values_supported: [keys.algorithm],
+    },
+    fetch: withoutSocket,
+    now,
+  });
+
+  async function withoutSocket(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const { pathname } = new URL(input instanceof Request ? input.url : input);
+    if (pathname === endpoints.jwks) return Response.json({ keys: keys.published() });
+    const form = init.body instanceof URLSearchParams ? Object.fromEntries(init.body) : {};
+    const { status, json } = await ask(provider(), issuer, { method: "POST", path: pathname, form });
+    return json === undefined ? new Response(null, { status }) : Response.json(json, { status });
+  }
+}

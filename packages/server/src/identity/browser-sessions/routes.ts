@@ -1,0 +1,267 @@
+import {
+  answer,
+  type Api,
+  anyCaller,
+  type Caller,
+  html,
+  markup,
+  nothing,
+  publicAccess,
+  redirect,
+  refuse,
+  type RedirectAllowlist,
+} from "portcullis";
+import { z } from "zod";
+import { onward, page, style } from "../pages.ts";
+import { hashOf, newSecret } from "../secrets.ts";
+import type { BrowserSession } from "./browser-session.ts";
+import { flowCookieName, flowForMs, openFlow, sealFlow } from "./flow-cookie.ts";
+import { type IdClaims, type RelyingParty, SignInRefused, type Tokens } from "./relying-party.ts";
+import { isReturnPath, type ReturnPaths, returnToLength } from "./return-paths.ts";
+import { sessionCookieName } from "./session-secrets.ts";
+import type { OwnIssuer } from "./sign-in-at.ts";
+
+/** Where browsers sign in and out. */
+export const browserSessionPaths = {
+  signIn: "/auth/sign-in",
+  callback: "/auth/callback",
+  session: "/auth/session",
+  refresh: "/auth/refresh",
+  signOut: "/auth/sign-out",
+} as const;
+
+/** What the routes need. */
+export interface BrowserSessionRoutesOptions {
+  readonly serviceName: string;
+  readonly origin: string;
+  readonly app: string;
+  readonly returnTo: ReturnPaths;
+  readonly secret: string | Uint8Array;
+  readonly party: RelyingParty;
+  readonly now: () => number;
+  /** @returns false where this sign-in came back before */
+  takeSignIn(hash: string, expiresAt: number): Promise<boolean>;
+  refused(why: string): void;
+  /** The issuer could not be asked. */
+  unreachable(error: unknown): undefined;
+  nameOf(caller: Caller | undefined): string | undefined;
+  of(caller: Caller | undefined): SignedIn | undefined;
+  /** @returns the new cookie */
+  start(
+    given: { readonly tokens: Tokens; readonly claims: IdClaims },
+    from: { readonly instead: string | undefined; readonly userAgent: string | undefined },
+  ): Promise<string>;
+  renew(caller: Caller): Promise<SignedIn | undefined>;
+  end(caller: Caller | undefined, isEverywhere: boolean): Promise<void>;
+  readonly issuerCookie: OwnIssuer["cookie"] | undefined;
+}
+
+/** Who is signed in, and until when. */
+export interface SignedIn {
+  readonly session: BrowserSession;
+  readonly claims: IdClaims;
+}
+
+const time = z.iso.datetime();
+const SessionView = z.object({
+  session: z
+    .object({
+      subject: z.string().max(300),
+      email: z.string().max(320).nullable(),
+      emailVerified: z.boolean(),
+      startedAt: time,
+      /** Without another request. */
+      idleExpiresAt: time,
+      expiresAt: time,
+    })
+    .nullable(),
+});
+
+/** What issuers send back, by RFC 6749, RFC 9207 and what is common besides. */
+const Returned = z.strictObject({
+  code: z.string().min(1).max(2000).optional(),
+  state: z.string().min(1).max(200).optional(),
+  iss: z.string().min(1).max(500).optional(),
+  error: z.string().min(1).max(100).optional(),
+  error_description: z.string().max(1000).optional(),
+  error_uri: z.string().max(1000).optional(),
+  session_state: z.string().max(500).optional(),
+  scope: z.string().max(2000).optional(),
+  authuser: z.string().max(100).optional(),
+  hd: z.string().max(300).optional(),
+  prompt: z.string().max(100).optional(),
+});
+
+const FlowCookies = z.strictObject({ [flowCookieName]: z.string().max(3000).optional() });
+const flowOver = { name: flowCookieName, value: "", maxAgeSeconds: 0, sameSite: "Lax" } as const;
+const sessionOver = { name: sessionCookieName, value: "", maxAgeSeconds: 0 } as const;
+
+/** Signing in, who is signed in, and signing out, for apps that run in browsers and hold no token. */
+export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOptions): void {
+  const { party, origin, app, returnTo, secret, now } = options;
+  const [home] = returnTo;
+  const own = new URL(origin).origin;
+  const isSameOrigin = new URL(app).origin === own;
+  const back: RedirectAllowlist = isSameOrigin
+    ? returnTo
+    : [
+        {
+          reason: "a path of the app that people may come back to",
+          allows: (url) => url.origin === new URL(app).origin && isReturnPath(returnTo, url.pathname),
+        },
+      ];
+  const landing = html({ style, navigatesTo: back });
+  const toIssuer = redirect([
+    "/oauth/authorize",
+    { reason: "the issuer people sign in at", allows: party.isAuthorization },
+  ]);
+  const beforeSignIn = publicAccess("who signs in has no session yet");
+
+  api.route(
+    {
+      path: `GET ${browserSessionPaths.signIn}`,
+      access: beforeSignIn,
+      input: { query: z.strictObject({ returnTo: z.string().min(1).max(returnToLength).optional() }) },
+      output: { 303: toIssuer, 400: landing },
+    },
+    async ({ query, caller }) => {
+      const target = query.returnTo ?? home;
+      if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list");
+      const begun = { state: newSecret(), nonce: newSecret(), verifier: newSecret() };
+      const address = await party.begin(begun).catch(options.unreachable);
+      if (address === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
+      const instead = options.nameOf(caller);
+      const flow = sealFlow(
+        { ...begun, returnTo: target, expiresAt: now() + flowForMs, ...(instead === undefined ? {} : { instead }) },
+        secret,
+      );
+      return answer(address.origin === own ? `${address.pathname}${address.search}` : address.href, {
+        status: 303,
+        cookies: [{ name: flowCookieName, value: flow, maxAgeSeconds: flowForMs / 1000, sameSite: "Lax" }],
+      });
+    },
+  );
+
+  api.route(
+    {
+      path: `GET ${browserSessionPaths.callback}`,
+      access: beforeSignIn,
+      input: {
+        query: Returned,
+        cookies: FlowCookies,
+        headers: z.strictObject({ "user-agent": z.string().max(1000).optional() }),
+      },
+      output: { 200: landing, 400: landing },
+      startsSession: { begunBy: `cookies.${flowCookieName}` },
+    },
+    async ({ query, cookies, headers, caller }) => {
+      const flow = openFlow(cookies[flowCookieName] ?? "", secret, now());
+      // Somebody else's sign-in, sent here as a link, must not become this browser's. RFC 9700 section 4.7
+      if (flow === undefined) return refused("this browser began no sign-in");
+      const returned = new URLSearchParams();
+      for (const [name, value] of Object.entries(query)) if (value !== undefined) returned.set(name, value);
+      if (returned.get("state") !== flow.state) return refused("another sign-in came back than was begun here");
+      if (!(await options.takeSignIn(hashOf(flow.state), flow.expiresAt))) return refused("it came back before");
+      try {
+        const given = await party.finish(returned, flow).catch((error: unknown) => {
+          if (error instanceof SignInRefused) throw error;
+          return options.unreachable(error);
+        });
+        if (given === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
+        const cookie = await options.start(given, {
+          instead: options.nameOf(caller) ?? flow.instead,
+          userAgent: headers["user-agent"],
+        });
+        // No redirect: at its end the browser would still be coming from the issuer's site, and SameSite=Strict keeps the
+        // cookie away. A page of ours that goes on by itself comes from here.
+        const target = isSameOrigin ? flow.returnTo : `${app}${flow.returnTo}`;
+        return answer(onward("Signed in", target), {
+          status: 200,
+          cookies: [{ name: sessionCookieName, value: cookie }, flowOver],
+        });
+      } catch (error) {
+        if (error instanceof SignInRefused) return refused(error.message);
+        throw error;
+      }
+    },
+  );
+
+  api.route(
+    {
+      path: `GET ${browserSessionPaths.session}`,
+      access: publicAccess("the app asks whether anybody is signed in"),
+      output: SessionView,
+      limit: "120/min",
+    },
+    ({ caller }) => shown(options.of(caller)),
+  );
+
+  api.route(
+    {
+      path: `POST ${browserSessionPaths.refresh}`,
+      access: anyCaller,
+      output: SessionView,
+    },
+    async ({ caller }) => {
+      const renewed = await options.renew(caller);
+      return renewed === undefined ? refuse("bad-credential", "no session of a browser") : shown(renewed);
+    },
+  );
+
+  api.route(
+    {
+      path: `POST ${browserSessionPaths.signOut}`,
+      access: publicAccess("signing out twice is no mistake"),
+      input: {
+        query: z.strictObject({ everywhere: z.boolean().optional() }),
+        cookies:
+          options.issuerCookie === undefined
+            ? FlowCookies
+            : z.strictObject({ [options.issuerCookie.name]: z.string().max(200).optional() }),
+      },
+      output: nothing,
+    },
+    async ({ query, cookies, caller }) => {
+      await options.end(caller, query.everywhere === true);
+      const { issuerCookie } = options;
+      const held: unknown = issuerCookie === undefined ? undefined : Reflect.get(cookies, issuerCookie.name);
+      if (issuerCookie !== undefined && typeof held === "string" && held !== "") await issuerCookie.end(held);
+      return answer(undefined, {
+        cookies: [
+          sessionOver,
+          ...(issuerCookie === undefined
+            ? []
+            : [{ name: issuerCookie.name, value: "", maxAgeSeconds: 0, sameSite: "Lax" as const }]),
+        ],
+      });
+    },
+  );
+
+  function refused(why: string) {
+    options.refused(why);
+    return answer(
+      page(
+        "You are not signed in",
+        markup`<p>This sign-in was not completed, was begun in another browser, or took too long.</p>
+<p><a href="${browserSessionPaths.signIn}">Sign in to ${options.serviceName}</a></p>`,
+      ),
+      { status: 400, cookies: [flowOver] },
+    );
+  }
+}
+
+function shown(found: SignedIn | undefined): z.input<typeof SessionView> {
+  if (found === undefined) return { session: null };
+  const { session, claims } = found;
+  const iso = (at: number) => new Date(at).toISOString();
+  return {
+    session: {
+      subject: session.subject,
+      email: claims.email ?? null,
+      emailVerified: claims.email_verified === true,
+      startedAt: iso(session.startedAt),
+      idleExpiresAt: iso(session.idleExpiresAt),
+      expiresAt: iso(session.expiresAt),
+    },
+  };
+}

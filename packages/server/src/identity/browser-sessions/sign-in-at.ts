@@ -1,0 +1,18 @@
+import type { RelyingParty } from "./relying-party.ts";
+
+/** Where people sign in. */
+export interface SignInAt {
+  readonly party: RelyingParty;
+  /** Where the issuer is in this process. */
+  readonly own?: OwnIssuer;
+}
+
+/** What an issuer in this process adds. */
+export interface OwnIssuer {
+  /** Who that is now; undefined where the account or what was granted is gone. Throwing refuses. */
+  standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
+  /** Signs a person out of everything. */
+  endEverything(subject: string): Promise<void>;
+  /** The issuer's own cookie on this host, and how its session ends. */
+  readonly cookie: { readonly name: string; readonly end: (value: string) => Promise<void> };
+}

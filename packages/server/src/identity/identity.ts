@@ -1,0 +1,370 @@
+import { randomUUID } from "node:crypto";
+import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
+import type { Provider } from "oidc-provider";
+import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
+import { accountStore } from "../storage/accounts.ts";
+import { apiKeyStore } from "../storage/api-keys.ts";
+import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
+import { refreshTokenStore } from "../storage/refresh-tokens.ts";
+import { revocationStore } from "../storage/revocations.ts";
+import { signingKeyStore } from "../storage/signing-keys.ts";
+import { mountAccountPages } from "./account/account.ts";
+import { accountPaths } from "./account/paths.ts";
+import { type AccountEvent, type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
+import { isCommon } from "./breached.ts";
+import { createKeys, type Keys } from "./api-keys.ts";
+import { type KeyEvent, mountKeys } from "./key-routes.ts";
+import { mailToConsole } from "./mail.ts";
+import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
+import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
+import { createAdapter } from "./oauth/adapter.ts";
+import { createConsents } from "./oauth/consents.ts";
+import { mountInteractions } from "./oauth/interactions.ts";
+import { createOwnSessions } from "./oauth/own-sessions.ts";
+import { createProvider } from "./oauth/provider.ts";
+import { type NewAccessToken, type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
+import { mountOAuth } from "./oauth/routes.ts";
+import { openSigningKeys } from "./oauth/signing-keys.ts";
+import { type IdentityOptions, optionProblems } from "./options.ts";
+import { openRevocations, userEpoch } from "./revocations.ts";
+import { hashOf } from "./secrets.ts";
+import { startUpkeep } from "./upkeep.ts";
+
+export type { Account, AccountEvent, Accounts, Asker } from "./accounts.ts";
+export { breachedByRange } from "./breached.ts";
+export { openBrowserSessions } from "./browser-sessions/browser-sessions.ts";
+export type {
+  BrowserSession,
+  BrowserSessionEvent,
+  BrowserSessions,
+  BrowserSessionSettings,
+  BrowserSessionsOptions,
+} from "./browser-sessions/browser-sessions.ts";
+export type { IdClaims, IssuerOptions } from "./browser-sessions/relying-party.ts";
+export type { Key, Keys, KeySettings, KeyToCreate, NewKey } from "./api-keys.ts";
+export type { KeyEvent } from "./key-routes.ts";
+export { mailToConsole, mailToFile } from "./mail.ts";
+export type { Mail, SendMail } from "./mail.ts";
+export type { ClientOptions } from "./oauth/clients.ts";
+export type { IdentityOptions } from "./options.ts";
+
+/** Accounts, OAuth and sessions behind one API. */
+export interface Identity {
+  readonly accounts: Accounts;
+  /** For `createApi({ credentials })`: the access tokens this server issues for that resource. */
+  tokensFor(resource: string): Credential;
+  /** Sessions of browsers, as `browserSessions` of the options has them. @throws Error where it has none */
+  sessions(): BrowserSessions;
+  /** API keys, as `keys` of the options has them. @throws Error where it has none */
+  keys(): Keys;
+  /** For `createApi({ origins })`: where the pages of the clients come from that ask for tokens in the browser. */
+  readonly origins: readonly string[];
+  /** Declares its routes on an API; each goes through the gates as any other does. */
+  mount(api: Api): void;
+  /** Takes back everything a person allowed an application, and what it was given. */
+  withdraw(accountId: string, clientId: string): Promise<void>;
+  /**
+   * What it does by itself every minute: sees keys that other instances added, adds one where one is due, and takes out
+   * what ran out. Resolves when it is done.
+   */
+  upkeep(): Promise<void>;
+  /** Ends its timers and connections; the storage stays open. */
+  close(): Promise<void>;
+}
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+const accessTokenSeconds = 15 * 60;
+/** Of a browser at this server itself; seconds. */
+const ownLifetimes = { idle: day / 1000, absolute: (14 * day) / 1000 } as const;
+/** How long the answer to a refresh may be asked for again. */
+const replayMs = 10_000;
+
+/**
+ * Opens an identity server.
+ *
+ * @throws StartRefused where the options make no sense, with all that is wrong; Error where the stored keys do not open
+ *   with this secret
+ */
+export async function openIdentity(options: IdentityOptions): Promise<Identity> {
+  const { issuer, storage, resources } = options;
+  const now = options.now ?? Date.now;
+  const onError = options.onError ?? ((error) => console.error(error));
+  const problems = optionProblems(options);
+  if (problems.length > 0) throw new StartRefused(problems);
+  const [[resource, resourceScopes] = ["", []]] = Object.entries(resources);
+  const ofBrowsers = browserClient(issuer, options.serviceName, resourceScopes, options.secret);
+  const clients = options.browserSessions === undefined ? options.clients : [...options.clients, ofBrowsers];
+
+  const apis: Api[] = [];
+  function happened(event: RefreshEvent | AccountEvent | KeyEvent): void {
+    options.onEvent?.(event);
+    const { type, accountId: subject } = event;
+    for (const api of apis) api.tell({ type, subject, ...aboutOf(event) });
+  }
+
+  function aboutOf(event: RefreshEvent | AccountEvent | KeyEvent) {
+    if ("clientId" in event) return { reason: `client ${event.clientId}` };
+    return "keyId" in event ? { reason: `key ${event.keyId}` } : { request: event.request };
+  }
+
+  const payloads = oidcPayloadStore(storage.db);
+  const refreshTokens = refreshTokenStore(storage.db);
+  const accountRows = accountStore(storage.db);
+  const keyStore = signingKeyStore(storage.db);
+  const keys = await openSigningKeys({
+    store: keyStore,
+    secret: options.secret,
+    algorithm: "EdDSA",
+    lifetimes: { signsMs: 30 * day, announcedMs: 60 * minute, keptMs: 120 * minute },
+    now,
+  });
+
+  const revocationRows = revocationStore(storage.db, storage.pool);
+  const revocations = await openRevocations({
+    store: revocationRows,
+    isAlone: storage.kind === "embedded",
+    keepMs: accessTokenSeconds * 1000 + minute,
+    now,
+    monotonic: () => performance.now(),
+    onError,
+  });
+
+  const accounts = createAccounts({
+    store: accountRows,
+    sendMail: options.sendMail ?? mailToConsole(),
+    isBreached: options.isBreached ?? isCommon,
+    linkTo: (purpose, token) => `${issuer}/account/${purpose}/${token}`,
+    serviceName: options.serviceName,
+    now,
+    onError,
+    onEvent: happened,
+    async ended(accountId, epoch) {
+      await revocations.revoke({ kind: "user", value: userEpoch(accountId, epoch) });
+      await refreshTokens.revokeByAccount(accountId, "signed out", now());
+      await payloads.destroySessionsOf(accountId);
+      await sessions?.endAll(accountId);
+    },
+  });
+
+  const adapter = createAdapter({
+    payloads,
+    refreshTokens,
+    grantEnded: endGrant,
+    now,
+    refreshIdleMs: 14 * day,
+    refreshAbsoluteMs: 90 * day,
+  });
+  const consents = createConsents(payloads, () => provider, now);
+  const ownSessions = createOwnSessions({
+    provider: () => provider,
+    accounts,
+    idle: ownLifetimes.idle,
+    absolute: ownLifetimes.absolute,
+    now,
+  });
+  let provider = makeProvider();
+
+  function makeProvider(): Provider {
+    const made = createProvider({
+      issuer,
+      adapter,
+      keys,
+      clients,
+      resources,
+      account: standing,
+      consents,
+      lifetimes: {
+        accessToken: accessTokenSeconds,
+        sessionIdle: ownLifetimes.idle,
+        sessionAbsolute: ownLifetimes.absolute,
+        refreshAbsolute: (90 * day) / 1000,
+      },
+      grantClaim: nameInTokens,
+      sessionClaim: nameInTokens,
+      onError,
+    });
+    registerRefreshGrant(made, {
+      store: refreshTokens,
+      now,
+      idleMs: 14 * day,
+      replayMs,
+      replaysMost: 3,
+      concurrentMs: 5_000,
+      concurrentMost: 100,
+      epochOf: async (id) => (await standing(id))?.epoch,
+      accessToken,
+      onEvent: happened,
+      endGrant,
+      scopesOf: (resource) => (Object.hasOwn(resources, resource) ? resources[resource] : undefined),
+    });
+    return made;
+  }
+
+  const sessions =
+    options.browserSessions === undefined
+      ? undefined
+      : createBrowserSessions(
+          { ...options, ...options.browserSessions, origin: issuer, now, onError },
+          ownIssuer({
+            issuer,
+            client: ofBrowsers,
+            resource,
+            provider: () => provider,
+            keys,
+            revocations: revocations.forTokens,
+            account: (id) => accounts.find(id),
+            endEverything: async (id) => void (await accounts.signOutEverywhere(id)),
+            now,
+          }),
+        );
+
+  /** Address, epoch and whether it may be signed in, from one look: of two, one might be from before a change. */
+  async function standing(id: string) {
+    const row = await accountRows.find(id);
+    if (row === undefined || row.disabled_at !== null) return undefined;
+    return { id, email: row.email, isVerified: row.verified_at !== null, epoch: row.epoch };
+  }
+
+  /** Access tokens first: whoever crashes in between is asked again by the next use of what is left. */
+  async function endGrant(grantId: string, why: string): Promise<void> {
+    await revocations.revoke({ kind: "grant", value: nameInTokens(grantId) });
+    await refreshTokens.revokeByGrant(grantId, why, now());
+    await payloads.revokeByGrant(grantId);
+    await payloads.destroy("Grant", hashOf(grantId));
+  }
+
+  async function accessToken(claims: NewAccessToken) {
+    const { kid, key } = keys.signer();
+    const seconds = Math.floor(now() / 1000);
+    const token = await new SignJWT({
+      client_id: claims.clientId,
+      scope: claims.scope,
+      grant: nameInTokens(claims.grantId),
+      epoch: claims.epoch,
+      ...(claims.sessionUid === undefined ? {} : { sid: nameInTokens(claims.sessionUid) }),
+    })
+      .setProtectedHeader({ alg: keys.algorithm, typ: "at+jwt", kid })
+      .setIssuer(issuer)
+      .setSubject(claims.subject)
+      .setAudience(claims.audience)
+      .setIssuedAt(seconds)
+      .setExpirationTime(seconds + accessTokenSeconds)
+      .setJti(randomUUID())
+      .sign(key);
+    return { token, expiresIn: accessTokenSeconds };
+  }
+
+  async function followKeys(): Promise<void> {
+    if (await keys.refresh()) provider = makeProvider();
+  }
+
+  const keyRows = apiKeyStore(storage, {
+    revoked: revocations.noted,
+    generation: revocations.generation,
+    keepMs: accessTokenSeconds * 1000 + minute,
+    now,
+  });
+  const apiKeysOf =
+    options.keys === undefined
+      ? undefined
+      : createKeys({
+          ...options.keys,
+          store: keyRows,
+          mayCall: async (id) => (await standing(id)) !== undefined,
+          now,
+          monotonic: () => performance.now(),
+        });
+
+  async function sweep(): Promise<void> {
+    const at = now();
+    await keyRows.sweep(at - 90 * day);
+    await payloads.sweep(at);
+    await accountRows.sweep(at);
+    await refreshTokens.sweep(at, at - 2 * replayMs);
+    await revocationRows.sweep(at);
+    await keyStore.sweep(at);
+    await sessions?.sweep();
+  }
+
+  const upkeep = startUpkeep([followKeys, sweep], minute, onError);
+
+  /** @see RFC 7009 section 2.1: only the client it was issued to, and nothing is said where it is no token */
+  async function revokeAccessToken(token: string, clientId: string): Promise<void> {
+    const keySet = createLocalJWKSet({ keys: [...keys.published()] });
+    const verified = await jwtVerify(token, keySet, { issuer, typ: "at+jwt" }).catch(() => undefined);
+    const jti = verified?.payload.jti;
+    if (jti !== undefined && verified?.payload["client_id"] === clientId)
+      await revocations.revoke({ kind: "jti", value: jti });
+  }
+
+  return {
+    accounts,
+    origins: [...new Set(clients.flatMap(({ origins = [] }) => origins))],
+    tokensFor(resource) {
+      if (!Object.hasOwn(resources, resource)) throw new Error(`${resource} is none of the resources`);
+      return jwt({
+        name: `tokens for ${resource}`,
+        issuer,
+        audience: resource,
+        typ: "at+jwt",
+        keys: jwksFrom(() => keys.published()),
+        maxAgeSeconds: accessTokenSeconds,
+        revocations: revocations.forTokens,
+      });
+    },
+    sessions() {
+      if (sessions === undefined) throw new Error("the options have no browserSessions");
+      return sessions;
+    },
+    mount(api) {
+      sessions?.mount(api);
+      mountOAuth(api, {
+        issuer,
+        provider: () => provider,
+        keys,
+        clients,
+        scopes: [...new Set(Object.values(resources).flat())],
+        revokeAccessToken,
+      });
+      if (apiKeysOf !== undefined && options.keys !== undefined) {
+        mountKeys(api, { keys: apiKeysOf, settings: options.keys, onEvent: happened });
+      }
+      const inRoutes = refusingWhenBusy(accounts);
+      mountInteractions(api, {
+        serviceName: options.serviceName,
+        accounts: inRoutes,
+        clients,
+        provider: () => provider,
+        consents,
+        paths: accountPaths,
+      });
+      mountAccountPages(api, {
+        serviceName: options.serviceName,
+        accounts: inRoutes,
+        sessions: ownSessions,
+        clients,
+      });
+      apis.push(api);
+    },
+    keys() {
+      if (apiKeysOf === undefined) throw new Error("openIdentity was given no keys: name a prefix, keys: { prefix }");
+      return apiKeysOf;
+    },
+    async withdraw(accountId, clientId) {
+      await consents.forget(accountId, clientId);
+      for (const grantId of await payloads.grantsOf(accountId, clientId)) await endGrant(grantId, "withdrawn");
+      await refreshTokens.revokeByAccount(accountId, "withdrawn", now(), clientId);
+    },
+    upkeep: upkeep.now,
+    async close() {
+      await upkeep.close();
+      await revocations.close();
+    },
+  };
+}
+
+/** Tells grants and sessions apart in tokens without telling their id. */
+function nameInTokens(id: string): string {
+  return hashOf(id).slice(0, 22);
+}

@@ -1,0 +1,58 @@
+import type { Provider } from "oidc-provider";
+import type { CookieToSet } from "portcullis";
+import type { Account, Accounts } from "../accounts.ts";
+import { cookieNames, epochContext } from "./provider.ts";
+
+/** Who is signed in at this server itself: the session that applications' sign-ins go through, too. */
+export interface OwnSessions {
+  /** @param cookie  of the input; undefined, and whatever opens nothing any more, is nobody */
+  accountOf(cookie: string | undefined): Promise<Account | undefined>;
+  /** Begins one with a new id; the one the browser had ends. */
+  start(account: Account, instead: string | undefined): Promise<CookieToSet>;
+  end(cookie: string | undefined): Promise<CookieToSet>;
+}
+
+/** What they take; lifetimes in seconds. */
+export interface OwnSessionsOptions {
+  readonly provider: () => Provider;
+  readonly accounts: Pick<Accounts, "find">;
+  readonly idle: number;
+  readonly absolute: number;
+  readonly now: () => number;
+}
+
+/** @see OWASP ASVS 5.0 7.2.4 (a new id at every sign-in), 7.3.1 and 7.3.2 (lifetimes) */
+export function createOwnSessions({ provider, accounts, idle, absolute, now }: OwnSessionsOptions): OwnSessions {
+  const find = async (cookie: string | undefined) =>
+    cookie === undefined ? undefined : provider().Session.find(cookie);
+
+  return {
+    async accountOf(cookie) {
+      const session = await find(cookie);
+      if (session?.accountId === undefined) return undefined;
+      const since = session.loginTs ?? 0;
+      if (now() >= (since + absolute) * 1000) return undefined;
+      const account = await accounts.find(session.accountId);
+      const isOver = account === undefined || account.isDisabled || session.acr !== epochContext(account.epoch);
+      return isOver ? undefined : account;
+    },
+    async start(account, instead) {
+      await (await find(instead))?.destroy();
+      const session = new (provider().Session)();
+      session.loginAccount({
+        accountId: account.id,
+        acr: epochContext(account.epoch),
+        amr: ["pwd"],
+        loginTs: Math.floor(now() / 1000),
+        transient: true,
+      });
+      await session.save(Math.min(idle, absolute));
+      // Without an age: it ends with the browser.
+      return { name: cookieNames.session, value: session.jti, sameSite: "Lax" };
+    },
+    async end(cookie) {
+      await (await find(cookie))?.destroy();
+      return { name: cookieNames.session, value: "", maxAgeSeconds: 0, sameSite: "Lax" };
+    },
+  };
+}

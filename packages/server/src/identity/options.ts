@@ -1,0 +1,101 @@
+import type { Problem } from "portcullis";
+import type { Storage } from "../storage/storage.ts";
+import type { AccountEvent } from "./accounts.ts";
+import { keyProblems, type KeySettings } from "./api-keys.ts";
+import type { IsBreached } from "./breached.ts";
+import {
+  type BrowserSessionEvent,
+  type BrowserSessionSettings,
+  settingsProblems,
+} from "./browser-sessions/browser-sessions.ts";
+import { browserClientId } from "./browser-sessions/own-issuer.ts";
+import type { KeyEvent } from "./key-routes.ts";
+import type { SendMail } from "./mail.ts";
+import { type ClientOptions, clientProblems, isOrigin } from "./oauth/clients.ts";
+import type { RefreshEvent } from "./oauth/refresh-grant.ts";
+
+/** What the identity server is made of. */
+export interface IdentityOptions {
+  /** Its own address, an https origin: `https://api.example.com`. */
+  readonly issuer: string;
+  /** Shown to people. */
+  readonly serviceName: string;
+  readonly storage: Storage;
+  /** At least 32 random bytes, the same at every start and on every instance; encrypts private keys at rest. */
+  readonly secret: string | Uint8Array;
+  readonly clients: readonly ClientOptions[];
+  /** APIs that tokens are for, by their address, with the scopes each has. */
+  readonly resources: Readonly<Record<string, readonly string[]>>;
+  /** Sessions of browsers, for apps that hold no token; they are for the first resource. Default: none. */
+  readonly browserSessions?: BrowserSessionSettings;
+  /** API keys for programs of the people and clients that call. Default: none. */
+  readonly keys?: KeySettings;
+  /** Default: printed, for development. */
+  readonly sendMail?: SendMail;
+  /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
+  readonly isBreached?: IsBreached;
+  readonly now?: () => number;
+  readonly onError?: (error: unknown) => void;
+  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent | KeyEvent) => void;
+}
+
+/** Everything that is wrong with the options, each with what to write instead; any of it stops the start. */
+export function optionProblems(options: IdentityOptions): readonly Problem[] {
+  const { issuer, serviceName, secret, resources, clients } = options;
+  const problems: Problem[] = [];
+  const add = (field: string, problem: string, fix: string) =>
+    problems.push({ where: "openIdentity", field, problem, fix });
+
+  if (!isOrigin(issuer)) {
+    add(
+      "issuer",
+      `${JSON.stringify(issuer)} is no origin over https`,
+      "Write scheme and host without a path or a slash at the end: https://api.example.com; http counts on this machine alone.",
+    );
+  }
+  if (serviceName.trim() === "") add("serviceName", "it is blank", "People read it when they sign in.");
+  if (/[\p{Cc}\u2028\u2029]/u.test(serviceName)) {
+    add("serviceName", "it has a line break or another control character in it", "It stands in the subject of mails.");
+  }
+  const weak = secretProblem(secret);
+  if (weak !== undefined) {
+    add("secret", weak, "Generate one and keep it: openssl rand -base64 48");
+  }
+
+  const named = Object.entries(resources);
+  if (named.length === 0) {
+    add("resources", "no API is named that tokens are for", 'Name one: { "https://api.example.com": ["notes:read"] }.');
+  }
+  for (const [resource, scopes] of named) {
+    const isAddress = URL.canParse(resource) && !resource.includes("#") && /^[\x21-\x7e]+$/.test(resource);
+    if (!isAddress) add("resources", `${resource} is no address`, "Write the address of the API, without a fragment.");
+    for (const scope of scopes) {
+      const problem = scopeProblem(scope);
+      if (problem !== undefined) add("resources", `${JSON.stringify(scope)} ${problem}`, "Write scopes as notes:read.");
+    }
+  }
+  if (options.browserSessions !== undefined) {
+    problems.push(...settingsProblems(options.browserSessions));
+    if (options.clients.some(({ id }) => id === browserClientId))
+      add("clients", `${browserClientId} is what the routes for browsers are called`, "Name the client otherwise.");
+  }
+  if (options.keys !== undefined) {
+    problems.push(...keyProblems(options.keys, new Set(named.flatMap(([, scopes]) => scopes))));
+  }
+  return [...problems, ...clientProblems(clients, new Set(named.flatMap(([, scopes]) => scopes)))];
+}
+
+/** @see RFC 6749 section 3.3 and appendix A.4 */
+function scopeProblem(scope: string): string | undefined {
+  if (!/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope)) return "is no scope";
+  return ["openid", "email", "profile", "offline_access"].includes(scope) ? "means something else already" : undefined;
+}
+
+function secretProblem(secret: string | Uint8Array): string | undefined {
+  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  if (typeof secret === "string" && /^[0-9a-f]+$/i.test(secret) && secret.length < 64) {
+    return `${secret.length} hexadecimal digits are ${secret.length * 4} bits`;
+  }
+  if (bytes.length < 32) return `${bytes.length} bytes are too few`;
+  return new Set(bytes).size < 8 ? "it repeats a few characters" : undefined;
+}

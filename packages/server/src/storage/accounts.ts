@@ -1,0 +1,204 @@
+import type { Kysely, Selectable } from "kysely";
+import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
+
+/** An account as it is stored; times are Unix milliseconds. */
+export type AccountRow = Selectable<AccountTable>;
+
+/** What was mailed, as it is stored. */
+export type MailTokenRow = Selectable<MailTokenTable>;
+
+/** Something that is signed in as an account, other than at this server's own pages. Times are Unix milliseconds. */
+export interface SignedIn {
+  /** A client's id, or undefined for a browser's session. */
+  readonly clientId: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly since: number;
+  readonly usedAt: number;
+}
+
+/** Keeps accounts and what was mailed to them. */
+export interface AccountStore {
+  /** @returns false, and nothing is kept, where the address is taken */
+  insert(row: AccountRow): Promise<boolean>;
+  /**
+   * Inserts an account where its address is free, and keeps a mailed token for whoever has the address then; both or
+   * neither, by the same statements whether it was free or taken.
+   *
+   * @param token  what to keep, given the account there is now and whether it is the new one
+   */
+  insertWithToken(row: AccountRow, token: (there: AccountRow, isNew: boolean) => MailTokenRow): Promise<AccountRow>;
+  findByEmailKey(emailKey: string): Promise<AccountRow | undefined>;
+  find(id: string): Promise<AccountRow | undefined>;
+  /**
+   * Sets a password hash, ends everything signed in, and takes out what was mailed to reset it, in one step.
+   *
+   * @param instead  the hash that has to stand there still; default whichever does
+   * @returns the epoch that ended; undefined where there is no such account, or another hash by now
+   */
+  setPassword(id: string, password: string, instead?: string): Promise<number | undefined>;
+  /** Writes the same password in another way; signs nobody out. */
+  rehash(id: string, password: string, instead: string): Promise<void>;
+  /** @returns whether it was not verified before */
+  setVerified(id: string, email: string, at: number): Promise<boolean>;
+  /** Disables and ends everything signed in, in one step. @returns as `setPassword` */
+  disable(id: string, at: number): Promise<number | undefined>;
+  enable(id: string): Promise<boolean>;
+  endSessions(id: string): Promise<number | undefined>;
+  /** @returns its epoch */
+  remove(id: string): Promise<number | undefined>;
+  /** Keeps a mailed token in place of earlier ones of its purpose to that address. */
+  putToken(row: MailTokenRow): Promise<void>;
+  /** Takes a token out, once: of several that ask at once, one gets it. */
+  takeToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
+  /** Applications and browsers that are signed in as the account, as far as this server keeps it. */
+  signedIn(id: string, now: number): Promise<readonly SignedIn[]>;
+  /** Takes out what was mailed and has run out. */
+  sweep(now: number): Promise<void>;
+}
+
+/** Accounts in the tables. */
+export function accountStore(db: Kysely<Schema>): AccountStore {
+  const changed = (result: { readonly numUpdatedRows: bigint }): boolean => result.numUpdatedRows > 0n;
+  return {
+    insert: (row) => insertAccount(db, row),
+    insertWithToken: (row, token) =>
+      db.transaction().execute(async (one) => {
+        const isNew = await insertAccount(one, row);
+        const there = await one
+          .selectFrom("account")
+          .selectAll()
+          .where("email_key", "=", row.email_key)
+          .executeTakeFirstOrThrow();
+        await replaceToken(one, token(there, isNew));
+        return there;
+      }),
+    findByEmailKey: (key) => db.selectFrom("account").selectAll().where("email_key", "=", key).executeTakeFirst(),
+    find: (id) => db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
+    setPassword: (id, password, instead) =>
+      db.transaction().execute(async (one) => {
+        const epoch = await nextEpoch(one, id, { password }, instead);
+        if (epoch !== undefined) {
+          await one.deleteFrom("mail_token").where("account_id", "=", id).where("purpose", "=", "reset").execute();
+        }
+        return epoch;
+      }),
+    async rehash(id, password, instead) {
+      await db
+        .updateTable("account")
+        .set({ password })
+        .where("id", "=", id)
+        .where("password", "=", instead)
+        .executeTakeFirst();
+    },
+    async setVerified(id, email, at) {
+      return changed(
+        await db
+          .updateTable("account")
+          .set({ verified_at: at })
+          .where("id", "=", id)
+          .where("email", "=", email)
+          .where("verified_at", "is", null)
+          .executeTakeFirst(),
+      );
+    },
+    disable: (id, at) => nextEpoch(db, id, { disabled_at: at }),
+    async enable(id) {
+      return changed(
+        await db
+          .updateTable("account")
+          .set({ disabled_at: null })
+          .where("id", "=", id)
+          .where("disabled_at", "is not", null)
+          .executeTakeFirst(),
+      );
+    },
+    endSessions: (id) => nextEpoch(db, id, {}),
+    remove: (id) =>
+      db.transaction().execute(async (one) => {
+        await one.deleteFrom("mail_token").where("account_id", "=", id).execute();
+        const row = await one.deleteFrom("account").where("id", "=", id).returning("epoch").executeTakeFirst();
+        return row?.epoch;
+      }),
+    putToken: (row) => db.transaction().execute((one) => replaceToken(one, row)),
+    takeToken: (hash, purpose, now) =>
+      db
+        .deleteFrom("mail_token")
+        .where("hash", "=", hash)
+        .where("purpose", "=", purpose)
+        .where("expires_at", ">", now)
+        .returningAll()
+        .executeTakeFirst(),
+    async signedIn(id, now) {
+      const applications = await db
+        .selectFrom("refresh_family")
+        .select(["client_id", "created_at", "used_at"])
+        .where("account_id", "=", id)
+        .where("revoked_at", "is", null)
+        .where("expires_at", ">", now)
+        .orderBy("used_at", "desc")
+        .limit(most)
+        .execute();
+      const browsers = await db
+        .selectFrom("browser_session")
+        .select(["user_agent", "created_at", "seen_at"])
+        .where("subject", "=", id)
+        .where("ended_at", "is", null)
+        .where("expires_at", ">", now)
+        .where("idle_expires_at", ">", now)
+        .orderBy("seen_at", "desc")
+        .limit(most)
+        .execute();
+      return [
+        ...browsers.map((row) => ({
+          clientId: undefined,
+          userAgent: row.user_agent ?? undefined,
+          since: row.created_at,
+          usedAt: row.seen_at,
+        })),
+        ...applications.map((row) => ({
+          clientId: row.client_id,
+          userAgent: undefined,
+          since: row.created_at,
+          usedAt: row.used_at,
+        })),
+      ];
+    },
+    async sweep(now) {
+      await db.deleteFrom("mail_token").where("expires_at", "<=", now).execute();
+    },
+  };
+}
+
+/** Listed of each kind, the latest first. */
+const most = 20;
+
+async function insertAccount(db: Kysely<Schema>, row: AccountRow): Promise<boolean> {
+  const result = await db
+    .insertInto("account")
+    .values(row)
+    .onConflict((conflict) => conflict.column("email_key").doNothing())
+    .executeTakeFirst();
+  return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+async function replaceToken(db: Kysely<Schema>, row: MailTokenRow): Promise<void> {
+  // By address and not by account, so that the same is done where there is none; for that, nothing refers to accounts.
+  await db.deleteFrom("mail_token").where("email", "=", row.email).where("purpose", "=", row.purpose).execute();
+  await db.insertInto("mail_token").values(row).execute();
+}
+
+/** Everything signed in carries the epoch it began in. @returns the one that is over */
+async function nextEpoch(
+  db: Kysely<Schema>,
+  id: string,
+  change: { readonly password?: string; readonly disabled_at?: number },
+  instead?: string,
+): Promise<number | undefined> {
+  let query = db
+    .updateTable("account")
+    .set((value) => ({ ...change, epoch: value("epoch", "+", 1) }))
+    .where("id", "=", id);
+  if (instead !== undefined) query = query.where("password", "=", instead);
+  const row = await query.returning("epoch").executeTakeFirst();
+  return row === undefined ? undefined : row.epoch - 1;
+}

@@ -1,0 +1,89 @@
+import type { Insertable, Kysely } from "kysely";
+import type { OidcPayloadTable, Schema } from "./schema.ts";
+
+/** Keeps what oidc-provider wants kept, by model and hashed id. */
+export interface OidcPayloadStore {
+  upsert(row: Insertable<OidcPayloadTable>): Promise<void>;
+  find(model: string, hash: string): Promise<StoredPayload | undefined>;
+  /** Ids of the grants an account gave a client. */
+  grantsOf(accountId: string, clientId: string): Promise<readonly string[]>;
+  /** Marks it used, once. @returns false where it is gone or somebody was faster */
+  consume(model: string, hash: string, at: number): Promise<boolean>;
+  destroy(model: string, hash: string): Promise<void>;
+  revokeByGrant(grantId: string): Promise<void>;
+  /** Ends the sign-in sessions of an account, with what it allowed there. */
+  destroySessionsOf(accountId: string): Promise<void>;
+  /** Takes out what has run out. */
+  sweep(now: number): Promise<void>;
+}
+
+/** A kept payload. */
+export interface StoredPayload {
+  readonly payload: string;
+  readonly grant_id: string | null;
+  readonly consumed_at: number | null;
+  readonly expires_at: number | null;
+}
+
+/** Payloads in the tables. */
+export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
+  const columns = ["payload", "grant_id", "consumed_at", "expires_at"] as const;
+  return {
+    async upsert(row) {
+      const { payload, grant_id, account_id, client_id, expires_at } = row;
+      await db
+        .insertInto("oidc_payload")
+        .values(row)
+        .onConflict((conflict) =>
+          conflict.columns(["model", "hash"]).doUpdateSet({ payload, grant_id, account_id, client_id, expires_at }),
+        )
+        .execute();
+    },
+    find: (model, hash) =>
+      db
+        .selectFrom("oidc_payload")
+        .select(columns)
+        .where("model", "=", model)
+        .where("hash", "=", hash)
+        .executeTakeFirst(),
+    async grantsOf(accountId, clientId) {
+      const rows = await db
+        .selectFrom("oidc_payload")
+        .select("payload")
+        .where("model", "=", "Grant")
+        .where("account_id", "=", accountId)
+        .where("client_id", "=", clientId)
+        .execute();
+      return rows.map(({ payload }) => {
+        const { jti }: { readonly jti: string } = JSON.parse(payload);
+        return jti;
+      });
+    },
+    async consume(model, hash, at) {
+      const { numUpdatedRows } = await db
+        .updateTable("oidc_payload")
+        .set({ consumed_at: at })
+        .where("model", "=", model)
+        .where("hash", "=", hash)
+        .where("consumed_at", "is", null)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+    async destroy(model, hash) {
+      await db.deleteFrom("oidc_payload").where("model", "=", model).where("hash", "=", hash).execute();
+    },
+    async revokeByGrant(grantId) {
+      await db.deleteFrom("oidc_payload").where("grant_id", "=", grantId).execute();
+    },
+    async destroySessionsOf(accountId) {
+      await db
+        .deleteFrom("oidc_payload")
+        .where("model", "in", ["Session", "Grant", "AuthorizationCode", "AccessToken", "Consent"])
+        .where("account_id", "=", accountId)
+        .execute();
+    },
+    async sweep(now) {
+      await db.deleteFrom("oidc_payload").where("expires_at", "<=", now).execute();
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import type { Kysely, Selectable } from "kysely";
+import type { RefreshFamilyTable, RefreshTokenTable, Schema } from "./schema.ts";
+
+/** A refresh token with its family. */
+export interface StoredRefreshToken {
+  readonly token: Selectable<RefreshTokenTable>;
+  readonly family: Selectable<RefreshFamilyTable>;
+}
+
+/** A token that takes another's place. */
+export interface Successor {
+  readonly hash: string;
+  readonly payload: string;
+  readonly idleExpiresAt: number;
+  /** The whole answer, encrypted under a key derived from the token it was given for. */
+  readonly answer: string;
+}
+
+/** Keeps refresh tokens; every change of hands is one step that happens or does not. */
+export interface RefreshTokenStore {
+  /** The first token of a new family. */
+  begin(
+    family: Omit<Selectable<RefreshFamilyTable>, "used_at" | "revoked_at" | "revoked_why">,
+    token: Pick<RefreshTokenTable, "hash" | "payload" | "idle_expires_at">,
+  ): Promise<void>;
+  find(hash: string): Promise<StoredRefreshToken | undefined>;
+  /**
+   * Puts `successor` in the place of an unused token.
+   *
+   * @returns false where the token is used or has run out, or its family has run out or is revoked
+   */
+  rotate(hash: string, successor: Successor, now: number): Promise<boolean>;
+  /**
+   * Counts one replay of the answer.
+   *
+   * @returns false where the successor is in use already, there were too many, or the family is revoked
+   */
+  replay(hash: string, most: number): Promise<boolean>;
+  /** @returns whether it was this call that revoked it */
+  revokeFamily(id: string, why: string, at: number): Promise<boolean>;
+  /** Ids of the families that were revoked by this call. */
+  revokeByGrant(grantId: string, why: string, at: number): Promise<readonly string[]>;
+  /** @param clientId  those of one application alone */
+  revokeByAccount(accountId: string, why: string, at: number, clientId?: string): Promise<readonly string[]>;
+  /** Takes out families that have run out, and answers that are given no more: those of tokens used before `answersUntil`. */
+  sweep(now: number, answersUntil: number): Promise<void>;
+}
+
+/** Refresh tokens in the tables. */
+export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
+  return {
+    async begin(family, token) {
+      await db.transaction().execute(async (one) => {
+        await one
+          .insertInto("refresh_family")
+          .values({ ...family, used_at: family.created_at, revoked_at: null, revoked_why: null })
+          .execute();
+        await one
+          .insertInto("refresh_token")
+          .values({
+            ...token,
+            family_id: family.id,
+            created_at: family.created_at,
+            successor: null,
+            used_at: null,
+            answer: null,
+            replays: 0,
+          })
+          .execute();
+      });
+    },
+    async find(hash) {
+      const token = await db.selectFrom("refresh_token").selectAll().where("hash", "=", hash).executeTakeFirst();
+      if (token === undefined) return undefined;
+      const family = await db
+        .selectFrom("refresh_family")
+        .selectAll()
+        .where("id", "=", token.family_id)
+        .executeTakeFirst();
+      return family === undefined ? undefined : { token, family };
+    },
+    rotate: (hash, successor, now) =>
+      db.transaction().execute(async (one) => {
+        // First the family's row, which stays locked until the end: a revocation comes before this or after it.
+        const family = await one
+          .updateTable("refresh_family")
+          .set({ used_at: now })
+          .where("id", "in", (held) => held.selectFrom("refresh_token").select("family_id").where("hash", "=", hash))
+          .where("revoked_at", "is", null)
+          .where("expires_at", ">", now)
+          .returning("id")
+          .executeTakeFirst();
+        if (family === undefined) return false;
+        const { numUpdatedRows } = await one
+          .updateTable("refresh_token")
+          .set({ successor: successor.hash, used_at: now, answer: successor.answer })
+          .where("hash", "=", hash)
+          .where("successor", "is", null)
+          .where("idle_expires_at", ">", now)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        await one
+          .insertInto("refresh_token")
+          .values({
+            hash: successor.hash,
+            family_id: family.id,
+            payload: successor.payload,
+            created_at: now,
+            idle_expires_at: successor.idleExpiresAt,
+            successor: null,
+            used_at: null,
+            answer: null,
+            replays: 0,
+          })
+          .execute();
+        return true;
+      }),
+    async replay(hash, most) {
+      const { numUpdatedRows } = await db
+        .updateTable("refresh_token")
+        .set((value) => ({ replays: value("replays", "+", 1) }))
+        .where("hash", "=", hash)
+        .where("replays", "<", most)
+        .where("successor", "in", (next) =>
+          next.selectFrom("refresh_token as heir").select("heir.hash").where("heir.successor", "is", null),
+        )
+        .where("family_id", "in", (family) =>
+          family.selectFrom("refresh_family").select("id").where("revoked_at", "is", null),
+        )
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+    async revokeFamily(id, why, at) {
+      const { numUpdatedRows } = await db
+        .updateTable("refresh_family")
+        .set({ revoked_at: at, revoked_why: why })
+        .where("id", "=", id)
+        .where("revoked_at", "is", null)
+        .executeTakeFirst();
+      return numUpdatedRows > 0n;
+    },
+    revokeByGrant: (grantId, why, at) => revokeWhere("grant_id", grantId, why, at),
+    revokeByAccount: (accountId, why, at, clientId) => revokeWhere("account_id", accountId, why, at, clientId),
+    async sweep(now, answersUntil) {
+      await db.deleteFrom("refresh_family").where("expires_at", "<", now).execute();
+      await db
+        .updateTable("refresh_token")
+        .set({ answer: null })
+        .where("answer", "is not", null)
+        .where("used_at", "<", answersUntil)
+        .execute();
+    },
+  };
+
+  async function revokeWhere(
+    column: "grant_id" | "account_id",
+    value: string,
+    why: string,
+    at: number,
+    clientId?: string,
+  ) {
+    let change = db
+      .updateTable("refresh_family")
+      .set({ revoked_at: at, revoked_why: why })
+      .where(column, "=", value)
+      .where("revoked_at", "is", null);
+    if (clientId !== undefined) change = change.where("client_id", "=", clientId);
+    const rows = await change.returning("id").execute();
+    return rows.map(({ id }) => id);
+  }
+}

@@ -1,0 +1,186 @@
+import type { Generated } from "kysely";
+
+/**
+ * Every table, the same on SQLite and PostgreSQL. Times are Unix milliseconds, JSON and hashes (base64url) are text; a
+ * secret is never stored, only its SHA-256 or what is encrypted under it.
+ */
+export interface Schema {
+  account: AccountTable;
+  mail_token: MailTokenTable;
+  browser_session: BrowserSessionTable;
+  sign_in: SignInTable;
+  oidc_payload: OidcPayloadTable;
+  refresh_family: RefreshFamilyTable;
+  refresh_token: RefreshTokenTable;
+  api_key: ApiKeyTable;
+  revocation: RevocationTable;
+  signing_key: SigningKeyTable;
+  client: ClientTable;
+}
+
+/** Who can sign in. */
+export interface AccountTable {
+  /** UUID. */
+  id: string;
+  /** As it was typed. */
+  email: string;
+  /** NFC and case-folded; unique. */
+  email_key: string;
+  /** argon2id in PHC form; null where the account has no password. */
+  password: string | null;
+  /** JSON list. */
+  roles: string;
+  created_at: number;
+  verified_at: number | null;
+  disabled_at: number | null;
+  /** Grows with everything that ends all sessions and tokens at once. */
+  epoch: number;
+}
+
+/** What was sent by mail, once usable. */
+export interface MailTokenTable {
+  /** SHA-256 of the token. */
+  hash: string;
+  /** Null where it was asked for an address nobody has: written all the same, and opens nothing. */
+  account_id: string | null;
+  purpose: "verify" | "reset";
+  /** The address it was sent to. */
+  email: string;
+  expires_at: number;
+}
+
+/** A signed-in browser; its tokens stay here. */
+export interface BrowserSessionTable {
+  /** SHA-256 of the cookie's value. */
+  hash: string;
+  /** Issuer and subject. */
+  issuer: string;
+  subject: string;
+  /** JSON: tokens, claims; encrypted under a key derived from the cookie's value. */
+  sealed: string;
+  created_at: number;
+  seen_at: number;
+  idle_expires_at: number;
+  expires_at: number;
+  ended_at: number | null;
+  /** First 200 characters. */
+  user_agent: string | null;
+  /** Grows with every renewal of the tokens. */
+  version: number;
+  /** Whoever renews the tokens has until then; null while nobody does. */
+  renewing_until: number | null;
+}
+
+/** A sign-in that came back, so that it cannot come back again. */
+export interface SignInTable {
+  /** SHA-256 of its state. */
+  hash: string;
+  /** When its cookie opens no more. */
+  expires_at: number;
+}
+
+/** What oidc-provider keeps: sessions, interactions, grants, codes. */
+export interface OidcPayloadTable {
+  /** `Session`, `Interaction`, `Grant`, `AuthorizationCode`, … */
+  model: string;
+  /** SHA-256 of its id where the id is a secret. */
+  hash: string;
+  /** JSON; encrypted under a key derived from its id where the id is a secret. */
+  payload: string;
+  grant_id: string | null;
+  account_id: string | null;
+  client_id: string | null;
+  expires_at: number | null;
+  consumed_at: number | null;
+}
+
+/** All refresh tokens that followed from one authorization. */
+export interface RefreshFamilyTable {
+  id: string;
+  grant_id: string;
+  account_id: string;
+  client_id: string;
+  created_at: number;
+  /** When a token of it last changed hands. */
+  used_at: number;
+  /** Absolute; rotation never moves it. */
+  expires_at: number;
+  revoked_at: number | null;
+  revoked_why: string | null;
+}
+
+/** One refresh token. */
+export interface RefreshTokenTable {
+  /** SHA-256 of the token. */
+  hash: string;
+  family_id: string;
+  /** JSON: what it stands for, without the token itself. */
+  payload: string;
+  created_at: number;
+  idle_expires_at: number;
+  /** Hash of the one that took its place; null while it is unused. */
+  successor: string | null;
+  used_at: number | null;
+  /** The answer that was given for it, encrypted under a key derived from the token itself. */
+  answer: string | null;
+  replays: number;
+}
+
+/** As `ApiKeyRecord` of the library. */
+export interface ApiKeyTable {
+  id: string;
+  hash: string;
+  subject: string;
+  tenant: string | null;
+  /** JSON list. */
+  scopes: string;
+  /** How often it may be used, such as `60/min`; null for no limit of its own. */
+  rate: string | null;
+  name: string;
+  environment: string;
+  display_prefix: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+  replaced_by: string | null;
+}
+
+/** What was taken back; every instance holds those that have not run out. */
+export interface RevocationTable {
+  seq: Generated<number>;
+  kind: "jti" | "grant" | "session" | "user" | "epoch" | "api-key";
+  /** What is revoked; for `epoch` empty. */
+  value: string;
+  /** Tokens issued up to then are revoked. */
+  revoked_at: number;
+  /** When nothing it could revoke is alive any more. */
+  expires_at: number;
+}
+
+/** A key that signs tokens. */
+export interface SigningKeyTable {
+  kid: string;
+  /** Id of the key whose place it takes, empty for the first; unique, so that a key has one successor. */
+  follows: string;
+  algorithm: "EdDSA" | "ES256";
+  /** Private JWK, encrypted under the installation's key. */
+  sealed: string;
+  /** Public JWK. */
+  public: string;
+  created_at: number;
+  /** Signs from then on, so that every verifier has had time to fetch it. */
+  signs_from: number;
+  /** Signs no more from then on. */
+  retires_at: number;
+  /** Leaves the key set. */
+  expires_at: number;
+}
+
+/** An OAuth client. */
+export interface ClientTable {
+  id: string;
+  /** JSON, as RFC 7591 names the members; a secret stands there as its hash. */
+  metadata: string;
+  created_at: number;
+}

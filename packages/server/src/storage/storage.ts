@@ -1,0 +1,78 @@
+import { CompiledQuery, Kysely, PostgresDialect } from "kysely";
+import { Pool, type PoolConfig, TypeOverrides, types } from "pg";
+import { migrate, type StorageKind } from "./migrations.ts";
+import { openEmbedded } from "./node-sqlite.ts";
+import type { Schema } from "./schema.ts";
+
+/** Where everything is kept; all SQL is in this folder. */
+export interface Storage {
+  readonly kind: StorageKind;
+  readonly db: Kysely<Schema>;
+  /** The pool, for what only PostgreSQL has; undefined on the embedded store. */
+  readonly pool: Pool | undefined;
+  close(): Promise<void>;
+}
+
+/** One process with a folder of its own, or PostgreSQL for any number. */
+export type StorageOptions =
+  | { readonly folder: string }
+  | {
+      /** As `pg` takes it; the role is no superuser. */
+      readonly postgres: PoolConfig;
+    };
+
+/**
+ * Opens the store and brings its tables to this version.
+ *
+ * @throws Error where the folder is open in another process or readable by others, where PostgreSQL cannot be reached or
+ *   the role is a superuser or passes row-level security by, and where a migration fails
+ */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const storage = "folder" in options ? embedded(options.folder) : await postgres(options.postgres);
+  try {
+    await migrate(storage.db, storage.kind);
+    return storage;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+function embedded(folder: string): Storage {
+  const { dialect } = openEmbedded(folder);
+  const db = new Kysely<Schema>({ dialect });
+  return { kind: "embedded", db, pool: undefined, close: () => db.destroy() };
+}
+
+async function postgres(config: PoolConfig): Promise<Storage> {
+  const pool = new Pool({ ...config, types: wholeNumbers() });
+  // A connection that breaks while nobody uses it is replaced at the next use.
+  pool.on("error", () => {});
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  try {
+    await refuseSuperuser(db);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return { kind: "postgres", db, pool, close: () => db.destroy() };
+}
+
+/** Times and counts are far below 2^53. */
+function wholeNumbers(): TypeOverrides {
+  const overrides = new TypeOverrides();
+  overrides.setTypeParser(types.builtins.INT8, Number);
+  return overrides;
+}
+
+async function refuseSuperuser(db: Kysely<Schema>): Promise<void> {
+  const query = CompiledQuery.raw(
+    "select rolsuper or rolbypassrls as mighty from pg_roles where rolname = current_user",
+  );
+  const { rows } = await db.executeQuery(query);
+  const [role] = rows;
+  const isMighty = typeof role === "object" && role !== null && "mighty" in role && role.mighty !== false;
+  if (role === undefined || isMighty) {
+    throw new Error("the PostgreSQL role is a superuser: give the server a login role of its own that is none");
+  }
+}

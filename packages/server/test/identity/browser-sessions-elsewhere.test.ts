@@ -1,0 +1,149 @@
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { openBrowserSessions } from "@portcullis/server/identity";
+import type { Storage } from "@portcullis/server/storage";
+import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
+import { type OtherIssuer, startOtherIssuer } from "./other-issuer.ts";
+import { freePort, type Instance, me, secret, sessionCookie, startInstance } from "./session-server.ts";
+
+const clientSecret = "tests-only: a secret of the client at the other issuer";
+
+describe("sessions: people of an issuer elsewhere", () => {
+  let all: TestStores;
+  let storage: Storage;
+  let at: Instance;
+  let other: OtherIssuer;
+  let clock = Date.now();
+  /** What an attacker makes of an ID token on its way. */
+  let tamper: ((claims: JWTPayload) => Promise<string>) | undefined;
+  let isDown = false;
+  const known = getCACertificates();
+
+  beforeAll(async () => {
+    all = await embeddedStores();
+    storage = await all.open();
+    const port = await freePort();
+    other = await startOtherIssuer(`http://localhost:${port}/auth/callback`, clientSecret);
+    setDefaultCACertificates([...known, other.ca]);
+    at = await startInstance(storage, [port], port, {
+      elsewhere: (events, errors) =>
+        openBrowserSessions({
+          origin: `http://localhost:${port}`,
+          issuer: { url: other.url, clientId: "notes", clientSecret, scopes: ["email", "offline_access"] },
+          storage,
+          secret,
+          serviceName: "Notes",
+          returnTo: ["/", "/notes/*"],
+          now: () => clock,
+          onEvent: (event) => void events.push(event),
+          onError: (error) => void errors.push(error),
+          fetch: onTheWay,
+        }),
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await at.close();
+    await other.close();
+    setDefaultCACertificates(known);
+    await all.stop();
+  });
+  beforeEach(() => {
+    tamper = undefined;
+    at.forgiveLimits();
+  });
+
+  async function onTheWay(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    if (isDown) throw new TypeError("fetch failed");
+    const response = await fetch(input, init);
+    if (tamper === undefined || !response.url.endsWith("/token")) return response;
+    const body: Record<string, unknown> = await response.json();
+    return Response.json({ ...body, id_token: await tamper(decodeJwt(String(body["id_token"]))) });
+  }
+  async function signIn() {
+    const browser = at.browser();
+    const { url } = await browser.open("/auth/sign-in?returnTo=/notes/today");
+    expect(url.origin).toBe(other.url);
+    const answer = await other.authorize(url.href);
+    return { page: await browser.open(answer), cookie: browser.cookies.get(sessionCookie) };
+  }
+  const sign = (claims: JWTPayload, key = other.key, kid = other.kid) =>
+    new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key);
+
+  it("signs in, and knows people by what the issuer signed", async () => {
+    const { page, cookie } = await signIn();
+    expect(page.url.pathname).toBe("/notes/today");
+    const response = await fetch(`${at.origin}/auth/session`, { headers: { cookie: `${sessionCookie}=${cookie}` } });
+    expect(await response.json()).toMatchObject({
+      session: { subject: "carol", email: "carol@elsewhere.example", emailVerified: true },
+    });
+  });
+
+  it("takes an ID token as it was signed on the way", async () => {
+    tamper = (claims) => sign(claims);
+    expect((await signIn()).page.url.pathname).toBe("/notes/today");
+  });
+
+  it.each<[string, (claims: JWTPayload) => Promise<string>]>([
+    ["of another sign-in (nonce)", (claims) => sign({ ...claims, nonce: "another" })],
+    ["without a nonce", ({ nonce: _gone, ...claims }) => sign(claims)],
+    ["for another client (aud)", (claims) => sign({ ...claims, aud: "others" })],
+    ["of another issuer (iss)", (claims) => sign({ ...claims, iss: "https://evil.example" })],
+    ["that has run out", (claims) => sign({ ...claims, exp: Math.floor(clock / 1000) - 60 })],
+    ["without a subject", ({ sub: _gone, ...claims }) => sign(claims)],
+    ["that somebody else signed", async (claims) => sign(claims, (await generateKeyPair("RS256")).privateKey)],
+    [
+      "that nobody signed",
+      (claims) => {
+        const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+        return Promise.resolve(`${part({ alg: "none" })}.${part(claims)}.`);
+      },
+    ],
+  ])("refuses an ID token %s", async (_which, change) => {
+    tamper = change;
+    const { page, cookie } = await signIn();
+    expect(page.status).toBe(400);
+    expect(cookie).toBeUndefined();
+    expect(at.events.at(-1)).toMatchObject({ type: "sign-in-refused" });
+  });
+
+  it("renews tokens there once for all that ask, and lives through an issuer that is away for a moment", async () => {
+    const { cookie } = await signIn();
+    const before = other.asked.length;
+    clock += 270_000;
+    expect(new Set(await Promise.all(Array.from({ length: 30 }, () => me(at.origin, cookie))))).toEqual(new Set([200]));
+    expect(other.asked.slice(before)).toEqual([{ grant: "refresh_token", status: 200 }]);
+    clock += 270_000;
+    isDown = true;
+    // The tokens hold for half a minute more.
+    expect(await me(at.origin, cookie)).toBe(200);
+    clock += 31_000;
+    // Now nobody can say whether the person may still be here.
+    expect(await me(at.origin, cookie)).toBe(503);
+    isDown = false;
+    expect(await me(at.origin, cookie)).toBe(200);
+  });
+
+  it("says that it cannot decide while the issuer is away, and signs nobody in", async () => {
+    const browser = at.browser();
+    const answer = await other.authorize((await browser.open("/auth/sign-in")).url.href);
+    isDown = true;
+    expect((await browser.open(answer)).status).toBe(503);
+    expect(browser.cookies.has(sessionCookie)).toBe(false);
+    isDown = false;
+    expect((await signIn()).page.url.pathname).toBe("/notes/today");
+  });
+
+  it("ends a session whose refresh token the issuer knows no more", async () => {
+    clock = Date.now();
+    const { cookie } = await signIn();
+    expect(await me(at.origin, cookie)).toBe(200);
+    await other.forgetEverybody();
+    expect(await me(at.origin, cookie)).toBe(200);
+    clock += 299_000;
+    expect(await me(at.origin, cookie)).toBe(401);
+    expect(at.events.at(-1)).toMatchObject({ type: "session-ended", subject: "carol", why: "the issuer ended it" });
+    clock = Date.now();
+    expect(await me(at.origin, cookie)).toBe(401);
+  });
+});

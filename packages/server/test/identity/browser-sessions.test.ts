@@ -1,0 +1,123 @@
+import type { Storage } from "@portcullis/server/storage";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
+import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
+import {
+  flowCookie,
+  freePort,
+  type Instance,
+  me,
+  person,
+  sessionCookie,
+  signedIn,
+  signIn,
+  startInstance,
+} from "./session-server.ts";
+
+const Who = z.object({
+  session: z.object({
+    subject: z.string(),
+    email: z.string(),
+    emailVerified: z.boolean(),
+    idleExpiresAt: z.string(),
+    expiresAt: z.string(),
+  }),
+});
+
+describe.each([
+  ["the embedded store", embeddedStores],
+  ["PostgreSQL", postgresStores],
+])("sessions: browsers on %s", (_which, stores) => {
+  let all: TestStores;
+  let storage: Storage;
+  let at: Instance;
+  const clock = Date.now();
+
+  beforeAll(async () => {
+    all = await stores();
+    storage = await all.open();
+    const port = await freePort();
+    at = await startInstance(storage, [port], port, { now: () => clock });
+    expect(await at.identity.accounts.signUp(person.email, person.password)).toBeUndefined();
+  }, 60_000);
+  afterAll(async () => {
+    expect(at.errors).toEqual([]);
+    await at.close();
+    await all.stop();
+  });
+  const ask = async (method: string, path: string, cookie?: string, more: Record<string, string> = {}) => {
+    const response = await fetch(`${at.origin}${path}`, {
+      method,
+      redirect: "manual",
+      headers: { ...(cookie === undefined ? {} : { cookie }), "sec-fetch-site": "same-origin", ...more },
+    });
+    return { status: response.status, text: await response.text(), headers: response.headers };
+  };
+
+  it("signs in, says who it is, renews, and signs out", async () => {
+    const browser = at.browser();
+    expect(await ask("GET", "/auth/session")).toMatchObject({ status: 200, text: '{"session":null}' });
+    const end = await signIn(browser);
+    expect(end.url.pathname).toBe("/notes/today");
+    const cookie = browser.cookies.get(sessionCookie);
+    expect(browser.cookies.has(flowCookie)).toBe(false);
+    const carried = `${sessionCookie}=${cookie}`;
+    const { session } = Who.parse(JSON.parse((await ask("GET", "/auth/session", carried)).text));
+    expect(session).toMatchObject({ email: person.email, emailVerified: false });
+    expect(Date.parse(session.idleExpiresAt) - clock).toBe(8 * 3_600_000);
+    expect(Date.parse(session.expiresAt) - clock).toBe(7 * 86_400_000);
+    expect(JSON.parse((await ask("GET", "/api/me", carried)).text)).toEqual({
+      subject: session.subject,
+      scopes: ["notes:read"],
+      token: true,
+    });
+    expect((await ask("POST", "/auth/refresh", carried)).status).toBe(200);
+    const out = await ask("POST", "/auth/sign-out", carried);
+    expect(out.status).toBe(204);
+    expect(out.headers.get("set-cookie")).toContain(`${sessionCookie}=; Path=/; Max-Age=0`);
+    expect(await me(at.origin, cookie)).toBe(401);
+    expect(at.events.map(({ type }) => type)).toEqual(["session-started", "session-ended"]);
+  });
+
+  it("says which sessions a person has, and ends one of them or all but one", async () => {
+    const cookies = [await signedIn(at), await signedIn(at), await signedIn(at)];
+    const account = await at.identity.accounts.findByEmail(person.email);
+    const subject = account?.id ?? "";
+    const sessions = await at.sessions.list(subject);
+    expect(sessions).toHaveLength(3);
+    for (const one of sessions)
+      expect(one).toMatchObject({ subject, startedAt: clock, expiresAt: clock + 7 * 86_400_000 });
+    const [first] = sessions;
+    expect(await at.sessions.end("somebody else", first?.name ?? "")).toBe(false);
+    expect(await at.sessions.end(subject, first?.name ?? "")).toBe(true);
+    expect(await at.sessions.end(subject, first?.name ?? "")).toBe(false);
+    const statuses = await Promise.all(cookies.map((cookie) => me(at.origin, cookie)));
+    expect(statuses.toSorted()).toEqual([200, 200, 401]);
+    const [stays] = await at.sessions.list(subject);
+    expect(await at.sessions.endAll(subject, stays?.name)).toBe(1);
+    expect(await at.sessions.list(subject)).toEqual([stays]);
+    await at.sessions.sweep();
+    expect((await storage.db.selectFrom("browser_session").select("hash").execute()).map(({ hash }) => hash)).toEqual([
+      stays?.name,
+    ]);
+  });
+
+  it("keeps a hundred sessions of a person, and ends the oldest for one more", async () => {
+    const store = browserSessionStore(storage.db);
+    const row = (number: number) => ({
+      hash: `hash ${number}`,
+      issuer: at.origin,
+      subject: "somebody",
+      sealed: "x",
+      created_at: clock + number,
+      idle_expires_at: clock + 1e6,
+      expires_at: clock + 1e6,
+      user_agent: null,
+    });
+    for (let number = 0; number < 102; number++) await store.insert(row(number));
+    const sessions = await at.sessions.list("somebody");
+    expect(sessions).toHaveLength(100);
+    expect(sessions.at(-1)?.name).toBe("hash 2");
+  });
+});

@@ -1,0 +1,205 @@
+import { existsSync } from "node:fs";
+import type { Mail } from "@portcullis/server/identity";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
+import { type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+
+const person = {
+  email: "a.person.with.a.long.name@a-long-name-of-a-host.example.com",
+  password: "harbour lights at nine",
+};
+
+/** What is wrong with the page as it stands, by WCAG 2.2 AA as far as a program sees it. */
+const faults = `(() => {
+  const found = [];
+  if (document.documentElement.lang !== "en") found.push("no language");
+  if (document.title === "") found.push("no title");
+  if (document.querySelectorAll("h1").length !== 1 || document.querySelectorAll("main").length !== 1) found.push("not one h1 in one main");
+  if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the window");
+  const luminance = (color) => {
+    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((one) => one / 255).map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let one = element; one !== null; one = one.parentElement) {
+      const color = getComputedStyle(one).backgroundColor;
+      if (!/, 0\\)$/.test(color)) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const contrast = (one, two) => { const [a, b] = [luminance(one), luminance(two)].sort((x, y) => y - x); return (a + 0.05) / (b + 0.05); };
+  for (const element of document.body.querySelectorAll("*")) {
+    const style = getComputedStyle(element);
+    const says = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "") || element.tagName === "INPUT";
+    if (says && contrast(style.color, behind(element)) < 4.5) found.push("too little contrast: " + element.outerHTML.slice(0, 80));
+    if (element.tagName === "INPUT") {
+      if (element.labels.length !== 1) found.push("no label: " + element.outerHTML.slice(0, 80));
+      if (!element.autocomplete) found.push("no autocomplete: " + element.outerHTML.slice(0, 80));
+      if (!element.readOnly && contrast(style.borderTopColor, behind(element.parentElement)) < 3) found.push("a field without an edge");
+      const hint = element.getAttribute("aria-describedby");
+      if (hint !== null && document.getElementById(hint) === null) found.push("no hint: " + hint);
+    }
+    if (/^(A|BUTTON|INPUT)$/.test(element.tagName) && element.getBoundingClientRect().height < 20) found.push("too small: " + element.outerHTML.slice(0, 80));
+  }
+  return found;
+})()`;
+
+describe("account pages in a browser", () => {
+  let stores: TestStores;
+  let server: OAuthServer;
+  let browser: Browser;
+  const mails: Mail[] = [];
+  beforeAll(async () => {
+    stores = await embeddedStores();
+    server = await startOAuthServer(await stores.open(), { sendMail: (mail) => void mails.push(mail) });
+    await server.identity.accounts.signUp(person.email, person.password);
+    browser = await chromium.launch({
+      executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await browser.close();
+    await server.close();
+    await stores.stop();
+  });
+
+  /** Types the person's address and password, with the keyboard alone. */
+  async function signInByKeyboard(page: Page): Promise<void> {
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(person.email);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(person.password);
+    await page.keyboard.press("Enter");
+  }
+
+  async function opened(context: BrowserContext): Promise<Page> {
+    server.forgiveLimits();
+    const page = await context.newPage();
+    await page.goto(`${server.issuer}/account`);
+    return page;
+  }
+
+  it.each([
+    ["a wide window, light", { width: 1280, height: 800 }, "light"],
+    ["a wide window, dark", { width: 1280, height: 800 }, "dark"],
+    ["a phone, light", { width: 390, height: 844 }, "light"],
+    ["a phone at 200 %, dark", { width: 195, height: 422 }, "dark"],
+  ] as const)(
+    "can be read and used by everybody: %s",
+    async (_what, viewport, colorScheme) => {
+      const context = await browser.newContext({ viewport, colorScheme });
+      const page = await opened(context);
+      const told: string[] = [];
+      page.on("console", (message) => told.push(message.text()));
+      const check = async () => expect([page.url(), await page.evaluate(faults)]).toEqual([page.url(), []]);
+      const visit = async (path: string) => {
+        server.forgiveLimits();
+        await page.goto(`${server.issuer}${path}`);
+        await check();
+      };
+      await check();
+      for (const path of ["sign-up", "forgotten", "verify/x", "reset/x"]) await visit(`/account/${path}`);
+      await page.fill("#password", person.password);
+      await page.click("button");
+      await check();
+      await visit("/account/sign-up");
+      await page.fill("#email", "new@example.com");
+      await page.fill("#password", "password1234");
+      await page.click("button");
+      await page.waitForSelector("[role=alert]");
+      await check();
+      await visit("/account/sign-in");
+      await signInByKeyboard(page);
+      await page.waitForURL(`${server.issuer}/account`);
+      await check();
+      for (const path of ["password", "sign-out-everywhere", "delete"]) await visit(`/account/${path}`);
+      const authorize = new URL("/oauth/authorize", server.issuer);
+      for (const [name, value] of Object.entries({
+        client_id: "web",
+        redirect_uri: "https://web.example.com/callback",
+        response_type: "code",
+        scope: "openid email notes:read",
+        code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        code_challenge_method: "S256",
+      }))
+        authorize.searchParams.set(name, value);
+      await visit(`${authorize.pathname}${authorize.search}`);
+      expect(await page.textContent("h1")).toBe("Allow Web Notes?");
+      expect(told.filter((text) => /Content.Security|Refused|blocked/i.test(text))).toEqual([]);
+      await context.close();
+    },
+    60_000,
+  );
+
+  it("need no script and no mouse", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await opened(context);
+    await signInByKeyboard(page);
+    await page.waitForURL(`${server.issuer}/account`);
+    // Past the button that mails the link again.
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/password$/);
+    expect(await page.inputValue("#email")).toBe(person.email);
+    await context.close();
+  }, 60_000);
+
+  it("show where the keyboard is", async () => {
+    const context = await browser.newContext();
+    const page = await opened(context);
+    for (const expected of ["INPUT email", "INPUT password", "BUTTON", "A", "A"]) {
+      await page.keyboard.press("Tab");
+      const at = `(() => { const { activeElement: one } = document; return [(one.tagName + " " + (one.name ?? "")).trim(), getComputedStyle(one).outlineStyle, getComputedStyle(one).outlineWidth]; })()`;
+      expect(await page.evaluate(at)).toEqual([expected, "solid", "3px"]);
+    }
+    await context.close();
+  }, 60_000);
+
+  it("bring who signs up on the way to an application back to it", async () => {
+    const context = await browser.newContext();
+    const page = await opened(context);
+    const url = new URL("/oauth/authorize", server.issuer);
+    for (const [name, value] of Object.entries({
+      client_id: "web",
+      redirect_uri: "https://web.example.com/callback",
+      response_type: "code",
+      scope: "openid notes:read",
+      code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+      code_challenge_method: "S256",
+    }))
+      url.searchParams.set(name, value);
+    await page.goto(url.href);
+    await page.click("text=Create an account");
+    const email = "on.the.way@example.com";
+    await page.fill("#email", email);
+    await page.fill("#password", person.password);
+    await page.click("button");
+    expect(await page.textContent("h1")).toBe("Look at your mail");
+    const mail = await vi.waitFor(() => {
+      const one = mails.findLast(({ to }) => to === email);
+      if (one === undefined) throw new Error("no mail yet");
+      return one;
+    });
+    await page.goto(/http\S+/.exec(mail.text)?.[0] ?? "");
+    await page.click("button");
+    await page.click("text=Sign in");
+    expect(await page.textContent("main")).toContain("to continue to Web Notes");
+    await page.fill("#email", email);
+    await page.fill("#password", person.password);
+    await page.click("button");
+    await page.waitForSelector("text=Do not allow");
+    await context.close();
+  }, 60_000);
+});

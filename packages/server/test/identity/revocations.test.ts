@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { openStorage, type Storage } from "@portcullis/server/storage";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { openRevocations, type Revocations, userEpoch } from "../../src/identity/revocations.ts";
+import { revocationStore } from "../../src/storage/revocations.ts";
+import { postgresStores, type TestStores } from "../storage/open-stores.ts";
+
+describe("oauth: what was taken back", () => {
+  let stores: TestStores;
+  let storage: Storage;
+  let one: Revocations;
+  let two: Revocations;
+  /** How much later it is for the second instance than it thinks it has read. */
+  let stalledMs = 0;
+  beforeAll(async () => {
+    stores = await postgresStores();
+    storage = await openStorage(await stores.place());
+    const options = { isAlone: false, keepMs: 960_000, now: () => Date.now(), onError: () => {} };
+    one = await openRevocations({
+      ...options,
+      store: revocationStore(storage.db, storage.pool),
+      monotonic: () => performance.now(),
+    });
+    // It hears nothing, and its timer comes late: as an instance whose connection hangs, and whose processor is busy.
+    const deaf = revocationStore(storage.db, undefined);
+    two = await openRevocations({ ...options, store: deaf, monotonic: () => performance.now() + stalledMs });
+  }, 60_000);
+  afterAll(async () => {
+    await one.close();
+    await two.close();
+    await storage.close();
+    await stores.stop();
+  });
+
+  const claims = (over: object = {}) => ({
+    iss: "https://id.example.com",
+    sub: "alice",
+    iat: Math.floor(Date.now() / 1000) - 5,
+    exp: Math.floor(Date.now() / 1000) + 900,
+    jti: randomUUID(),
+    grant: "g",
+    sid: "s",
+    epoch: 0,
+    ...over,
+  });
+
+  it.each([
+    ["jti", "one-token", { jti: "one-token" }],
+    ["grant", "one-grant", { grant: "one-grant" }],
+    ["session", "one-session", { sid: "one-session" }],
+    ["user", userEpoch("bob", 3), { sub: "bob", epoch: 3 }],
+  ] as const)("by %s: what it names is refused, its neighbours are not", async (kind, value, taken) => {
+    expect(await one.forTokens.isRevoked(claims(taken))).toBe(false);
+    await one.revoke({ kind, value });
+    expect(await one.forTokens.isRevoked(claims(taken))).toBe(true);
+    for (const neighbour of [
+      {},
+      { sub: "bob", epoch: 4 },
+      { sub: "bob 3" },
+      { jti: value.slice(1) },
+      { sid: "one-grant" },
+    ]) {
+      expect(await one.forTokens.isRevoked(claims(neighbour))).toBe(false);
+    }
+  });
+
+  it("by user: earlier epochs are over with a later one, whatever was said of them", async () => {
+    const token = claims({ sub: "erin", epoch: 1 });
+    expect(await one.forTokens.isRevoked(token)).toBe(false);
+    await one.revoke({ kind: "user", value: userEpoch("erin", 2) });
+    expect(await one.forTokens.isRevoked(token)).toBe(true);
+    await one.revoke({ kind: "user", value: userEpoch("erin", 0) });
+    expect(await one.forTokens.isRevoked(claims({ sub: "erin", epoch: 2 }))).toBe(true);
+    expect(await one.forTokens.isRevoked(claims({ sub: "erin", epoch: "x" }))).toBe(true);
+    expect(await one.forTokens.isRevoked(claims({ sub: "erin", epoch: 3 }))).toBe(false);
+  });
+
+  it("is what the table says, and not what anybody may say who has a role in the database", async () => {
+    const token = claims({ sub: "frank", iat: Math.floor(Date.now() / 1000) + 60 });
+    const later = 9_000_000_000_000;
+    for (const [kind, value] of [
+      ["epoch", ""],
+      ["user", userEpoch("frank", 0)],
+      ["jti", token.jti],
+    ]) {
+      const said = JSON.stringify({ kind, value, revokedAt: later, expiresAt: later });
+      await storage.pool?.query("select pg_notify('portcullis_revocation', $1)", [said]);
+    }
+    const three = revocationStore(storage.db, storage.pool);
+    const at = Date.now();
+    await three.add([{ kind: "jti", value: "after", revokedAt: at, expiresAt: at + 60_000 }]);
+    await vi.waitFor(async () => expect(await one.forTokens.isRevoked(claims({ jti: "after" }))).toBe(true), 5_000);
+    expect(await one.forTokens.isRevoked(token)).toBe(false);
+  });
+
+  it("is caught up with where this instance has not read lately, everything at once too", async () => {
+    const token = claims({ sub: "carol" });
+    expect(await two.forTokens.isRevoked(token)).toBe(false);
+    const before = two.forTokens.generation();
+    stalledMs += 10_000;
+    await one.revoke({ kind: "jti", value: token.jti });
+    // No cached token passes meanwhile.
+    expect(two.forTokens.generation()).not.toBe(before);
+    expect(two.forTokens.generation()).not.toBe(two.forTokens.generation());
+    expect(await two.forTokens.isRevoked(token)).toBe(true);
+
+    const other = claims({ sub: "dave" });
+    expect(await two.forTokens.isRevoked(other)).toBe(false);
+    stalledMs += 10_000;
+    await one.revokeEverything();
+    expect(await two.forTokens.isRevoked(other)).toBe(true);
+    expect(await two.forTokens.isRevoked(claims({ iat: Math.floor(Date.now() / 1000) + 2 }))).toBe(false);
+  });
+
+  it("refuses to say where it cannot read at all", async () => {
+    const place = await stores.place();
+    const gone = await openStorage(place);
+    let late = 0;
+    const revocations = await openRevocations({
+      store: revocationStore(gone.db, undefined),
+      isAlone: false,
+      keepMs: 960_000,
+      now: () => Date.now(),
+      monotonic: () => performance.now() + late,
+      onError: () => {},
+    });
+    await gone.close();
+    late = 1_000;
+    await expect(Promise.resolve(revocations.forTokens.isRevoked(claims()))).rejects.toThrow();
+    await revocations.close();
+  });
+});

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { crowds, kills } from "../../soak/rotation.ts";
+import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
+
+/** A slice of `npm run soak`. */
+describe.each([
+  ["SQLite", embeddedStores, 1],
+  ["PostgreSQL", postgresStores, 4],
+] as const)("oauth: refresh tokens change hands, on %s", (_store, open, processes) => {
+  let stores: TestStores;
+  beforeAll(async () => {
+    stores = await open();
+  });
+  afterAll(() => stores.stop());
+
+  it("once, to one successor, when a token is shown 100 times at once, and nobody is logged out", async () => {
+    const { refused, successors, loggedOut } = await crowds(await stores.place(), {
+      processes,
+      crowds: 1,
+      refreshesEach: 100,
+    });
+    expect({ refused, successors, loggedOut }).toEqual({ refused: 0, successors: 1, loggedOut: 0 });
+  }, 120_000);
+
+  it("whole or not at all when the process is killed in the middle: none is lost, none usable twice", async () => {
+    const { lost, usableTwice, revocationsLost } = await kills(await stores.place(), 4, processes > 1);
+    expect({ lost, usableTwice, revocationsLost }).toEqual({ lost: 0, usableTwice: 0, revocationsLost: 0 });
+  }, 120_000);
+});

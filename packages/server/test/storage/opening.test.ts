@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { openStorage, type StorageOptions } from "@portcullis/server/storage";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { accountStore } from "../../src/storage/accounts.ts";
+import type { PostgresServer } from "../../../portcullis/test/postgres/postgres-server.ts";
+import { asSuperuser, embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+
+const tables =
+  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation sign_in signing_key";
+
+describe.each([
+  ["embedded", embeddedStores],
+  ["PostgreSQL", postgresStores],
+] as const)("storage: opening, %s", (kind, start) => {
+  let stores: TestStores;
+  beforeAll(async () => {
+    stores = await start();
+  }, 60_000);
+  afterAll(() => stores.stop());
+
+  it("makes the tables once, and finds what was kept the next time", async () => {
+    const place = await stores.place();
+    const first = await openStorage(place);
+    await accountStore(first.db).insert(account("kept"));
+    await first.close();
+    const second = await openStorage(place);
+    expect(await accountStore(second.db).find("kept")).toMatchObject({ id: "kept" });
+    await second.close();
+  });
+
+  it("refuses tables that a newer version wrote, says so, and leaves them alone", async () => {
+    const place = await stores.place();
+    const newer = await openStorage(place);
+    await sql`insert into kysely_migration (name, timestamp) values ('0999-of-the-future', '2040-01-01T00:00:00.000Z')`.execute(
+      newer.db,
+    );
+    await newer.close();
+    await expect(openStorage(place)).rejects.toThrow(/newer version of the server \(0999-of-the-future\): install/);
+  });
+
+  it("is whole after it was killed before any statement of its first start", async () => {
+    const points = kind === "embedded" ? [3, 8, 14, 20, 26, 31] : [4, 9, 14, 20, 26, 31];
+    for (const point of points) {
+      const place = await stores.place();
+      const child = run(place, "close", point);
+      expect(await child.ended).toBe("SIGKILL");
+      const storage = await openStorage(place);
+      const found = await storage.db.introspection.getTables();
+      expect(
+        found
+          .map(({ name }) => name)
+          .toSorted()
+          .join(" "),
+      ).toBe(tables);
+      await storage.close();
+    }
+  }, 60_000);
+
+  it("keeps everything it said was kept when it is killed in the middle of its work", async () => {
+    const place = await stores.place();
+    const child = run(place, "write");
+    const ids: string[] = [];
+    for await (const line of child.lines) {
+      if (line !== "open") ids.push(line);
+      if (ids.length === 50) child.process.kill("SIGKILL");
+    }
+    const storage = await openStorage(place);
+    const rows = await storage.db.selectFrom("account").select("id").execute();
+    const kept = new Set(rows.map(({ id }) => id));
+    expect(ids.length).toBeGreaterThanOrEqual(50);
+    expect(ids.filter((id) => !kept.has(id))).toEqual([]);
+    await storage.close();
+  });
+});
+
+describe("storage: a folder of its own", () => {
+  const root = mkdtempSync(join(tmpdir(), "portcullis-folder-"));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  it("makes it, and every file in it, for this user alone", async () => {
+    const folder = join(root, "deep", randomUUID());
+    const storage = await openStorage({ folder });
+    await accountStore(storage.db).insert(account("one"));
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    for (const name of readdirSync(folder))
+      expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
+    const { rows } = await sql<{ synchronous: number }>`pragma synchronous`.execute(storage.db);
+    expect(rows).toEqual([{ synchronous: 2 }]);
+    await storage.close();
+  });
+
+  it("refuses one that others can look into, and none at all", async () => {
+    const folder = join(root, randomUUID());
+    mkdirSync(folder);
+    for (const mode of [0o750, 0o705, 0o777]) {
+      chmodSync(folder, mode);
+      await expect(openStorage({ folder })).rejects.toThrow(/others can look into .* mode 0700/);
+    }
+    await expect(openStorage({ folder: "" })).rejects.toThrow(/no folder/);
+  });
+
+  it("refuses a second process while the first lives, says why, and opens once it was killed", async () => {
+    const folder = join(root, randomUUID());
+    const first = run({ folder }, "hold");
+    expect(await first.said).toBe("open");
+    await expect(openStorage({ folder })).rejects.toThrow(/another process has .* open: stop it, or use PostgreSQL/);
+    const second = run({ folder }, "hold");
+    expect(await second.said).toMatch(/^refused: another process/);
+    await second.ended;
+    first.process.kill("SIGKILL");
+    expect(await first.ended).toBe("SIGKILL");
+    const third = await openStorage({ folder });
+    await third.close();
+  });
+
+  it("refuses a second opening in the same process too", async () => {
+    const folder = join(root, randomUUID());
+    const first = await openStorage({ folder });
+    await expect(openStorage({ folder })).rejects.toThrow(/another process has/);
+    await first.close();
+  });
+});
+
+describe("storage: PostgreSQL's own", () => {
+  let stores: TestStores & { readonly server: PostgresServer };
+  beforeAll(async () => {
+    stores = await postgresStores();
+  }, 60_000);
+  afterAll(() => stores.stop());
+
+  it("lets processes that start at once make the tables together", async () => {
+    const place = await stores.place();
+    const children = Array.from({ length: 4 }, () => run(place, "close"));
+    expect(await Promise.all(children.map(({ said }) => said))).toEqual(["open", "open", "open", "open"]);
+  });
+
+  it("refuses a superuser, and who passes row-level security by", async () => {
+    for (const [role, may] of [
+      ["mighty", "superuser"],
+      ["passing", "bypassrls"],
+    ] as const) {
+      await asSuperuser(stores.server, `create role ${role} login ${may}`);
+      await expect(openStorage({ postgres: stores.server.as(role) })).rejects.toThrow(/login role of its own/);
+    }
+  });
+
+  it("says that it cannot be reached, instead of waiting for ever", async () => {
+    await expect(openStorage({ postgres: { host: "/nowhere", user: "nobody" } })).rejects.toThrow();
+  });
+});
+
+interface Child {
+  readonly process: ChildProcess;
+  /** Its first line. */
+  readonly said: Promise<string>;
+  readonly lines: AsyncIterable<string>;
+  /** The signal that ended it, or its exit code. */
+  readonly ended: Promise<string>;
+}
+
+/** Those of a test that failed are not left behind. */
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+function run(place: StorageOptions, then: string, dieBefore = 0): Child {
+  const script = join(import.meta.dirname, "open-child.ts");
+  const args = ["--conditions=source", script, JSON.stringify(place), then, String(dieBefore)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  const lines = createInterface({ input: child.stdout });
+  return {
+    process: child,
+    lines,
+    said: new Promise((resolve) => lines.once("line", resolve)),
+    ended: new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? String(code)))),
+  };
+}
+
+function account(id: string) {
+  return {
+    id,
+    email: id,
+    email_key: id,
+    password: null,
+    roles: "[]",
+    created_at: 0,
+    verified_at: null,
+    disabled_at: null,
+    epoch: 0,
+  };
+}

@@ -1,0 +1,403 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AccountRow, accountStore } from "../../src/storage/accounts.ts";
+import { oidcPayloadStore } from "../../src/storage/oidc-payloads.ts";
+import { refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
+import { type Revocation, revocationStore, type Since } from "../../src/storage/revocations.ts";
+import { type SigningKeyRow, signingKeyStore } from "../../src/storage/signing-keys.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+
+const now = Date.UTC(2030, 0, 1);
+
+describe.each([
+  ["embedded", embeddedStores],
+  ["PostgreSQL", postgresStores],
+] as const)("storage: %s", (_kind, start) => {
+  let stores: TestStores;
+  let storage: Storage;
+  beforeAll(async () => {
+    stores = await start();
+    storage = await stores.open();
+  }, 60_000);
+  afterAll(() => stores.stop());
+
+  describe("accounts", () => {
+    const store = () => accountStore(storage.db);
+
+    it("gives back what was put in, by id and by address, texts of any language and large times too", async () => {
+      const row = account({ email: `Ünï"'\\;--%_${randomUUID()}@exämple.com`, created_at: 2 ** 52 });
+      expect(await store().insert(row)).toBe(true);
+      expect(await store().find(row.id)).toEqual(row);
+      expect(await store().findByEmailKey(row.email_key)).toEqual(row);
+      for (const near of [row.email_key.toUpperCase(), `${row.email_key} `, "%", "", "' or 1=1 --"]) {
+        expect(await store().findByEmailKey(near)).toBeUndefined();
+      }
+    });
+
+    it("lets one of many that sign up at once have an address", async () => {
+      const key = `${randomUUID()}@example.com`;
+      const rows = Array.from({ length: 20 }, () => account({ email_key: key }));
+      const won = await Promise.all(rows.map((row) => store().insert(row)));
+      expect(won.filter(Boolean)).toHaveLength(1);
+      expect((await store().findByEmailKey(key))?.id).toBe(rows[won.indexOf(true)]?.id);
+    });
+
+    it("ends an epoch with every change that ends what is signed in, and says which, each once", async () => {
+      const { id } = await inserted();
+      expect(await store().setPassword(id, "other")).toBe(0);
+      expect(await store().disable(id, now)).toBe(1);
+      expect(await store().endSessions(id)).toBe(2);
+      expect(await store().find(id)).toMatchObject({ password: "other", disabled_at: now, epoch: 3 });
+      const ended = await Promise.all(Array.from({ length: 10 }, () => store().endSessions(id)));
+      expect(ended.toSorted((a, b) => Number(a) - Number(b))).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+      expect(await store().enable(id)).toBe(true);
+      expect((await store().find(id))?.disabled_at).toBeNull();
+      expect(await store().remove(id)).toBe(13);
+      for (const gone of [store().remove(id), store().endSessions(id), store().disable(id, now)]) {
+        expect(await gone).toBeUndefined();
+      }
+      expect(await store().enable(id)).toBe(false);
+    });
+
+    it("takes a mailed token out once, for its purpose, in its time, and with a new one the old is none", async () => {
+      const { id, email } = await inserted();
+      const put = (hash: string, purpose: "verify" | "reset" = "reset") =>
+        store().putToken({ hash, account_id: id, purpose, email, expires_at: now + 1000 });
+      const [first, second, other] = [randomUUID(), randomUUID(), randomUUID()];
+      await put(first);
+      await put(other, "verify");
+      await put(second);
+      expect(await store().takeToken(first, "reset", now)).toBeUndefined();
+      expect(await store().takeToken(second, "verify", now)).toBeUndefined();
+      expect(await store().takeToken(second, "reset", now + 1000)).toBeUndefined();
+      const taken = await Promise.all(Array.from({ length: 10 }, () => store().takeToken(second, "reset", now)));
+      expect(taken.filter((one) => one !== undefined)).toHaveLength(1);
+      expect(await store().takeToken(other, "verify", now)).toMatchObject({ account_id: id, email });
+    });
+
+    it("verifies the address the mail went to, and no other that the account has by now", async () => {
+      const { id, email } = await inserted();
+      await store().setVerified(id, "before@example.com", now);
+      expect((await store().find(id))?.verified_at).toBeNull();
+      await store().setVerified(id, email, now);
+      await store().setVerified(id, email, now + 5);
+      expect((await store().find(id))?.verified_at).toBe(now);
+    });
+
+    it("takes what was mailed to an account away with it", async () => {
+      const { id, email } = await inserted();
+      const hash = randomUUID();
+      await store().putToken({ hash, account_id: id, purpose: "reset", email, expires_at: now + 1000 });
+      await store().remove(id);
+      expect(await store().takeToken(hash, "reset", now)).toBeUndefined();
+    });
+
+    async function inserted(): Promise<AccountRow> {
+      const row = account();
+      await store().insert(row);
+      return row;
+    }
+  });
+
+  describe("payloads", () => {
+    const store = () => oidcPayloadStore(storage.db);
+
+    it("keeps the latest of a model and id, apart from other models", async () => {
+      const hash = randomUUID();
+      await store().upsert(payload({ model: "Session", hash, payload: "one" }));
+      await store().upsert(payload({ model: "Session", hash, payload: "two", expires_at: now + 9 }));
+      await store().upsert(payload({ model: "Grant", hash, payload: "three" }));
+      expect(await store().find("Session", hash)).toMatchObject({ payload: "two", expires_at: now + 9 });
+      expect(await store().find("Grant", hash)).toMatchObject({ payload: "three" });
+      await store().destroy("Session", hash);
+      expect(await store().find("Session", hash)).toBeUndefined();
+      expect(await store().find("Grant", hash)).toBeDefined();
+    });
+
+    it("lets one of many that use a code at once have it, and writing it again does not make it new", async () => {
+      const row = payload({ model: "AuthorizationCode" });
+      await store().upsert(row);
+      const won = await Promise.all(Array.from({ length: 20 }, () => store().consume(row.model, row.hash, now)));
+      expect(won.filter(Boolean)).toHaveLength(1);
+      await store().upsert(row);
+      expect(await store().consume(row.model, row.hash, now)).toBe(false);
+      expect(await store().consume(row.model, randomUUID(), now)).toBe(false);
+    });
+
+    it("takes out what hangs on a grant, an account, or has run out, and nothing else", async () => {
+      const [grant, accountId] = [randomUUID(), randomUUID()];
+      const rows = {
+        code: payload({ model: "AuthorizationCode", grant_id: grant }),
+        session: payload({ model: "Session", account_id: accountId }),
+        old: payload({ model: "Interaction", expires_at: now }),
+        young: payload({ model: "Interaction", expires_at: now + 1 }),
+      };
+      for (const row of Object.values(rows)) await store().upsert(row);
+      const left = async () => {
+        const found = await Promise.all(
+          Object.entries(rows).map(async ([name, row]) => ((await store().find(row.model, row.hash)) ? [name] : [])),
+        );
+        return found.flat();
+      };
+      await store().revokeByGrant(grant);
+      expect(await left()).toEqual(["session", "old", "young"]);
+      await store().destroySessionsOf(accountId);
+      expect(await left()).toEqual(["old", "young"]);
+      await store().sweep(now);
+      expect(await left()).toEqual(["young"]);
+    });
+
+    it("names the grants an account gave a client", async () => {
+      const [account_id, client_id] = [randomUUID(), "app"];
+      const grant = (jti: string, over: object = {}) =>
+        payload({ model: "Grant", payload: JSON.stringify({ jti }), account_id, client_id, ...over });
+      for (const row of [grant("a"), grant("b"), grant("c", { client_id: "other" }), grant("d", { account_id: "x" })])
+        await store().upsert(row);
+      expect((await store().grantsOf(account_id, client_id)).toSorted()).toEqual(["a", "b"]);
+    });
+  });
+
+  describe("refresh tokens", () => {
+    const store = () => refreshTokenStore(storage.db);
+
+    it("lets one of many rotations at once happen, and the token that was replaced stays used", async () => {
+      const { hash } = await begun();
+      const tries = Array.from({ length: 30 }, () => successor());
+      const won = await Promise.all(tries.map((one) => store().rotate(hash, one, now)));
+      expect(won.filter(Boolean)).toHaveLength(1);
+      const winner = tries[won.indexOf(true)]?.hash;
+      expect((await store().find(hash))?.token).toMatchObject({ successor: winner, used_at: now });
+      for (const { hash: loser } of tries.filter((one) => one.hash !== winner))
+        expect(await store().find(loser)).toBeUndefined();
+      expect((await store().find(winner ?? ""))?.token.successor).toBeNull();
+      expect(await store().rotate(hash, successor(), now)).toBe(false);
+      expect(await store().rotate(winner ?? "", successor(), now)).toBe(true);
+    });
+
+    it("rotates nothing that is unknown, has run out, or is of a family that was revoked or has run out", async () => {
+      expect(await store().rotate(randomUUID(), successor(), now)).toBe(false);
+      const { hash } = await begun();
+      expect(await store().rotate(hash, successor(), now + idleMs)).toBe(false);
+      const short = await begun({ expires_at: now + 10 });
+      expect(await store().rotate(short.hash, successor(), now + 10)).toBe(false);
+      const revoked = await begun();
+      await store().revokeFamily(revoked.family, "test", now);
+      expect(await store().rotate(revoked.hash, successor(), now)).toBe(false);
+      expect(await store().rotate(hash, successor(), now + idleMs - 1)).toBe(true);
+    });
+
+    it("has a rotation wait for a revocation that is under way, and then not happen", async () => {
+      const { hash, family } = await begun();
+      const next = successor();
+      const revocation = await storage.db.startTransaction().execute();
+      await refreshTokenStore(revocation).revokeFamily(family, "under way", now);
+      const rotating = store().rotate(hash, next, now);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await revocation.commit().execute();
+      expect(await rotating).toBe(false);
+      expect(await store().find(next.hash)).toBeUndefined();
+    });
+
+    it("replays as often as is allowed, whoever asks at once, and not once the successor is used", async () => {
+      const { hash } = await begun();
+      const next = successor();
+      expect(await store().replay(hash, 3)).toBe(false);
+      await store().rotate(hash, next, now);
+      const replays = await Promise.all(Array.from({ length: 10 }, () => store().replay(hash, 3)));
+      expect(replays.filter(Boolean)).toHaveLength(3);
+      const again = await begun();
+      const heir = successor();
+      await store().rotate(again.hash, heir, now);
+      expect(await store().replay(again.hash, 3)).toBe(true);
+      await store().rotate(heir.hash, successor(), now);
+      expect(await store().replay(again.hash, 3)).toBe(false);
+      const revoked = await begun();
+      await store().rotate(revoked.hash, successor(), now);
+      await store().revokeFamily(revoked.family, "test", now);
+      expect(await store().replay(revoked.hash, 3)).toBe(false);
+    });
+
+    it("revokes by family, grant and account, of one client where asked, and says once that it did", async () => {
+      const [grant_id, account_id] = [randomUUID(), randomUUID()];
+      const one = await begun({ grant_id, account_id });
+      const two = await begun({ grant_id, account_id, client_id: "other" });
+      const three = await begun({ account_id });
+      expect(await store().revokeFamily(one.family, "first", now)).toBe(true);
+      expect(await store().revokeFamily(one.family, "second", now + 1)).toBe(false);
+      expect((await store().find(one.hash))?.family).toMatchObject({ revoked_at: now, revoked_why: "first" });
+      expect(await store().revokeByAccount(account_id, "x", now, "other")).toEqual([two.family]);
+      expect(await store().revokeByGrant(grant_id, "x", now)).toEqual([]);
+      expect(await store().revokeByAccount(account_id, "x", now)).toEqual([three.family]);
+    });
+
+    it("sweeps families that ran out with their tokens, and answers that are given no more", async () => {
+      const over = await begun({ expires_at: now - 1 });
+      const { hash } = await begun();
+      await store().rotate(hash, successor(), now);
+      await store().sweep(now, now);
+      expect(await store().find(over.hash)).toBeUndefined();
+      expect((await store().find(hash))?.token.answer).toBe("sealed");
+      await store().sweep(now, now + 1);
+      expect((await store().find(hash))?.token).toMatchObject({ answer: null, used_at: now });
+    });
+
+    const idleMs = 1000;
+    async function begun(over: object = {}) {
+      const hash = randomUUID();
+      const family = {
+        id: randomUUID(),
+        grant_id: randomUUID(),
+        account_id: randomUUID(),
+        client_id: "app",
+        created_at: now,
+        expires_at: now + 10_000,
+        ...over,
+      };
+      await store().begin(family, { hash, payload: "{}", idle_expires_at: now + idleMs });
+      return { hash, family: family.id };
+    }
+    const successor = () => ({
+      hash: randomUUID(),
+      payload: "{}",
+      idleExpiresAt: now + idleMs,
+      answer: "sealed",
+    });
+  });
+
+  describe("signing keys", () => {
+    it("lets one of many processes add the key that follows another, the first one too", async () => {
+      const store = signingKeyStore((await stores.open()).db);
+      const first = await Promise.all(Array.from({ length: 10 }, (_, n) => store.add(key({ created_at: now + n }))));
+      expect(first.filter(Boolean)).toHaveLength(1);
+      const follows = (await store.list())[0]?.kid ?? "";
+      const second = await Promise.all(
+        Array.from({ length: 10 }, () => store.add(key({ follows, created_at: now + 100 }))),
+      );
+      expect(second.filter(Boolean)).toHaveLength(1);
+      expect((await store.list()).map((row) => row.follows)).toEqual(["", follows]);
+    });
+
+    it("sweeps what ran out, but the newest stays, so that the next one has what to follow", async () => {
+      const store = signingKeyStore((await stores.open()).db);
+      const one = key({ expires_at: now });
+      const two = key({ follows: one.kid, created_at: now + 1, expires_at: now });
+      await store.add(one);
+      await store.add(two);
+      await store.sweep(now);
+      expect(await store.list()).toEqual([two]);
+      expect(await store.add(key())).toBe(true);
+    });
+  });
+
+  describe("revocations", () => {
+    it("tells what may still matter, since a time with an overlap, and by name", async () => {
+      const store = revocationStore((await stores.open()).db, undefined);
+      const old = revocation({ value: "old", revokedAt: now - 60_000, expiresAt: now + 5 });
+      const fresh = revocation({ value: "fresh", kind: "jti" });
+      await store.add([old, fresh]);
+      await store.add([]);
+      const all = await store.list(now);
+      expect(all.map(({ seq: _seq, ...told }) => told)).toEqual([old, fresh]);
+      const [first = 0, last = 0] = all.map(({ seq }) => seq);
+      expect(last).toBeGreaterThan(first);
+      const names = async (since: Since) => (await store.list(now, since)).map(({ value }) => value);
+      expect(await names({ at: now, seq: last + 1000 })).toEqual(["fresh"]);
+      // By its number too: the clock of who noted it may be far behind.
+      expect(await names({ at: now, seq: first })).toEqual(["old", "fresh"]);
+      expect(await store.isRevoked("jti", "fresh", now)).toBe(true);
+      expect(await store.isRevoked("grant", "fresh", now)).toBe(false);
+      expect(await store.isRevoked("grant", "old", now + 5)).toBe(false);
+      await store.sweep(now + 5);
+      expect((await store.list(now)).map(({ value }) => value)).toEqual(["fresh"]);
+    });
+  });
+});
+
+describe("storage: several instances on PostgreSQL", () => {
+  it("tells every other instance of a revocation when it is committed, and goes on after a cut connection", async () => {
+    const stores = await postgresStores();
+    try {
+      const storage = await stores.open();
+      const store = revocationStore(storage.db, storage.pool);
+      const heard: string[] = [];
+      let found = 0;
+      let lost = 0;
+      const stop = store.listen(
+        ({ value }) => heard.push(value),
+        () => lost++,
+        () => found++,
+      );
+      await until(() => found === 1);
+      await store.add([revocation({ value: "one" }), revocation({ value: "two" })]);
+      await storage.pool?.query(
+        "select pg_notify('portcullis_revocation', 'no json'), pg_notify('portcullis_revocation', '{}')",
+      );
+      await until(() => heard.length === 2);
+      expect(heard.toSorted()).toEqual(["one", "two"]);
+      await storage.pool?.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %' and pid <> pg_backend_pid()",
+      );
+      await until(() => found === 2);
+      expect(lost).toBe(1);
+      await store.add([revocation({ value: "three" })]);
+      await until(() => heard.includes("three"));
+      await stop();
+    } finally {
+      await stores.stop();
+    }
+  });
+});
+
+function account(over: Partial<AccountRow> = {}): AccountRow {
+  const name = randomUUID();
+  return {
+    id: randomUUID(),
+    email: `${name}@Example.com`,
+    email_key: `${name}@example.com`,
+    password: "hash",
+    roles: "[]",
+    created_at: now,
+    verified_at: null,
+    disabled_at: null,
+    epoch: 0,
+    ...over,
+  };
+}
+
+function payload(over: object = {}) {
+  return {
+    model: "Session",
+    hash: randomUUID(),
+    payload: "{}",
+    grant_id: null,
+    account_id: null,
+    client_id: null,
+    expires_at: now + 1000,
+    consumed_at: null,
+    ...over,
+  };
+}
+
+function key(over: Partial<SigningKeyRow> = {}): SigningKeyRow {
+  return {
+    kid: randomUUID(),
+    follows: "",
+    algorithm: "EdDSA",
+    sealed: "sealed",
+    public: "{}",
+    created_at: now,
+    signs_from: now,
+    retires_at: now + 1000,
+    expires_at: now + 2000,
+    ...over,
+  };
+}
+
+function revocation(over: Partial<Revocation> = {}): Revocation {
+  return { kind: "grant", value: randomUUID(), revokedAt: now, expiresAt: now + 60_000, ...over };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
