@@ -99,8 +99,9 @@ export async function browse(
     for (const cookie of person.jar.take(trial.answer, path)) context.redactor.add(cookie.value, "cookie");
     const { answer } = trial;
     const here = new URL(target, context.fetcher.url);
-    const location = headerOf(answer, "location");
-    if (answer.status >= 300 && answer.status < 400 && location !== undefined) {
+    const isRedirect = answer.status >= 300 && answer.status < 400;
+    const location = isRedirect ? headerOf(answer, "location") : isSuccess(answer) ? refreshIn(answer.text) : undefined;
+    if (location !== undefined) {
       const response = responseIn(location, here, mark);
       if (response !== undefined) return { ...response, trials };
       if (!URL.canParse(location, here.href))
@@ -153,6 +154,14 @@ function browserHeaders(
   if (cookie !== undefined) headers.push(["cookie", cookie]);
   if (body !== undefined) headers.push(["content-type", "application/x-www-form-urlencoded"], ["origin", origin]);
   return headers;
+}
+
+/** Where a page leads by itself, as one does that sets a cookie which no redirect may carry on; undefined where it stays. */
+function refreshIn(page: string): string | undefined {
+  const [, content = ""] =
+    /<meta\b(?=[^>]*\bhttp-equiv\s*=\s*["']?refresh\b)[^>]*\bcontent\s*=\s*"([^"]*)"/i.exec(page) ?? [];
+  const [, address] = /^\s*\d+\s*;\s*url\s*=\s*'?([^']*)'?$/i.exec(content) ?? [];
+  return address?.replaceAll(/&(?:amp|#38|#x26);/gi, "&");
 }
 
 /** The authorization response in a Location; undefined where it is a redirect on the way. */
