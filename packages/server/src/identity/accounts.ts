@@ -61,6 +61,11 @@ export interface AccountsOptions {
   readonly onEvent: (event: AccountEvent) => void;
   /** Everything that was signed in as this account, in that epoch or before, ends now. */
   readonly ended: (accountId: string, epoch: number) => Promise<void>;
+  /**
+   * Somebody shows for the first time that the address is his: what works without a password, and was made by whoever
+   * signed up with it, ends now.
+   */
+  readonly claimed: (accountId: string) => Promise<void>;
 }
 
 /** People who can sign in. Whatever hashes a password rejects with `TooBusy` where too many wait for it already. */
@@ -194,10 +199,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const id = taken?.account_id ?? undefined;
       if (taken === undefined || id === undefined) return "bad-token";
       const { email } = taken;
-      const epoch = await store.setPassword(id, hash);
+      const before = await store.find(id);
+      const isReset = await ended(id, await store.setPassword(id, hash));
+      if (before?.verified_at === null) await options.claimed(id);
       // Who reads the mailbox has shown that the address is his.
       if (await store.setVerified(id, email, now())) tell("address-verified", id, asker);
-      if (await ended(id, epoch)) tell("password-reset", id, asker);
+      if (isReset) tell("password-reset", id, asker);
       mailNotice(email, "Your password was reset");
       return undefined;
     },

@@ -77,6 +77,8 @@ const day = 24 * 60 * minute;
 const accessTokenSeconds = 15 * 60;
 /** Of a browser at this server itself; seconds. */
 const ownLifetimes = { idle: day / 1000, absolute: (14 * day) / 1000 } as const;
+/** An account has fewer, those that ended among them. */
+const mostKeys = 100_000;
 /** How long the answer to a refresh may be asked for again. */
 const replayMs = 10_000;
 
@@ -144,6 +146,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       await refreshTokens.revokeByAccount(accountId, "signed out", now());
       await payloads.destroySessionsOf(accountId);
       await sessions?.endAll(accountId);
+    },
+    async claimed(accountId) {
+      const records = await keyRows.listBySubject(accountId, mostKeys);
+      for (const { id, revokedAt } of records) if (revokedAt === undefined) await keyRows.revoke(id, now());
     },
   });
 
