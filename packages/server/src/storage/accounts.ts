@@ -21,8 +21,8 @@ export interface AccountStore {
   /** @returns false, and nothing is kept, where the address is taken */
   insert(row: AccountRow): Promise<boolean>;
   /**
-   * Inserts an account where its address is free, and keeps a mailed token for whoever has the address then; both or
-   * neither, by the same statements whether it was free or taken.
+   * Inserts an account where its address is free, and keeps a mailed token for whoever has the address then, in place of
+   * all earlier ones to that address; both or neither, by the same statements whether it was free or taken.
    *
    * @param token  what to keep, given the account there is now and whether it is the new one
    */
@@ -69,7 +69,10 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
           .selectAll()
           .where("email_key", "=", row.email_key)
           .executeTakeFirstOrThrow();
-        await replaceToken(one, token(there, isNew));
+        const mail = token(there, isNew);
+        // Whoever signs up again must not confirm, with the link of before, an account that has another's password.
+        await one.deleteFrom("mail_token").where("email", "=", mail.email).execute();
+        await one.insertInto("mail_token").values(mail).execute();
         return there;
       }),
     findByEmailKey: (key) => db.selectFrom("account").selectAll().where("email_key", "=", key).executeTakeFirst(),

@@ -62,6 +62,25 @@ describe.each([
     expect(await server.identity.accounts.resetPassword(token, password)).toBeUndefined();
   }
 
+  it("the link that the other had mailed confirms nothing any more once the owner signs up himself", async () => {
+    const email = "carol@example.com";
+    const link = (purpose: string) =>
+      vi.waitFor(() => {
+        const found = mails.findLast(({ to, text }) => to === email && text.includes(`/account/${purpose}/`));
+        if (found === undefined) throw new Error("nothing was mailed");
+        return /\/account\/\w+\/([\w-]+)/.exec(found.text)?.[1] ?? "";
+      });
+    await server.identity.accounts.signUp(email, "what somebody else knows");
+    const others = await link("verify");
+    await server.identity.accounts.signUp(email, "what only the owner knows");
+    const own = await link("reset");
+    expect(await server.identity.accounts.verifyEmail(others)).toBe(false);
+    expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(false);
+    expect(await server.identity.accounts.resetPassword(own, "what only the owner knows")).toBeUndefined();
+    expect(await server.identity.accounts.authenticate(email, "what somebody else knows")).toBeUndefined();
+    expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(true);
+  });
+
   it("the owner gets the account without what the other left in it: sign-ins, tokens and API keys", async () => {
     const { access, refresh } = await server.tokens("web", { scope: "openid notes:read keys:write" });
     const left = await makeKey(access);
