@@ -161,7 +161,11 @@ export const coverageItems: readonly CoverageItem[] = [
     "`internal`; what was thrown is an `error-thrown` event with stack, route and request id, and goes to `audit.onError`",
   ),
   built("0.52", "validation errors hide the schema", "seven fixed reasons; the validator's words are written nowhere"),
-  built("0.53", "one answer for unknown user and wrong password", '`refuse("sign-in-failed", …)`'),
+  built(
+    "0.53",
+    "one answer for unknown user and wrong password",
+    '`refuse("sign-in-failed", …)`; from our own [accounts](identity.md#accounts-and-their-pages) in the same time, too',
+  ),
   built("0.54", "sign-ins, refusals and limit hits logged", "one typed event each"),
   built("0.55", "JSON lines with the usual fields", "`CallRecord` and `SecurityEvent`"),
   built("0.56", "log tools can read and alert", "NDJSON on standard output, or `sinkTo`"),
@@ -226,7 +230,11 @@ export const coverageItems: readonly CoverageItem[] = [
 
   built("3.1", "HTTPS server", "`listen({ tls })`; `developmentCertificate` for local work"),
   otherwise("3.2", "HTTP redirected to HTTPS", "refused for APIs: the credential has travelled already"),
-  planned("3.3", "mint tokens", "with the authorization server; the example signs its own with jose"),
+  built(
+    "3.3",
+    "mint tokens",
+    "the [identity server](identity.md): `at+jwt`, for 15 minutes, with keys that rotate by themselves",
+  ),
   built("3.4", "Bearer read and verified", "exactly one blank and one token, else 401"),
   built("3.5", "key in `x-api-key`", "`header` of `apiKeys()`"),
   otherwise("3.6", "403 for an unknown key", "401: nobody was proved"),
@@ -241,7 +249,11 @@ export const coverageItems: readonly CoverageItem[] = [
     "normalised e-mail addresses",
     "a transform in the schema; limits by account fold case and form anyway",
   ),
-  planned("3.14", "password rules", "length and breached list instead of a digit, with the account service"),
+  otherwise(
+    "3.14",
+    "password rules",
+    "[accounts](identity.md#accounts-and-their-pages): 12 to 128 characters and none of the 49,000 commonest, instead of a digit",
+  ),
   built("3.15", "parameterised SQL or ORM", "as 2.10"),
   built("3.16", "right status codes", "one catalogue, `packages/portcullis/src/refusal.ts`"),
   built(
@@ -282,12 +294,28 @@ export const coverageItems: readonly CoverageItem[] = [
   ),
   partly("3.37", "audit of the source", "`portcullis check <folder>`: lint rules, not yet one for every protection"),
 
-  planned("4.1", "OAuth 2.0 with PKCE", "the authorization server"),
-  planned("4.2", "15-minute tokens, refresh rotation", "the authorization server"),
-  planned("4.3", "refresh token in a cookie", "stronger: it never reaches the browser, the cookie names a session"),
+  built(
+    "4.1",
+    "OAuth 2.0 with PKCE",
+    "the [identity server](identity.md#other-applications-oauth-clients): S256 for every client",
+  ),
+  built(
+    "4.2",
+    "15-minute tokens, refresh rotation",
+    "the [identity server](identity.md#options): one successor each, and reuse ends the family",
+  ),
+  otherwise(
+    "4.3",
+    "refresh token in a cookie",
+    "[it never reaches the browser](identity.md#how-a-browser-is-signed-in); the cookie names a session",
+  ),
   built("4.4", "never in `localStorage`", "`session()` needs none, and the rule finds it in source"),
   built("4.5", "signature, expiry, issuer, audience on every request", "`jwt()`, also for cached tokens"),
-  built("4.6", "revocation", "`revocations` of `jwt()`, `revokeApiKey`, `resolve` of `session()`"),
+  built(
+    "4.6",
+    "revocation",
+    "`revocations` of `jwt()`, `revokeApiKey`, `resolve` of `session()`; by the [identity server](identity.md#postgresql-and-several-instances) on every instance within a second",
+  ),
   built("4.7", "limits everywhere, per user, address and globally", "five dimensions in one decision"),
   built("4.8", "Redis across instances", "as 0.29"),
   built("4.9", "Zod, Joi, class-validator", "any Standard Schema with a JSON Schema; others through `described`"),
