@@ -133,6 +133,7 @@ async function keepRunning(): Promise<void> {
   if (identity !== undefined) {
     say("");
     say(colors.dim(`# sign in with a browser: ${identity.email}, password: ${identity.password}`));
+    say(colors.dim("# (Chrome, Edge or Firefox: Safari may keep no cookie of plain http)"));
     say(colors.accent(identity.page));
   }
   for (const [what, line] of lines) {
