@@ -10,8 +10,11 @@ import { broken, held, inconclusive, type NamedOutcome, type Outcome } from "./p
 import { requestFor } from "./requests.ts";
 import type { Operation } from "./target.ts";
 
-/** How a limit is looked for that nobody declares: a burst, and where that meets none, a second that lasts. */
-const search = { burst: 350, more: 850, perSecond: 280, pauseMs: 1100, longestMs: 20_000 };
+/**
+ * How a limit is looked for that nobody declares: a burst, and where that meets none, a second that lasts. Both leave room
+ * below the limits of an address, which other checks use at the same moment.
+ */
+const search = { burst: 280, more: 850, perSecond: 240, pauseMs: 1100, longestMs: 20_000 };
 
 /**
  * Looks for the limit of a caller where no policy declares one: whether there is one, what it counts by, and whether anything
