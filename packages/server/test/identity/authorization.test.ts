@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage } from "@portcullis/server/storage";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { claimsOf, clients, files, bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "portcullis-authorization-"));
@@ -241,6 +241,17 @@ describe("oauth: signing in and being asked", () => {
     const { url: back } = await browser.submit(page, { decision: "deny" });
     expect(back.searchParams.get("error")).toBe("access_denied");
     expect((await server.authorize(browser, web)).asked).toEqual([consent]);
+  });
+
+  it("records nobody as signed in because a person was asked, whatever the answer was", async () => {
+    await server.identity.withdraw(server.alice, "web");
+    const browser = server.browser();
+    expect((await server.authorize(browser, web)).asked).toEqual([signIn, consent]);
+    server.api.tell({ type: "account-enabled", subject: server.alice, request: { id: "asked", address: "::1" } });
+    await vi.waitFor(() => expect(server.events().map(({ requestId }) => requestId)).toContain("asked"));
+    const routes = server.events().flatMap(({ type, route = "" }) => (type === "signed-in" ? [route] : []));
+    expect(routes.filter((route) => route.endsWith("/consent"))).toEqual([]);
+    expect(routes.filter((route) => route.endsWith("/sign-in")).length).toBeGreaterThan(0);
   });
 
   it("asks nobody for a client of the service itself, and always for one on the device, which anybody may claim to be", async () => {

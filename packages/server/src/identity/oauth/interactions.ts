@@ -85,7 +85,6 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       },
       objects,
       output: { 200: signInPage, 404: signInPage },
-      startsSession: true,
     },
     async ({ params, cookies, body }) => {
       const interaction = await find(params.uid, cookies);
