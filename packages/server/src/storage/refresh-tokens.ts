@@ -16,9 +16,12 @@ export interface Successor {
   readonly answer: string;
 }
 
+/** Families one person may have with one application at a time; the one that was unused for longest makes room. */
+export const mostFamilies = 100;
+
 /** Keeps refresh tokens; every change of hands is one step that happens or does not. */
 export interface RefreshTokenStore {
-  /** The first token of a new family. */
+  /** The first token of a new family. Where there are {@link mostFamilies} already, another one is revoked. */
   begin(
     family: Omit<Selectable<RefreshFamilyTable>, "used_at" | "revoked_at" | "revoked_why">,
     token: Pick<RefreshTokenTable, "hash" | "payload" | "idle_expires_at">,
@@ -66,6 +69,29 @@ export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
             answer: null,
             replays: 0,
           })
+          .execute();
+        const tooMany = await one
+          .selectFrom("refresh_family")
+          .select("id")
+          .where("account_id", "=", family.account_id)
+          .where("client_id", "=", family.client_id)
+          .where("id", "!=", family.id)
+          .where("revoked_at", "is", null)
+          .orderBy("used_at", "desc")
+          .offset(mostFamilies - 1)
+          // SQLite knows no offset without a limit.
+          .limit(1000)
+          .execute();
+        if (tooMany.length === 0) return;
+        await one
+          .updateTable("refresh_family")
+          .set({ revoked_at: family.created_at, revoked_why: "too many" })
+          .where(
+            "id",
+            "in",
+            tooMany.map(({ id }) => id),
+          )
+          .where("revoked_at", "is", null)
           .execute();
       });
     },

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AccountRow, accountStore } from "../../src/storage/accounts.ts";
 import { oidcPayloadStore } from "../../src/storage/oidc-payloads.ts";
-import { refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
+import { mostFamilies, refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
 import { type Revocation, revocationStore, type Since } from "../../src/storage/revocations.ts";
 import { type SigningKeyRow, signingKeyStore } from "../../src/storage/signing-keys.ts";
 import type { Storage } from "../../src/storage/storage.ts";
@@ -229,6 +229,19 @@ describe.each([
       expect(await store().revokeByAccount(account_id, "x", now, "other")).toEqual([two.family]);
       expect(await store().revokeByGrant(grant_id, "x", now)).toEqual([]);
       expect(await store().revokeByAccount(account_id, "x", now)).toEqual([three.family]);
+    });
+
+    it("keeps a hundred families of one person and application, and revokes the one that was unused for longest", async () => {
+      const account_id = randomUUID();
+      const other = await begun({ account_id, client_id: "other" });
+      const oldest = await begun({ account_id });
+      const next = await begun({ account_id, created_at: now + 1 });
+      for (let n = 2; n < mostFamilies; n++) await begun({ account_id, created_at: now + n });
+      expect(await store().rotate(oldest.hash, successor(), now + mostFamilies)).toBe(true);
+      await begun({ account_id, created_at: now + mostFamilies });
+      const whyOf = async ({ hash }: { hash: string }) => (await store().find(hash))?.family.revoked_why;
+      expect([await whyOf(next), await whyOf(oldest), await whyOf(other)]).toEqual(["too many", null, null]);
+      expect(await store().revokeByAccount(account_id, "x", now, "app")).toHaveLength(mostFamilies);
     });
 
     it("sweeps families that ran out with their tokens, and answers that are given no more", async () => {
