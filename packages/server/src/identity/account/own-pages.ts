@@ -81,13 +81,18 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
     {
       path: `POST ${accountPaths.verifyAgain}`,
       access,
-      input: { cookies: Cookies },
+      input: { cookies: Cookies, body: form(z.strictObject({ email })) },
       output: { 200: pageOutput, 401: pageOutput },
-      limit: { rate: "5/min", by: "address" },
+      // Each is a mail to somebody, from however many addresses it is asked for.
+      limit: [
+        { rate: "5/min", by: "address" },
+        { rate: "5/h", by: "body.email" },
+      ],
     },
-    async ({ cookies }) => {
+    async ({ body, cookies }) => {
       const account = await own(cookies);
-      if (account === undefined) return answer(signInPage(), { status: 401 });
+      // Named as the page names it, or the mails would be counted for somebody else.
+      if (account === undefined || body.email !== account.email) return answer(signInPage(), { status: 401 });
       await accounts.requestVerification(account.id);
       return answer(
         page(
@@ -203,7 +208,7 @@ ${passwordField()}
   async function accountPage(account: Account) {
     // The tokens of a browser's session are that session's, and listed with it.
     const places = (await accounts.signedIn(account.id)).filter(({ clientId }) => clientId !== browserClientId);
-    const again = markup`<form method="post" action="${accountPaths.verifyAgain}"><button class="second">Send the mail again</button></form>`;
+    const again = markup`<form method="post" action="${accountPaths.verifyAgain}"><button class="second" name="email" value="${account.email}">Send the mail again</button></form>`;
     return page(
       `Your account at ${serviceName}`,
       markup`<p><strong>${account.email}</strong><br>${account.isVerified ? "Address confirmed" : "Address not confirmed yet: open the link in the mail we sent."}</p>
