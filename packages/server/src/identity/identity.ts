@@ -19,6 +19,7 @@ import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/
 import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
 import { createAdapter } from "./oauth/adapter.ts";
 import { createConsents } from "./oauth/consents.ts";
+import { createFlowCookies } from "./oauth/flow-cookies.ts";
 import { mountInteractions } from "./oauth/interactions.ts";
 import { createOwnSessions } from "./oauth/own-sessions.ts";
 import { createProvider } from "./oauth/provider.ts";
@@ -162,6 +163,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     refreshAbsoluteMs: 90 * day,
   });
   const consents = createConsents(payloads, () => provider, now);
+  const flowCookies = createFlowCookies(options.secret);
   const ownSessions = createOwnSessions({
     provider: () => provider,
     accounts,
@@ -329,6 +331,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         issuer,
         provider: () => provider,
         keys,
+        flowCookies,
         clients,
         scopes: [...new Set(Object.values(resources).flat())],
         revokeAccessToken,
@@ -343,12 +346,14 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         clients,
         provider: () => provider,
         consents,
+        flowCookies,
         paths: accountPaths,
       });
       mountAccountPages(api, {
         serviceName: options.serviceName,
         accounts: inRoutes,
         sessions: ownSessions,
+        flowCookies,
         clients,
       });
       apis.push(api);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { claimsOf, clients, files, bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import { alice, claimsOf, clients, files, bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "portcullis-authorization-"));
 let storage: Storage;
@@ -329,6 +329,58 @@ describe("oauth: signing in and being asked", () => {
     expect([seen.status, seen.text.includes("expired")]).toEqual([404, true]);
     expect((await theirs.submit(page, { email: "bob@example.com", password: bob.password })).status).toBe(404);
     expect((await mine.submit(page, { decision: "allow" })).status).toBe(400);
+  });
+
+  it("gives whoever saw the address of a sign-in neither its pages nor, once it is done, the code and the session", async () => {
+    const [mine, thief] = [server.browser(), server.browser()];
+    const [interaction, resume] = ["__Host-portcullis-interaction", "__Host-portcullis-resume"] as const;
+    const url = new URL("/oauth/authorize", server.issuer);
+    url.search = new URLSearchParams({
+      client_id: "spa",
+      redirect_uri: clients.spa.redirectUris[0],
+      response_type: "code",
+      scope: "openid notes:read",
+      code_challenge: "x".repeat(43),
+      code_challenge_method: "S256",
+    }).toString();
+    const page = await mine.open(url);
+    await thief.open(url);
+    const uid = page.url.pathname.split("/").at(-1) ?? "";
+    const proofOf = (name: string) => (thief.cookies.get(name) ?? "").split(".")[1] ?? "";
+    const [ofInteraction, ofResume] = [proofOf(interaction), proofOf(resume)];
+    expect([ofInteraction.length, ofResume.length]).toEqual([43, 43]);
+    const tries = [
+      [uid, uid],
+      [`${uid}.${ofInteraction}`, `${uid}.${ofResume}`],
+      // That of one cookie for the other.
+      [mine.cookies.get(resume) ?? "", mine.cookies.get(interaction) ?? ""],
+    ] as const;
+    const asThief = (one: string, other: string) => {
+      thief.cookies.clear();
+      thief.cookies.set(interaction, one);
+      thief.cookies.set(resume, other);
+      server.forgiveLimits();
+    };
+    for (const [one, other] of tries) {
+      asThief(one, other);
+      expect((await thief.open(page.url)).status).toBe(404);
+    }
+    const signedIn = await fetch(`${page.url.href}/sign-in`, {
+      method: "POST",
+      body: new URLSearchParams({ ...alice }),
+      headers: {
+        "sec-fetch-site": "same-origin",
+        cookie: [...mine.cookies].map(([name, value]) => `${name}=${value}`).join("; "),
+      },
+    });
+    expect(signedIn.status).toBe(200);
+    const onward = `/oauth/authorize/${uid}`;
+    for (const [one, other] of tries) {
+      asThief(one, other);
+      const taken = await thief.open(onward);
+      expect([taken.status, thief.cookies.has("__Host-portcullis-op")]).toEqual([400, false]);
+    }
+    expect((await mine.open(onward)).url.searchParams.has("code")).toBe(true);
   });
 
   it("lets a page of a client agree for nobody, though it may call the API: asking belongs to pages of the server", async () => {

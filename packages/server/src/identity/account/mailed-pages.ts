@@ -1,6 +1,5 @@
 import { type Api, answer, form, html, markup, notAnObject, publicAccess } from "portcullis";
 import { z } from "zod";
-import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, page, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { goOn, Waiting } from "./sign-up.ts";
@@ -17,7 +16,7 @@ const limit = { rate: "5/min", by: "address" } as const;
  * Confirming an address, and a forgotten password. Links only show a page, because mail scanners follow them; what they
  * stand for happens when its button is pressed.
  */
-export function mountMailedPages(api: Api, { accounts, serviceName }: AccountPagesOptions): void {
+export function mountMailedPages(api: Api, { accounts, serviceName, flowCookies }: AccountPagesOptions): void {
   api.route(
     { path: `GET ${accountPaths.verify}/:token`, access, input: { params: Token }, objects, output: pageOutput },
     ({ params }) =>
@@ -39,16 +38,13 @@ export function mountMailedPages(api: Api, { accounts, serviceName }: AccountPag
     },
     async ({ params, cookies, request }) => {
       if (await accounts.verifyEmail(params.token, request)) {
-        return page(
-          "Your address is confirmed",
-          markup`<p class="done">Thank you.</p>${goOn(cookies[cookieNames.interaction])}`,
-        );
+        return page("Your address is confirmed", markup`<p class="done">Thank you.</p>${goOn(flowCookies, cookies)}`);
       }
       return answer(
         page(
           "This link cannot be used any more",
           markup`<p>It works once, for 24 hours, and a newer one replaces it. If your address is confirmed already, sign in.</p>
-${goOn(cookies[cookieNames.interaction])}`,
+${goOn(flowCookies, cookies)}`,
         ),
         { status: 400 },
       );
@@ -99,7 +95,7 @@ ${goOn(cookies[cookieNames.interaction])}`,
       if (problem === undefined) {
         return page(
           "Your password is set",
-          markup`<p class="done">Everything that was signed in before is signed out.</p>${goOn(cookies[cookieNames.interaction])}`,
+          markup`<p class="done">Everything that was signed in before is signed out.</p>${goOn(flowCookies, cookies)}`,
         );
       }
       if (problem !== "bad-token")

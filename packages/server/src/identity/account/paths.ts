@@ -1,5 +1,6 @@
 import type { Accounts } from "../accounts.ts";
 import type { ClientOptions } from "../oauth/clients.ts";
+import type { FlowCookies } from "../oauth/flow-cookies.ts";
 import type { OwnSessions } from "../oauth/own-sessions.ts";
 
 /** What the account pages need. */
@@ -7,6 +8,7 @@ export interface AccountPagesOptions {
   readonly serviceName: string;
   readonly accounts: Accounts;
   readonly sessions: OwnSessions;
+  readonly flowCookies: FlowCookies;
   readonly clients: readonly ClientOptions[];
 }
 

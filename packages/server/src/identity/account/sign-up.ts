@@ -1,5 +1,6 @@
 import { type Api, answer, form, html, markup, publicAccess, type RouteLimit, signUp } from "portcullis";
 import { z } from "zod";
+import { flowCookie, type FlowCookies } from "../oauth/flow-cookies.ts";
 import { cookieNames, endpoints } from "../oauth/provider.ts";
 import { emailField, newPasswordField, page, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
@@ -9,13 +10,13 @@ const pageOutput = html({ style });
 const access = publicAccess("who signs up has no account yet");
 
 /** The cookie of a sign-in that waits, so that whoever signs up on the way can go on with it. */
-export const Waiting = z.strictObject({ [cookieNames.interaction]: z.string().max(64).optional() });
+export const Waiting = z.strictObject({ [cookieNames.interaction]: flowCookie.optional() });
 
 /** Each may mean a mail to somebody who asked for none, so that what succeeds counts as well. */
 export const signUpLimits: readonly RouteLimit[] = [...signUp("body.email"), { rate: "5/h", by: "body.email" }];
 
 /** Signing up. The answer is the same for an address that has an account: only its owner learns of that, by mail. */
-export function mountSignUp(api: Api, { accounts, serviceName }: AccountPagesOptions): void {
+export function mountSignUp(api: Api, { accounts, serviceName, flowCookies }: AccountPagesOptions): void {
   api.route({ path: `GET ${accountPaths.signUp}`, access, output: pageOutput }, () => signUpPage());
 
   api.route(
@@ -36,7 +37,7 @@ export function mountSignUp(api: Api, { accounts, serviceName }: AccountPagesOpt
         "Look at your mail",
         markup`<p>We have sent a message to <strong>${body.email}</strong>. Open the link in it to confirm the address.</p>
 <p>Nothing there after a few minutes? Look among the unwanted mail, or sign up again.</p>
-${goOn(cookies[cookieNames.interaction])}`,
+${goOn(flowCookies, cookies)}`,
       );
     },
   );
@@ -55,10 +56,8 @@ ${newPasswordField("Password", "password")}
 }
 
 /** Back to the sign-in that waits in this browser, or to the account's own. */
-export function goOn(waiting: string | undefined) {
-  const path =
-    waiting !== undefined && /^[\w-]{1,64}$/.test(waiting)
-      ? `${endpoints.interaction}/${waiting}`
-      : accountPaths.signIn;
+export function goOn(flowCookies: FlowCookies, cookies: z.output<typeof Waiting>) {
+  const waiting = flowCookies.uidOf(cookieNames.interaction, cookies[cookieNames.interaction]);
+  const path = waiting === undefined ? accountPaths.signIn : `${endpoints.interaction}/${waiting}`;
   return markup`<a class="button" href="${path}">Sign in</a>`;
 }

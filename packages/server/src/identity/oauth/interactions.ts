@@ -5,6 +5,7 @@ import type { Accounts } from "../accounts.ts";
 import { emailField, onward, page, passwordField, style } from "../pages.ts";
 import type { ClientOptions } from "./clients.ts";
 import type { Consents } from "./consents.ts";
+import { flowCookie, type FlowCookies } from "./flow-cookies.ts";
 import { cookieNames, endpoints, epochContext } from "./provider.ts";
 
 /** What the pages of a sign-in need. */
@@ -14,6 +15,7 @@ export interface InteractionsOptions {
   readonly clients: readonly ClientOptions[];
   readonly provider: () => Provider;
   readonly consents: Consents;
+  readonly flowCookies: FlowCookies;
   /** Where somebody without an account or password goes. */
   readonly paths: { readonly signUp: string; readonly forgotten: string };
 }
@@ -21,7 +23,7 @@ export interface InteractionsOptions {
 type Interaction = Awaited<ReturnType<Provider["interactionDetails"]>>;
 
 const Uid = z.strictObject({ uid: z.string().regex(/^[\w-]{1,64}$/) });
-const Cookies = z.strictObject({ [cookieNames.interaction]: z.string().max(64).optional() });
+const Cookies = z.strictObject({ [cookieNames.interaction]: flowCookie.optional() });
 const objects = { uid: notAnObject("a sign-in under way, known only to the browser whose cookie names it") };
 const access = publicAccess("somebody who signs in has no credential yet");
 const signInPage = html({ style, navigatesTo: [`${endpoints.authorization}/*`] });
@@ -101,7 +103,8 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
 
   /** Only the browser that began it finds it. */
   async function find(uid: string, cookies: z.output<typeof Cookies>): Promise<Interaction | undefined> {
-    if (cookies[cookieNames.interaction] !== uid) return undefined;
+    const { interaction } = cookieNames;
+    if (options.flowCookies.uidOf(interaction, cookies[interaction]) !== uid) return undefined;
     return options.provider().Interaction.find(uid);
   }
 

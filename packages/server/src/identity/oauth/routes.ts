@@ -17,6 +17,7 @@ import { z } from "zod";
 import { page, style } from "../pages.ts";
 import { ask, type BridgedAnswer } from "./bridge.ts";
 import type { ClientOptions } from "./clients.ts";
+import { flowCookie, type FlowCookies } from "./flow-cookies.ts";
 import { cookieNames, endpoints } from "./provider.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -25,6 +26,7 @@ export interface OAuthRoutesOptions {
   readonly issuer: string;
   readonly provider: () => Provider;
   readonly keys: SigningKeys;
+  readonly flowCookies: FlowCookies;
   readonly clients: readonly ClientOptions[];
   readonly scopes: readonly string[];
   /** An access token was handed in to be revoked. */
@@ -102,10 +104,10 @@ const PublicKey = z.strictObject({
   y: z.string().max(100).optional(),
 });
 
-const flowCookies = z.strictObject({
+const Cookies = z.strictObject({
   [cookieNames.session]: z.string().max(64).optional(),
-  [cookieNames.resume]: z.string().max(64).optional(),
-  [cookieNames.interaction]: z.string().max(64).optional(),
+  [cookieNames.resume]: flowCookie.optional(),
+  [cookieNames.interaction]: flowCookie.optional(),
 });
 
 /** The endpoints of OAuth and OpenID, each a route with a policy like any other. */
@@ -125,7 +127,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     {
       path: `GET ${endpoints.authorization}`,
       access,
-      input: { query: AuthorizationRequest, cookies: flowCookies },
+      input: { query: AuthorizationRequest, cookies: Cookies },
       objects: { "query.client_id": notAnObject("the name of an application, which is public") },
       output: authorization,
     },
@@ -142,7 +144,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     {
       path: `GET ${endpoints.authorization}/:uid`,
       access,
-      input: { params: z.strictObject({ uid: z.string().regex(/^[\w-]{1,64}$/) }), cookies: flowCookies },
+      input: { params: z.strictObject({ uid: z.string().regex(/^[\w-]{1,64}$/) }), cookies: Cookies },
       objects: { uid: notAnObject("a sign-in under way, known only to the browser whose cookie names it") },
       output: authorization,
     },
@@ -231,8 +233,18 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     );
   }
 
-  function bridged(request: { path: string; query?: Record<string, unknown>; cookies: z.output<typeof flowCookies> }) {
-    return ask(options.provider(), issuer, { method: "GET", ...request });
+  /** To the provider, which knows a sign-in under way by its uid alone; browsers have to bring more. */
+  async function bridged(request: {
+    path: string;
+    query?: Record<string, unknown>;
+    cookies: z.output<typeof Cookies>;
+  }): Promise<BridgedAnswer> {
+    const { flowCookies, provider } = options;
+    const cookies = { ...request.cookies };
+    for (const name of [cookieNames.interaction, cookieNames.resume])
+      cookies[name] = flowCookies.uidOf(name, cookies[name]);
+    const answered = await ask(provider(), issuer, { method: "GET", ...request, cookies });
+    return { ...answered, cookies: answered.cookies.map((one) => flowCookies.sealed(one)) };
   }
 
   /** A client of ours on this host, such as the routes for browsers. */
