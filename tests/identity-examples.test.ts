@@ -140,6 +140,7 @@ async function signUpAndConfirm(page: Page, mails: string): Promise<void> {
   await page.click("button:has-text('Create account')");
   await page.waitForSelector("text=Look at your mail");
   await page.goto(await linkIn(mails));
+  await page.fill("input[type=password]", person.password);
   await page.click("main button");
   await page.waitForLoadState();
   expect(await page.textContent("main")).toMatch(/confirmed|verified/i);

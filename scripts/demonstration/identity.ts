@@ -46,7 +46,7 @@ export async function startIdentity(folder: string, port: number): Promise<Ident
     });
     await identity.accounts.signUp(email, password);
     const link = /\/account\/verify\/([\w-]+)/.exec((await confirmation).text);
-    await identity.accounts.verifyEmail(link?.[1] ?? "");
+    await identity.accounts.verifyEmail(link?.[1] ?? "", email, password);
     seeding = undefined;
     const api = createApi({
       name: "identity",

@@ -79,7 +79,18 @@ export interface Accounts {
   authenticate(email: string, password: string): Promise<Account | undefined>;
   find(id: string): Promise<Account | undefined>;
   findByEmail(email: string): Promise<Account | undefined>;
-  verifyEmail(token: string, asker?: Asker): Promise<boolean>;
+  /** Address that a mailed link confirms; undefined where it confirms none any more. */
+  addressToVerify(token: string): Promise<string | undefined>;
+  /**
+   * Confirms the address for whoever has both the mailed link and the password. With the link alone somebody would confirm
+   * an account that a stranger made with his address. A wrong address or password leaves the link usable.
+   */
+  verifyEmail(
+    token: string,
+    email: string,
+    password: string,
+    asker?: Asker,
+  ): Promise<"bad-token" | "wrong-password" | undefined>;
   /** Mails a new link that verifies the address, in place of the last. @returns false where there is nothing to verify */
   requestVerification(id: string): Promise<boolean>;
   /** Mails a link that resets the password, where there is such an account; takes the same time where there is none. */
@@ -136,7 +147,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (there.id === row.id) {
         tell("signed-up", there.id, asker);
         mailLink(there, "verify", token, "Confirm your address", [
-          `Somebody, hopefully you, signed up at ${options.serviceName} with this address. Please confirm that it is yours.`,
+          `Somebody, hopefully you, signed up at ${options.serviceName} with this address. Please confirm that it is yours, with the password you chose.`,
           "If it was not you, do nothing.",
         ]);
       } else if (usable(there) !== undefined) {
@@ -164,19 +175,28 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const row = await store.findByEmailKey(emailKey(email));
       return row === undefined ? undefined : shown(row);
     },
-    async verifyEmail(token, asker) {
-      const taken = await store.takeToken(hashOf(token), "verify", now());
-      const id = taken?.account_id ?? undefined;
-      if (taken === undefined || id === undefined) return false;
+    async addressToVerify(token) {
+      return (await store.findToken(hashOf(token), "verify", now()))?.email;
+    },
+    async verifyEmail(token, email, password, asker) {
+      const hash = hashOf(token);
+      const id = (await store.findToken(hash, "verify", now()))?.account_id ?? undefined;
+      // Before the password: who has no link learns nothing of passwords here.
+      if (id === undefined) return "bad-token";
+      if ((await accounts.authenticate(email, password))?.id !== id) return "wrong-password";
+      const taken = await store.takeToken(hash, "verify", now());
+      if (taken === undefined) return "bad-token";
       if (await store.setVerified(id, taken.email, now())) tell("address-verified", id, asker);
-      return true;
+      return undefined;
     },
     async requestVerification(id) {
       const row = usable(await store.find(id));
       if (row === undefined || row.verified_at !== null) return false;
       const token = newSecret();
       await store.putToken(mailed(token, "verify", row));
-      mailLink(row, "verify", token, "Confirm your address", ["Please confirm that this address is yours."]);
+      mailLink(row, "verify", token, "Confirm your address", [
+        "Please confirm that this address is yours, with your password.",
+      ]);
       return true;
     },
     async requestReset(email) {
@@ -308,6 +328,7 @@ export function refusingWhenBusy(accounts: Accounts): Accounts {
     ...accounts,
     signUp: (...given) => refusing(accounts.signUp(...given)),
     authenticate: (...given) => refusing(accounts.authenticate(...given)),
+    verifyEmail: (...given) => refusing(accounts.verifyEmail(...given)),
     resetPassword: (...given) => refusing(accounts.resetPassword(...given)),
     changePassword: (...given) => refusing(accounts.changePassword(...given)),
   };

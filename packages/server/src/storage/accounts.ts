@@ -48,6 +48,7 @@ export interface AccountStore {
   remove(id: string): Promise<number | undefined>;
   /** Keeps a mailed token in place of earlier ones of its purpose to that address. */
   putToken(row: MailTokenRow): Promise<void>;
+  findToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
   /** Takes a token out, once: of several that ask at once, one gets it. */
   takeToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
   /** Applications and browsers that are signed in as the account, as far as this server keeps it. */
@@ -123,6 +124,14 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
         return row?.epoch;
       }),
     putToken: (row) => db.transaction().execute((one) => replaceToken(one, row)),
+    findToken: (hash, purpose, now) =>
+      db
+        .selectFrom("mail_token")
+        .selectAll()
+        .where("hash", "=", hash)
+        .where("purpose", "=", purpose)
+        .where("expires_at", ">", now)
+        .executeTakeFirst(),
     takeToken: (hash, purpose, now) =>
       db
         .deleteFrom("mail_token")

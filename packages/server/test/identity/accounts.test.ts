@@ -94,9 +94,9 @@ describe.each([
     const link = await mailed(email, /^Confirm/);
     for (let scan = 0; scan < 3; scan++) expect((await server.browser().open(link)).status).toBe(200);
     expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(false);
-    expect(title(await fill(server.browser(), link))).toBe("Your address is confirmed");
+    expect(title(await fill(server.browser(), link, { email, password: first }))).toBe("Your address is confirmed");
     expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(true);
-    const again = await fill(server.browser(), link);
+    const again = await fill(server.browser(), link, { email, password: first });
     expect([again.status, title(again)]).toEqual([400, "This link cannot be used any more"]);
     expect(await eventsOf(email)).toEqual(["signed-up", "address-verified"]);
   });
@@ -105,7 +105,7 @@ describe.each([
     const email = await signUp();
     const verify = await mailed(email, /^Confirm/);
     pass(24 * 60 * minute);
-    expect((await fill(server.browser(), verify)).status).toBe(400);
+    expect((await fill(server.browser(), verify, { email, password: first })).status).toBe(400);
     const [old, late] = [await resetLink(email), await resetLink(email)];
     expect((await fill(server.browser(), old, { password: second })).status).toBe(400);
     pass(30 * minute);
@@ -123,8 +123,9 @@ describe.each([
     mails.length = 0;
     expect(title(await fill(browser, "/account", { email }))).toBe("Look at your mail");
     const next = await mailed(email, /^Confirm/);
-    expect((await fill(server.browser(), first_)).status).toBe(400);
-    expect((await fill(server.browser(), next)).status).toBe(200);
+    const proof = { email, password: first };
+    expect((await fill(server.browser(), first_, proof)).status).toBe(400);
+    expect((await fill(server.browser(), next, proof)).status).toBe(200);
     expect((await browser.open("/account")).text).not.toContain("verify-again");
     const body = new URLSearchParams({ email });
     const stranger = await fetch(`${server.issuer}/account/verify-again`, { method: "POST", body });
@@ -136,7 +137,39 @@ describe.each([
     const verify = await mailed(email, /^Confirm/);
     expect((await fill(server.browser(), verify.replace("verify", "reset"), { password: second })).status).toBe(400);
     const reset = await resetLink(email);
-    expect((await fill(server.browser(), reset.replace("reset", "verify"))).status).toBe(400);
+    const asVerify = await fill(server.browser(), reset.replace("reset", "verify"), { email, password: first });
+    expect(asVerify.status).toBe(400);
+  });
+
+  it("confirms no account that a stranger made with somebody's address, though its owner presses the button", async () => {
+    const email = await signUp(newAddress(), "what a stranger knows");
+    const other = await signUp(newAddress(), first);
+    const link = await mailed(email, /^Confirm/);
+    expect((await server.browser().open(link)).text).toContain(`readonly value="${email}"`);
+    for (const [typed, password] of [
+      [email, first],
+      [other, first],
+    ] as const) {
+      const page = await fill(server.browser(), link, { email: typed, password });
+      expect([page.status, problem(page)]).toEqual([401, "Wrong address or password."]);
+    }
+    expect((await fill(server.browser(), link)).status).toBe(400);
+    expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(false);
+    // Who signed up, and can read the mail, still can.
+    const done = await fill(server.browser(), link, { email, password: "what a stranger knows" });
+    expect(title(done)).toBe("Your address is confirmed");
+  });
+
+  it("lets nobody who has the link guess the password on and on", async () => {
+    const email = await signUp();
+    const browser = server.browser();
+    const page = await browser.open(await mailed(email, /^Confirm/));
+    server.forgiveLimits();
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 7; guess++) {
+      statuses.push((await browser.submit(page, { email, password: `guess ${guess}` })).status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
   });
 
   it("gives a reset to one of many that bring the same link at once", async () => {
@@ -429,7 +462,8 @@ describe.each([
     expect(await post("sign-up", { email, password: "short" })).toEqual([200, { problem: "too-short" }]);
     expect(await post("sign-up", { email, password: first })).toEqual(done);
     const token = async (subject: RegExp) => (await mailed(email, subject)).split("/").at(-1);
-    const verify = { token: await token(/^Confirm/) };
+    const verify = { token: await token(/^Confirm/), email, password: first };
+    expect(await post("verify", { ...verify, password: second })).toEqual([200, { problem: "wrong-password" }]);
     expect(await post("verify", verify)).toEqual(done);
     expect(await post("verify", verify)).toEqual([200, { problem: "bad-token" }]);
     expect(await post("sign-up", { email, password: second })).toEqual(done);

@@ -74,7 +74,7 @@ describe.each([
     const others = await link("verify");
     await server.identity.accounts.signUp(email, "what only the owner knows");
     const own = await link("reset");
-    expect(await server.identity.accounts.verifyEmail(others)).toBe(false);
+    expect(await server.identity.accounts.verifyEmail(others, email, "what somebody else knows")).toBe("bad-token");
     expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(false);
     expect(await server.identity.accounts.resetPassword(own, "what only the owner knows")).toBeUndefined();
     expect(await server.identity.accounts.authenticate(email, "what somebody else knows")).toBeUndefined();

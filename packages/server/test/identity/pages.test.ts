@@ -193,6 +193,8 @@ describe("account pages in a browser", () => {
       return one;
     });
     await page.goto(/http\S+/.exec(mail.text)?.[0] ?? "");
+    expect(await page.inputValue("#email")).toBe(email);
+    await page.fill("#password", person.password);
     await page.click("button");
     await page.click("text=Sign in");
     expect(await page.textContent("main")).toContain("to continue to Web Notes");

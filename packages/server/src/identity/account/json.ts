@@ -11,7 +11,9 @@ const token = z.string().regex(/^[\w-]{1,100}$/);
 
 /** Null where it was done. What is said of an address is the same whether it has an account. */
 const Outcome = z.strictObject({
-  problem: z.enum(["too-short", "too-long", "breached", "is-address", "no-address", "bad-token"]).nullable(),
+  problem: z
+    .enum(["too-short", "too-long", "breached", "is-address", "no-address", "bad-token", "wrong-password"])
+    .nullable(),
 });
 
 /**
@@ -34,12 +36,13 @@ export function mountAccountJson(api: Api, { accounts }: AccountPagesOptions): v
     {
       path: `POST ${accountPaths.json}/verify`,
       access,
-      input: { body: z.strictObject({ token }) },
+      input: { body: z.strictObject({ token, email, password }) },
       output: Outcome,
-      limit,
+      // Not by failures: the status says none.
+      limit: [limit, { rate: "5/h", by: "body.email", and: "address" }, { rate: "50/h", by: "body.email" }],
     },
     async ({ body, request }) => ({
-      problem: (await accounts.verifyEmail(body.token, request)) ? null : ("bad-token" as const),
+      problem: (await accounts.verifyEmail(body.token, body.email, body.password, request)) ?? null,
     }),
   );
 

@@ -1,6 +1,6 @@
-import { type Api, answer, form, html, markup, notAnObject, publicAccess } from "portcullis";
+import { type Api, answer, form, html, markup, notAnObject, publicAccess, signIn } from "portcullis";
 import { z } from "zod";
-import { emailField, newPasswordField, page, style } from "../pages.ts";
+import { emailField, newPasswordField, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { goOn, Waiting } from "./sign-up.ts";
 import { sayProblem } from "./words.ts";
@@ -19,25 +19,30 @@ const limit = { rate: "5/min", by: "address" } as const;
 export function mountMailedPages(api: Api, { accounts, serviceName, flowCookies }: AccountPagesOptions): void {
   api.route(
     { path: `GET ${accountPaths.verify}/:token`, access, input: { params: Token }, objects, output: pageOutput },
-    ({ params }) =>
-      page(
-        "Confirm your address",
-        markup`<p>Did you sign up at <strong>${serviceName}</strong>? Then confirm that this address is yours. If you did not, close this page.</p>
-<form method="post" action="${accountPaths.verify}/${params.token}"><button>Confirm</button></form>`,
-      ),
+    async ({ params }) => verifyPage(params.token, await accounts.addressToVerify(params.token)),
   );
 
   api.route(
     {
       path: `POST ${accountPaths.verify}/:token`,
       access,
-      input: { params: Token, cookies: Waiting },
+      input: {
+        params: Token,
+        cookies: Waiting,
+        body: form(z.strictObject({ email: z.string().min(1).max(254), password: z.string().min(1).max(1024) })),
+      },
       objects,
-      output: { 200: pageOutput, 400: pageOutput },
-      limit,
+      output: { 200: pageOutput, 400: pageOutput, 401: pageOutput },
+      // Whoever has the link may not guess the password either; nobody is signed in by it.
+      limit: signIn("body.email"),
     },
-    async ({ params, cookies, request }) => {
-      if (await accounts.verifyEmail(params.token, request)) {
+    async ({ params, body, cookies, request }) => {
+      const problem = await accounts.verifyEmail(params.token, body.email, body.password, request);
+      if (problem === "wrong-password") {
+        const email = await accounts.addressToVerify(params.token);
+        return answer(verifyPage(params.token, email, "Wrong address or password."), { status: 401 });
+      }
+      if (problem === undefined) {
         return page("Your address is confirmed", markup`<p class="done">Thank you.</p>${goOn(flowCookies, cookies)}`);
       }
       return answer(
@@ -112,6 +117,20 @@ ${goOn(flowCookies, cookies)}`,
       );
     },
   );
+
+  /** Asks for the password: the link alone says whose address it is, and not who signed up with it. */
+  function verifyPage(token: string, email: string | undefined, problem?: string) {
+    return page(
+      "Confirm your address",
+      markup`<p>Did you sign up at <strong>${serviceName}</strong>? Then confirm with your password that this address is yours. If you did not, close this page.</p>
+<form method="post" action="${accountPaths.verify}/${token}">
+${email === undefined ? emailField() : ownAddressField(email)}
+${passwordField()}
+<button>Confirm</button></form>
+<footer><a href="${accountPaths.forgotten}">Forgotten password</a></footer>`,
+      problem,
+    );
+  }
 }
 
 function forgottenPage() {
