@@ -46,16 +46,17 @@ export async function openPlace(flags: PlaceFlags, env: NodeJS.ProcessEnv): Prom
   const postgres = env["PORTCULLIS_POSTGRES_URL"];
   if (url !== undefined && folder !== undefined) throw new Error("say --folder or --url, not both");
   if (url !== undefined) return running(url, env["PORTCULLIS_TOKEN"]);
-  if (folder !== undefined) return embedded(folder, flags);
-  if (postgres !== undefined && postgres !== "") return stored({ postgres: { connectionString: postgres } }, flags);
+  if (folder !== undefined) return embedded(folder, flags, env);
+  if (postgres !== undefined && postgres !== "")
+    return stored({ postgres: { connectionString: postgres } }, flags, env);
   throw new Error("say where the keys are: --folder, --url, or PORTCULLIS_POSTGRES_URL");
 }
 
-async function embedded(folder: string, flags: PlaceFlags): Promise<KeyPlace> {
+async function embedded(folder: string, flags: PlaceFlags, env: NodeJS.ProcessEnv): Promise<KeyPlace> {
   // Opening makes a store where there is none, and nobody means that here.
   if (!existsSync(join(folder, "identity.sqlite"))) throw new Error(`there is no store in ${folder}`);
   try {
-    return await stored({ folder }, flags);
+    return await stored({ folder }, flags, env);
   } catch (error) {
     if (!(error instanceof Error) || !error.message.includes("another process has")) throw error;
     throw new Error(
@@ -67,7 +68,7 @@ async function embedded(folder: string, flags: PlaceFlags): Promise<KeyPlace> {
 
 type Where = { readonly folder: string } | { readonly postgres: { readonly connectionString: string } };
 
-async function stored(where: Where, { owner: who, prefix }: PlaceFlags): Promise<KeyPlace> {
+async function stored(where: Where, { owner: who, prefix }: PlaceFlags, env: NodeJS.ProcessEnv): Promise<KeyPlace> {
   if (who === undefined) throw new Error("whose keys? Say --owner, an account's id or e-mail address");
   if (prefix === undefined) throw new Error("say --prefix, the first part of keys as the server has it");
   // Only who opens a store needs what opens it.
@@ -76,7 +77,9 @@ async function stored(where: Where, { owner: who, prefix }: PlaceFlags): Promise
     import("@portcullis/server/storage"),
   ]);
   const storage = await openStorage(where);
-  const keys = openKeys(storage, { prefix });
+  const pepper = env["PORTCULLIS_PEPPER"] ?? "";
+  // Without it a server that has one would take none of the keys that are made here.
+  const keys = openKeys(storage, { prefix, ...(pepper === "" ? {} : { pepper }) });
   const owner = who.includes("@") ? await keys.ownerOf(who) : who;
   if (owner === undefined) {
     await storage.close();

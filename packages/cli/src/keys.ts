@@ -65,6 +65,7 @@ const where = `
 Where the keys are (one of):
   --folder <folder>          the embedded store, while no server has it open
   PORTCULLIS_POSTGRES_URL    the server's PostgreSQL, with --prefix and --owner
+                             (either: with PORTCULLIS_PEPPER where the server's keys have a pepper)
   --url <address>            a running API, with an access token of the owner in PORTCULLIS_TOKEN
 `;
 

@@ -31,7 +31,7 @@ function keys(args: readonly string[], env: Readonly<Record<string, string>> = {
 }
 
 /** An API that takes keys of this store and tells which. */
-async function serve(storage: Storage, port: number) {
+async function serve(storage: Storage, port: number, pepper?: string) {
   const issuer = `http://localhost:${port}`;
   const identity = await openIdentity({
     issuer,
@@ -40,7 +40,7 @@ async function serve(storage: Storage, port: number) {
     secret: aSecret,
     clients: [],
     resources: { [`${issuer}/api`]: scopes },
-    keys: { prefix: "prj", rates: ["60/min"] },
+    keys: { prefix: "prj", rates: ["60/min"], ...(pepper === undefined ? {} : { pepper }) },
     sendMail: () => {},
   });
   const test = jwt({ issuer: "https://tests.example", audience: "tests", keys: secret(aSecret) });
@@ -128,6 +128,24 @@ describe("portcullis keys", () => {
       const again = await openStorage({ folder });
       const back = await serve(again, port);
       expect([await back.me(first.key), await back.me(second.key), await back.me(third.key)]).toEqual([401, 204, 401]);
+      await back.close();
+      await again.close();
+    });
+
+    it("makes keys that a server with a pepper takes, where it is told the pepper", async () => {
+      const pepper = "a pepper of the tests that is long enough";
+      const place = { folder: `${folder}-pepper` };
+      const storage = await openStorage(place);
+      await (await serve(storage, port, pepper)).close();
+      await storage.close();
+
+      const args = ["create", "--name", "ci", "--scopes", "notes:read", "--folder", place.folder, ...direct, "--json"];
+      const plain = made(await keys(args));
+      const peppered = made(await keys(args, { PORTCULLIS_PEPPER: pepper }));
+
+      const again = await openStorage(place);
+      const back = await serve(again, port, pepper);
+      expect([await back.me(plain.key), await back.me(peppered.key)]).toEqual([401, 204]);
       await back.close();
       await again.close();
     });
