@@ -81,7 +81,7 @@ export interface ObjectsOptions {
   /** What every marker begins with; it tells the objects of two scans apart. */
   readonly prefix: string;
   readonly creations: Creations;
-  /** Told how many objects there are to delete, so that as many requests are kept for it. */
+  /** Told how many requests it will take to delete what there is, so that they are kept for it. */
   readonly keep: (requests: number) => void;
   /** Everybody who may be able to delete what an attack gave away. */
   readonly identities: readonly Identity[];
@@ -90,6 +90,9 @@ export interface ObjectsOptions {
   /** The owner's own account. */
   readonly self: (owner: Identity) => string | undefined;
 }
+
+/** Requests that deleting one object takes: the deletion, and a look whether it is gone. */
+const deletionCosts = 2;
 
 /**
  * Makes the keeper of everything a scan creates. Sends nothing itself, and forgets nothing that was created until it is
@@ -137,7 +140,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     creations.claim(trial);
     const thing: Thing = { kind, id, owner, canary: mark, params: { ...params, [kind.parameter]: id }, created: trial };
     things.add(thing);
-    options.keep(things.size);
+    options.keep(things.size * deletionCosts);
     scope.getStore()?.add(thing);
     return thing;
   }
@@ -291,7 +294,7 @@ export function createObjects(options: ObjectsOptions): Objects {
     const reason = await whyNotRemoved(thing);
     if (reason === "later") return;
     things.delete(thing);
-    options.keep(things.size);
+    options.keep(things.size * deletionCosts);
     if (reason !== undefined) left.push(`${thing.kind.name} ${thing.id} of ${thing.owner.name}: ${reason}`);
   }
 
