@@ -9,6 +9,13 @@ import { surfaceProofs } from "../matrix/proofs/surface.ts";
 import { outcomeOf, scoreOf } from "../matrix/score.ts";
 import { start } from "../matrix/start.ts";
 
+/** `npm run proofs` tries every mistake in every API that makes it; here each is tried in one of them. */
+const isWhole = process.env["PORTCULLIS_PROOFS"] === "all";
+const tried = Object.keys(mutants).map((name, place) => {
+  const own = subjects.filter((subject) => subject.name === name);
+  return own[place % own.length];
+});
+
 const proofs: Readonly<Record<keyof typeof mutants, Proof>> = { ...callerProofs, ...surfaceProofs };
 
 test("there are at least 120 mutants, each expects rows of the checklist that have a probe or will have one", () => {
@@ -41,21 +48,22 @@ describe.each(variants)("%s", (variant) => {
 
   test("the clean twin serves its callers", () => honestUse(twin));
 
-  test.each(subjects.filter((subject) => subject.variant === variant && subject.name !== undefined))(
-    "$name: an honest caller is served, the attack works, and on the clean twin it does not",
-    async ({ name }) => {
-      if (name === undefined) return;
-      const client = clientOf(await start(variant, name));
-      try {
-        await honestUse(client);
-        expect(await proofs[name](client), "on the mutant").toBe(true);
-        expect(await proofs[name](twin), "on the clean twin").toBe(false);
-      } finally {
-        client.close();
-        await client.api.close();
-      }
-    },
-  );
+  test.each(
+    subjects.filter(
+      (subject) => subject.variant === variant && subject.name !== undefined && (isWhole || tried.includes(subject)),
+    ),
+  )("$name: an honest caller is served, the attack works, and on the clean twin it does not", async ({ name }) => {
+    if (name === undefined) return;
+    const client = clientOf(await start(variant, name));
+    try {
+      await honestUse(client);
+      expect(await proofs[name](client), "on the mutant").toBe(true);
+      expect(await proofs[name](twin), "on the clean twin").toBe(false);
+    } finally {
+      client.close();
+      await client.api.close();
+    }
+  });
 });
 
 test("a finding with another protection than the expected one is false, and a necessary consequence is neither", () => {

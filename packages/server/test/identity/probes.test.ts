@@ -17,7 +17,13 @@ describe("oauth: what the prover says of this server", () => {
     expect(await scanned(stores, undefined)).toBe("held");
   });
 
-  it.each(holes.map(({ name }, index) => [name, index] as const))("broken, where %s", async (_name, index) => {
-    expect(await scanned(stores, index)).toBe("broken");
-  });
+  // A slice; `npm run proofs` opens each of them.
+  const isWhole = process.env["PORTCULLIS_PROOFS"] === "all";
+
+  it.each(holes.slice(0, isWhole ? holes.length : 1).map(({ name }, index) => [name, index] as const))(
+    "broken, where %s",
+    async (_name, index) => {
+      expect(await scanned(stores, index)).toBe("broken");
+    },
+  );
 });
