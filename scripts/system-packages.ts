@@ -1,5 +1,5 @@
 /**
- * The servers that tests run against, from the system's packages: Redis and PostgreSQL. On a machine that is thrown away
+ * What tests run against, from the system's packages: Redis, PostgreSQL and a browser. On a machine that is thrown away
  * (continuous integration, a container) they are installed where they are missing; on anybody's own machine nothing is
  * touched, and the tests that need one fail with a sentence that says how to get it.
  */
@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, globSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** A server and where it may lie; `*` stands for any folder. Relative names are looked for along PATH. */
+/** A package and where its program may lie; `*` stands for any folder. Relative names are looked for along PATH. */
 export interface SystemPackage {
   readonly name: string;
   readonly programs: readonly string[];
@@ -17,6 +17,7 @@ export interface SystemPackage {
 export const systemPackages: readonly SystemPackage[] = [
   { name: "redis-server", programs: ["redis-server"] },
   { name: "postgresql", programs: ["postgres", "/usr/lib/postgresql/*/bin/postgres"] },
+  { name: "chromium", programs: ["chromium", "google-chrome"] },
 ];
 
 /** What decides whether anything is installed. */
@@ -38,10 +39,9 @@ export function installSystemPackages(): void {
   const names = wanted(thisMachine(), hasProgram);
   if (names.length === 0) return;
   console.error(`Installing ${names.join(" and ")} for the tests (once)…`);
-  for (const words of [
-    ["update", "-q"],
-    ["install", "-q", "-y", "--no-install-recommends", ...names],
-  ]) {
+  // One at a time: a name that this system does not have must not keep the others away.
+  const steps = [["update", "-q"], ...names.map((name) => ["install", "-q", "-y", "--no-install-recommends", name])];
+  for (const words of steps) {
     const run = spawnSync("apt-get", words, {
       encoding: "utf8",
       maxBuffer: 64 * 1024 * 1024,
@@ -49,8 +49,7 @@ export function installSystemPackages(): void {
     });
     if (run.status === 0) continue;
     console.error(run.error?.message ?? `${run.stdout}${run.stderr}`.trimEnd());
-    console.error(`${names.join(" and ")} could not be installed; the tests that need them say how to get them.`);
-    return;
+    console.error(`apt-get ${words.join(" ")} failed; the tests that need what is missing say how to get it.`);
   }
 }
 

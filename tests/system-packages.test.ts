@@ -3,10 +3,10 @@ import { hasProgram, systemPackages, wanted } from "../scripts/system-packages.t
 
 const container = { isRoot: true, isThrownAway: true, hasAptGet: true };
 
-describe("the servers that tests run against", () => {
+describe("what tests run against", () => {
   it("are installed where they are missing and the machine is thrown away", () => {
-    expect(wanted(container, () => false)).toEqual(["redis-server", "postgresql"]);
-    expect(wanted(container, ({ name }) => name === "postgresql")).toEqual(["redis-server"]);
+    expect(wanted(container, () => false)).toEqual(["redis-server", "postgresql", "chromium"]);
+    expect(wanted(container, ({ name }) => name === "postgresql")).toEqual(["redis-server", "chromium"]);
     expect(wanted(container, () => true)).toEqual([]);
   });
 
