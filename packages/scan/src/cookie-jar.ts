@@ -1,5 +1,5 @@
 import { type Answer, headersOf } from "./answer.ts";
-import { type Cookie, readCookie } from "./sign-in.ts";
+import { type Cookie, readCookie } from "./cookies.ts";
 
 /** The cookies of one browser at one host, by name and path. Domain and Secure are not looked at: there is one host. */
 export interface CookieJar {

@@ -11,6 +11,11 @@ import type { Account } from "./sign-in.ts";
 /** Where a browser came to that followed an authorization request. */
 export type Arrival = Responded | Stopped;
 
+/** What a browser takes of the scan. */
+export type Browser = Pick<ProbeContext, "send" | "redactor"> & {
+  readonly fetcher: Pick<ProbeContext["fetcher"], "url">;
+};
+
 /** The authorization response: somebody is sent to a redirect address. Nothing is ever sent there. */
 export interface Responded {
   readonly kind: "response";
@@ -26,8 +31,11 @@ export interface Responded {
 /** The way ended before that. */
 export interface Stopped {
   readonly kind: "stopped";
-  /** `refused`: the server's own error page; `stuck`: it wants something the scan cannot give, or is out of order. */
-  readonly as: "refused" | "stuck";
+  /**
+   * `refused`: the server's own error page; `stuck`: it wants something the scan cannot give, or is out of order;
+   * `arrived`: the path it was to go to has answered.
+   */
+  readonly as: "refused" | "stuck" | "arrived";
   readonly why: string;
   readonly trials: readonly Trial[];
 }
@@ -65,8 +73,8 @@ function isResponse(params: URLSearchParams, to: URL, { state, redirect }: Mark)
  * @throws what sending rejects with, such as `BudgetSpent`
  */
 export async function browse(
-  context: ProbeContext,
-  server: OAuthServer,
+  context: Browser,
+  server: Pick<OAuthServer, "isHere">,
   person: Person,
   request: {
     readonly target: string;
@@ -77,6 +85,8 @@ export async function browse(
     readonly label: string;
     /** The page asks whether to sign out, and that is wanted; default false: such buttons are left alone. */
     readonly signsOut?: boolean;
+    /** A path of the target where it ends, once that has answered; default: none. */
+    readonly until?: string;
   },
 ): Promise<Arrival> {
   const trials: Trial[] = [];
@@ -98,6 +108,7 @@ export async function browse(
     trials.push(trial);
     for (const cookie of person.jar.take(trial.answer, path)) context.redactor.add(cookie.value, "cookie");
     const { answer } = trial;
+    if (path === request.until) return stopped("arrived", `${path} has answered`);
     const here = new URL(target, context.fetcher.url);
     const isRedirect = answer.status >= 300 && answer.status < 400;
     const location = isRedirect ? headerOf(answer, "location") : isSuccess(answer) ? refreshIn(answer.text) : undefined;
@@ -140,11 +151,7 @@ interface Step {
   readonly body?: string | undefined;
 }
 
-function browserHeaders(
-  context: ProbeContext,
-  cookie: string | undefined,
-  body: string | undefined,
-): readonly Header[] {
+function browserHeaders(context: Browser, cookie: string | undefined, body: string | undefined): readonly Header[] {
   const { origin } = context.fetcher.url;
   const headers: Header[] = [
     ["accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"],

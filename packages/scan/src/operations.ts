@@ -132,6 +132,7 @@ function readOperation(
     page: readPage(recordAt(policy, "page")),
     bodyMaxBytes: numberAt(policy, "bodyMaxBytes"),
     startsSession: policy?.["startsSession"] === true,
+    begunBy: textAt(recordAt(policy, "startsSession"), "begunBy")?.replace(/^cookies\./, ""),
     deprecated: described["deprecated"] === true,
     sunsetAt: Number.isNaN(sunsetAt) ? undefined : sunsetAt,
   };

@@ -9,7 +9,7 @@ import { obtained } from "./obtained.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
-import { type Account, credentialFields, isRegistration } from "./sign-in.ts";
+import { type Account, asksAgain, credentialFields, isRegistration } from "./sign-in.ts";
 import { isGone, type Operation, pathParameters, type Target } from "./target.ts";
 import { validValue } from "./values.ts";
 
@@ -50,6 +50,7 @@ export function signInOf(target: Target, now: number): Operation | undefined {
       !isGone(operation, now) &&
       pathParameters(operation.path).length === 0 &&
       !isRegistration(operation) &&
+      !asksAgain(operation) &&
       credentialFields(operation) !== undefined,
   );
   return all.find(({ path }) => /log-?in|sign-?in|session|token|auth/i.test(path)) ?? all[0];

@@ -1,5 +1,7 @@
 import { sameOrigin } from "./browser.ts";
-import { type Answer, headersOf, isSuccess } from "./answer.ts";
+import { isSuccess } from "./answer.ts";
+import type { Cookie } from "./cookies.ts";
+import { browserEntrance, directEntrance, type Entrance } from "./entrances.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import { accompanied, type Identity, identityOf } from "./identities.ts";
@@ -9,7 +11,7 @@ import type { Redactor } from "./redact.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
 import { propertiesOf } from "./schema.ts";
-import { isGone, type Operation, type Target } from "./target.ts";
+import { isGone, type Operation, pathParameters, type Target } from "./target.ts";
 import { validValue } from "./values.ts";
 
 /** A user name and a password the API knows. */
@@ -26,10 +28,10 @@ export interface Sessions {
   readonly signUps: readonly Operation[];
   /** Operations that send something to an account, such as a password reset: they take its name and no password. */
   readonly resets: readonly Operation[];
-  /** The one that starts a cookie session. */
+  /** The one that starts a cookie session by itself. */
   readonly start: Operation | undefined;
-  /** The one that ends it. */
-  readonly end: Operation | undefined;
+  /** Ways to begin a cookie session; that of the cookie which proves callers comes first, where that is known. */
+  readonly entrances: readonly Entrance[];
   readonly accounts: readonly Account[];
   /** A request to any of them with any name and password, from the API's own page unless other headers are given. */
   attempt(operation: Operation, user: string, password: string, headers?: Outgoing["headers"]): Outgoing;
@@ -39,8 +41,8 @@ export interface Sessions {
    * @throws Unreachable when there is neither
    */
   identity(): Promise<Identity>;
-  /** Signs in anew; the identity's cookie is not shared with anything else. */
-  another(headers?: Outgoing["headers"]): Promise<{ identity: Identity; trial: Trial }>;
+  /** Signs in anew, that way; the identity's cookie is not shared with anything else. */
+  enter(entrance: Entrance | undefined): Promise<{ identity: Identity; trial: Trial; cookie: Cookie }>;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface Sessions {
  * accounts' passwords and every cookie received are given to the redactor, so that no report shows them.
  *
  * @param options  `accounts`: the first one signs in; `now`: Unix milliseconds, decides which operations are gone
- * @returns the sessions; `identity` and `another` reject with `Unreachable` where there is no account, no operation that
+ * @returns the sessions; `identity` and `enter` reject with `Unreachable` where there is no account, no operation that
  *   starts a session, or its answer is no success or sets no cookie; `attempt` throws it for an operation that takes no password
  */
 export function createSessions(options: {
@@ -63,29 +65,38 @@ export function createSessions(options: {
 }): Sessions {
   const { target, accounts, redactor, random } = options;
   const live = target.operations.filter((operation) => !isGone(operation, options.now));
-  const signIns = live.filter(isSignIn);
+  // What lies below a sign-in under way cannot be begun with.
+  const signIns = live.filter((operation) => isSignIn(operation) && pathParameters(operation.path).length === 0);
   const signUps = live.filter((operation) => isSignUp(operation) && isPublic(operation));
   const resets = live.filter((operation) => isReset(operation) && isPublic(operation));
   const ends = (operation: Operation) =>
     live.some((other) => other.method === "DELETE" && other.path === operation.path);
-  const starts = live.filter((operation) => operation.startsSession);
+  const starts = live.filter(
+    (operation) => operation.startsSession && !asksAgain(operation) && pathParameters(operation.path).length === 0,
+  );
   // Several may start a session; the one that can be ended at the same place sets the cookie.
   const start =
     starts.find((operation) => ends(operation)) ??
     starts.find((operation) => /session|cookie/i.test(operation.path)) ??
     starts[0] ??
     signIns.find((operation) => /session|cookie/i.test(operation.path));
-  const end =
-    live.find((operation) => operation.method === "DELETE" && operation.path === start?.path) ??
-    live.find((operation) => operation.method === "POST" && /log-?out|sign-?out/i.test(operation.path));
   let remembered: Promise<Identity> | undefined;
+
+  const browser = { send: options.send, redactor, fetcher: { url: options.url } };
+  const byBrowser = browserEntrance({ browser, target, now: options.now });
+  const entrances = [
+    ...(byBrowser === undefined ? [] : [byBrowser]),
+    ...(start === undefined
+      ? []
+      : [directEntrance(start, { ...options, attempt: (...given) => sessions.attempt(...given) })]),
+  ];
 
   const sessions: Sessions = {
     signIns,
     signUps,
     resets,
     start,
-    end,
+    entrances,
     accounts,
     attempt(operation, user, password, headers = sameOrigin(options.url)) {
       const fields = accountFields(operation);
@@ -100,63 +111,50 @@ export function createSessions(options: {
       const given = options.identities.find((identity) => identity.kind === "cookie");
       remembered ??=
         given === undefined
-          ? sessions.another().then((made) => made.identity)
+          ? sessions.enter(entrances[0]).then((made) => made.identity)
           : Promise.resolve(accompanied(given, sameOrigin(options.url)));
       return remembered;
     },
-    async another(headers) {
+    async enter(entrance) {
       const account = accounts[0];
-      if (start === undefined) throw new Unreachable("no operation starts a cookie session");
+      if (entrance === undefined) throw new Unreachable("no operation starts a cookie session");
       if (account === undefined)
         throw new Unreachable("no account was given to sign in with (--account email:password)");
-      const trial = await options.send("positive", sessions.attempt(start, account.user, account.password, headers));
+      const { trial, cookie } = await entrance.enter(account);
       if (!isSuccess(trial.answer))
         throw new Unreachable(`signing in as ${account.user} answered ${trial.answer.status}`);
-      const cookie = sessionCookie(trial.answer, target);
-      if (cookie === undefined) throw new Unreachable(`${start.id} sets no cookie`);
+      if (cookie === undefined) throw new Unreachable(`${entrance.operation.id} sets no cookie`);
       redactor.add(cookie.value, "session");
       const made = identityOf("session", `cookie:${cookie.name}=${cookie.value}`);
-      const identity = { ...made, along: sameOrigin(options.url) };
-      return { identity, trial };
+      return { identity: accompanied(made, sameOrigin(options.url)), trial, cookie };
     },
   };
   for (const account of accounts) redactor.add(account.password, "password");
   return sessions;
 }
 
-/** A cookie as `Set-Cookie` sets it. */
-export interface Cookie {
-  readonly name: string;
-  readonly value: string;
-  /** Attribute names in lower case; flags have the value "". */
-  readonly attributes: ReadonlyMap<string, string>;
-}
-
-/** The cookie that carries the session: the one the manifest names, else the first that is set. */
-export function sessionCookie(answer: Answer, target: Target): Cookie | undefined {
-  const cookies = headersOf(answer, "set-cookie")
-    .map(readCookie)
-    .filter((cookie) => cookie.value !== "");
-  const named = target.policy.credentials.flatMap((entry) => entry.cookies);
-  return cookies.find((cookie) => named.includes(cookie.name)) ?? cookies[0];
-}
-
-/** Reads the value of a `Set-Cookie` header. */
-export function readCookie(line: string): Cookie {
-  const [pair = "", ...rest] = line.split(";").map((part) => part.trim());
-  const cut = pair.indexOf("=");
-  const attributes = new Map<string, string>();
-  for (const part of rest) {
-    const at = part.indexOf("=");
-    attributes.set((at < 0 ? part : part.slice(0, at)).toLowerCase(), at < 0 ? "" : part.slice(at + 1));
-  }
-  return { name: pair.slice(0, cut), value: pair.slice(cut + 1), attributes };
-}
-
 /** True for an operation that takes a name and a password; a registration does too, and guessing there would make accounts. */
 export function isSignIn(operation: Operation): boolean {
-  return operation.method === "POST" && credentialFields(operation) !== undefined && !isRegistration(operation);
+  return (
+    operation.method === "POST" &&
+    credentialFields(operation) !== undefined &&
+    !isRegistration(operation) &&
+    !asksAgain(operation)
+  );
 }
+
+/**
+ * True for an operation whose path says that it asks for a password for another reason than to sign in: to be sure before
+ * it changes or ends something. Nobody's own account is to be tried there.
+ */
+export function asksAgain({ path }: Operation): boolean {
+  const words = path.replace(/([a-z\d])([A-Z])/g, "$1-$2");
+  if (/(?:^|[/_.-])(?:log-?in|sign-?in|sessions?|tokens?)(?:$|[/_.-])/i.test(words)) return false;
+  return again.test(words);
+}
+
+const again =
+  /(?:^|[/_.-])(?:pass(?:word|wd|phrase)?|delete|remove|close|deactivate|disable|change|reset|verify|verification|confirm|(?:log|sign)-?out|everywhere|revoke|unlink|e-?mail)(?:$|[/_.-])/i;
 
 /** True for an operation whose path says that it makes an account rather than opens one. */
 export function isRegistration({ path, startsSession }: Operation): boolean {

@@ -106,6 +106,7 @@ function undescribed({ endpoint }: WebhookSecret): Operation {
     page: undefined,
     bodyMaxBytes: undefined,
     startsSession: false,
+    begunBy: undefined,
     deprecated: false,
     sunsetAt: undefined,
   };

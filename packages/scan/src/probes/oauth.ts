@@ -121,8 +121,9 @@ async function peopleOf(context: ProbeContext): Promise<readonly Person[]> {
   const cookie = context.identities.find(({ kind }) => kind === "cookie");
   if (cookie !== undefined) people.push({ jar: createJar(cookie.header[1]), account });
   else if (context.sessions.start !== undefined && account !== undefined) {
+    const { entrances, start } = context.sessions;
     try {
-      const { identity } = await context.sessions.another();
+      const { identity } = await context.sessions.enter(entrances.find(({ operation }) => operation === start));
       people.push({ jar: createJar(identity.header[1]), account });
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;

@@ -1,6 +1,8 @@
 import { isLoopbackName } from "../address.ts";
 import { isSuccess } from "../answer.ts";
 import type { ProbeContext } from "../context.ts";
+import { type Cookie, namedCookies } from "../cookies.ts";
+import type { Entrance } from "../entrances.ts";
 import { enumerationChecks } from "../enumeration.ts";
 import type { Trial } from "../exchange.ts";
 import type { Identity } from "../identities.ts";
@@ -14,8 +16,18 @@ import {
   type Outcome,
   type Probe,
 } from "../probe.ts";
-import { fixation, inUrl, lifetime, rotation, signOut, signOutEverywhere, tokenSignOut } from "../session-life.ts";
-import { type Cookie, sessionCookie } from "../sign-in.ts";
+import {
+  fixation,
+  inUrl,
+  type Life,
+  lifetime,
+  readFor,
+  rotation,
+  signOut,
+  signOutEverywhere,
+  tokenSignOut,
+} from "../session-life.ts";
+import type { Account } from "../sign-in.ts";
 
 /**
  * The cookie's flags, strength and lifetime, fixation, a new id at every sign-in, sign-out of cookies and tokens, here and
@@ -25,8 +37,8 @@ import { type Cookie, sessionCookie } from "../sign-in.ts";
 export const sessions: Probe = { id: "sessions", plan: planSessions };
 
 function planSessions(context: ProbeContext): readonly Check[] {
-  const { signIns, start, accounts } = context.sessions;
-  const cookies = context.target.policy.credentials.some((entry) => entry.kind === "sessions") || start !== undefined;
+  const { signIns, entrances, accounts } = context.sessions;
+  const cookies = context.target.policy.credentials.some((entry) => entry.kind === "sessions") || entrances.length > 0;
   const checks: Check[] = [];
   if (accounts.length === 0) {
     if (!cookies && signIns.length === 0) return [{ check: "sessions", notApplicable: "Nobody signs in here." }];
@@ -38,40 +50,53 @@ function planSessions(context: ProbeContext): readonly Check[] {
     ];
   }
   const [account] = accounts;
-  if (account !== undefined) checks.push(...enumerationChecks(context, account));
-  if (start === undefined) checks.push({ check: "cookie", notApplicable: "No operation starts a cookie session." });
-  else checks.push({ check: "cookie", operation: start, run: () => cookieChecks(context) });
+  if (account !== undefined) {
+    checks.push(...enumerationChecks(context, account));
+    for (const entrance of entrances)
+      checks.push({
+        check: "cookie",
+        operation: entrance.operation,
+        run: () => cookieChecks(context, entrance, account),
+      });
+  }
+  if (entrances.length === 0) checks.push({ check: "cookie", notApplicable: "No operation starts a cookie session." });
   if (signIns.length > 0) checks.push({ check: "token-sign-out", run: () => tokenSignOut(context) });
   return checks;
 }
 
-async function cookieChecks(context: ProbeContext): Promise<readonly NamedOutcome[]> {
-  const { start, accounts } = context.sessions;
-  const [account] = accounts;
-  if (start !== undefined && account !== undefined && !start.startsSession) {
+async function cookieChecks(
+  context: ProbeContext,
+  entrance: Entrance,
+  account: Account,
+): Promise<readonly NamedOutcome[]> {
+  const { operation } = entrance;
+  if (!operation.startsSession && operation.begunBy === undefined) {
     // Nothing but its path says that it starts a session: it may as well answer a token.
-    const trial = await context.send("positive", context.sessions.attempt(start, account.user, account.password));
-    if (isSuccess(trial.answer) && sessionCookie(trial.answer, context.target) === undefined)
-      return [{ check: "cookie", ...notApplicable(`${start.id} sets no cookie.`) }];
+    const { trial, cookie } = await entrance.enter(account);
+    if (isSuccess(trial.answer) && cookie === undefined)
+      return [{ check: "cookie", ...notApplicable(`${operation.id} sets no cookie.`) }];
   }
-  const first = await context.sessions.another();
-  const cookie = sessionCookie(first.trial.answer, context.target);
-  if (cookie === undefined) return [{ check: "cookie", ...inconclusive("no cookie was set", [first.trial]) }];
-  const second = await context.sessions.another();
+  const first = await context.sessions.enter(entrance);
+  const second = await context.sessions.enter(entrance);
+  const { cookie } = first;
+  const read = await readFor(context, first.identity);
+  const life: Life = { context, entrance, account, first: first.identity, cookie, read };
   return [
     ...flags(context, cookie, first.trial),
     { check: "cookie-strength", ...strength(first.identity, second.identity, [first.trial, second.trial]) },
-    { check: "session-in-url", ...(await inUrl(context, first)) },
+    { check: "session-in-url", ...(await inUrl(life, first.trial)) },
     { check: "cookie-lifetime", ...lifetime(cookie, first.trial) },
-    { check: "fixation", ...(await fixation(context, cookie)) },
-    { check: "rotation", ...(await rotation(context, first.identity, cookie)) },
-    { check: "sign-out", ...(await signOut(context, second.identity)) },
-    { check: "sign-out-everywhere", ...(await signOutEverywhere(context)) },
+    { check: "fixation", ...(await fixation(life)) },
+    { check: "rotation", ...(await rotation(life)) },
+    { check: "sign-out", ...(await signOut(life, second.identity)) },
+    { check: "sign-out-everywhere", ...(await signOutEverywhere(life)) },
   ];
 }
 
 function flags(context: ProbeContext, cookie: Cookie, trial: Trial): readonly NamedOutcome[] {
-  const exact = context.target.source === "manifest";
+  // What proves callers is named; another cookie may have to come along from other sites, as a sign-in's own does.
+  const exact = namedCookies(context.target).includes(cookie.name);
+  const onHost = context.target.source === "manifest" || !isLoopbackName(context.fetcher.url.hostname);
   const has = (name: string) => cookie.attributes.has(name);
   const sameSite = cookie.attributes.get("samesite")?.toLowerCase();
   const rules: readonly (readonly [string, boolean, string])[] = [
@@ -82,11 +107,7 @@ function flags(context: ProbeContext, cookie: Cookie, trial: Trial): readonly Na
       sameSite === "strict" || (!exact && sameSite === "lax"),
       exact ? "SameSite=Strict" : "SameSite",
     ],
-    [
-      "cookie-prefix",
-      cookie.name.startsWith("__Host-") || (!exact && isLoopbackName(context.fetcher.url.hostname)),
-      "the __Host- prefix",
-    ],
+    ["cookie-prefix", cookie.name.startsWith("__Host-") || !onHost, "the __Host- prefix"],
     ["cookie-domain", !has("domain"), "a host of its own (no Domain)"],
   ];
   return rules.map(([check, good, what]) => ({
