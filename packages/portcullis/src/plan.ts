@@ -92,8 +92,8 @@ export interface RoutePlan {
   readonly page: PagePolicy | undefined;
   readonly bodyMaxBytes: number;
   readonly startsSession: boolean;
-  /** Cookie without which it starts none; undefined where it needs none. */
-  readonly begunBy: string | undefined;
+  /** Cookies without one of which it starts none; undefined where it needs none. */
+  readonly begunBy: readonly string[] | undefined;
   /** Body field that names the account of a sign-in. */
   readonly accountField: string | undefined;
   readonly sinceMs: number | undefined;

@@ -6,8 +6,11 @@ export type StartsSession =
   | true
   | { /** Input field that names the account. */ readonly account: `body.${string}` }
   | {
-      /** Cookie of the input that the first step of the sign-in set; without it no session cookie leaves. */
-      readonly begunBy: `cookies.${string}`;
+      /**
+       * Cookie of the input that the first step of the sign-in set; without it no session cookie leaves. Several where a
+       * browser may have several sign-ins under way: one of them has to be there.
+       */
+      readonly begunBy: `cookies.${string}` | readonly `cookies.${string}`[];
     };
 
 /** The input field that names the account. */
@@ -15,7 +18,8 @@ export function accountOf(starts: StartsSession | undefined): `body.${string}` |
   return typeof starts === "object" && "account" in starts ? starts.account : undefined;
 }
 
-/** The cookie without which nobody is signed in. */
-export function begunByOf(starts: StartsSession | undefined): string | undefined {
-  return typeof starts === "object" && "begunBy" in starts ? starts.begunBy.slice("cookies.".length) : undefined;
+/** The cookies of which one has to be there before anybody is signed in; undefined where none has to. */
+export function begunByOf(starts: StartsSession | undefined): readonly string[] | undefined {
+  if (typeof starts !== "object" || !("begunBy" in starts)) return undefined;
+  return [starts.begunBy].flat().map((cookie) => cookie.slice("cookies.".length));
 }

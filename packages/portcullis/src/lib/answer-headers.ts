@@ -44,7 +44,7 @@ export function answerHeaders(api: ApiPlan, route: RoutePlan): (x: Exchange) => 
       if (isSession && !route.startsSession && x.caller?.proof.ambient !== true) {
         return new Refusal("undeclared-output", `${cookie.name} begins a session; the route has to say startsSession`);
       }
-      if (isSession && route.begunBy !== undefined && !wasSent(x.cookieInput, route.begunBy)) {
+      if (isSession && route.begunBy !== undefined && !route.begunBy.some((one) => wasSent(x.cookieInput, one))) {
         return new Refusal("undeclared-output", `${cookie.name} begins a session that was not begun in this browser`);
       }
       const text = serializeCookie(cookie.name, cookie.value, {

@@ -67,10 +67,12 @@ export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): v
 
 function sessionProblems(route: RoutePlan, add: Add): void {
   const { startsSession, method, accountField, begunBy, body, limits } = route;
-  if (begunBy !== undefined && !(route.cookies !== undefined && fieldNames(route.cookies.json).includes(begunBy))) {
+  const cookies = route.cookies === undefined ? [] : fieldNames(route.cookies.json);
+  const missing = begunBy?.find((one) => !cookies.includes(one));
+  if (missing !== undefined) {
     add(
       "startsSession",
-      `the input has no cookie ${begunBy}`,
+      `the input has no cookie ${missing}`,
       "name the cookie that the first step of the sign-in set",
     );
   } else if (startsSession && method === "GET" && begunBy === undefined) {

@@ -122,7 +122,8 @@ function otherShapes(policy: Written, add: Add): void {
   const account = isObject(startsSession) ? startsSession["account"] : undefined;
   const namesAccount = typeof account === "string" && account.startsWith("body.");
   const begunBy = isObject(startsSession) ? startsSession["begunBy"] : undefined;
-  const namesCookie = typeof begunBy === "string" && begunBy.startsWith("cookies.") && account === undefined;
+  const begun = Array.isArray(begunBy) ? begunBy : [begunBy];
+  const namesCookie = begun.length > 0 && begun.every(isCookie) && account === undefined;
   if (startsSession !== undefined && startsSession !== true && namesAccount === namesCookie) {
     const fix = 'say true, { account: "body.email" } or { begunBy: "cookies.__Host-sign-in" }, or leave it out';
     add("startsSession", `${shown(startsSession)} does not say what is started`, fix);
@@ -140,6 +141,10 @@ function otherShapes(policy: Written, add: Add): void {
   }
   text("version", policy["version"], add);
   text("cache", policy["cache"], add);
+}
+
+function isCookie(name: unknown): boolean {
+  return typeof name === "string" && name.startsWith("cookies.");
 }
 
 function known(field: string, value: Written, names: readonly string[], add: Add): void {

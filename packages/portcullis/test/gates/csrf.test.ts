@@ -194,20 +194,22 @@ describe("csrf behind a proxy", () => {
 });
 
 describe("csrf: a sign-in that ends with a GET", () => {
-  const callback = (startsSession: RoutePolicy["startsSession"]) => (config: ApiConfig) => {
-    const api = withSession(config);
-    api.route(
-      {
-        path: "GET /v1/callback",
-        access: publicAccess("signing in"),
-        input: { cookies: z.strictObject({ "__Host-sign-in": z.string().max(50).optional() }) },
-        output: nothing,
-        ...(startsSession === undefined ? {} : { startsSession }),
-      },
-      () => answer(undefined, { cookies: [{ name: "__Host-session", value: "alices" }] }),
-    );
-    return api;
-  };
+  const callback =
+    (startsSession: RoutePolicy["startsSession"], more = {}) =>
+    (config: ApiConfig) => {
+      const api = withSession(config);
+      api.route(
+        {
+          path: "GET /v1/callback",
+          access: publicAccess("signing in"),
+          input: { cookies: z.strictObject({ "__Host-sign-in": z.string().max(50).optional(), ...more }) },
+          output: nothing,
+          ...(startsSession === undefined ? {} : { startsSession }),
+        },
+        () => answer(undefined, { cookies: [{ name: "__Host-session", value: "alices" }] }),
+      );
+      return api;
+    };
   const begun = sharedDoor(() => testApi({}, callback({ begunBy: "cookies.__Host-sign-in" })));
 
   it("starts a session in the browser it was begun in", async () => {
@@ -225,6 +227,21 @@ describe("csrf: a sign-in that ends with a GET", () => {
     expect(answered.headers.get("set-cookie")).toBeUndefined();
   });
 
+  const several = { begunBy: ["cookies.__Host-other", "cookies.__Host-sign-in"] } as const;
+  const begunSeveral = sharedDoor(() =>
+    testApi({}, callback(several, { "__Host-other": z.string().max(50).optional() })),
+  );
+
+  it("starts a session with any one of several cookies, and none without all of them", async () => {
+    for (const [Cookie, status] of [
+      ["__Host-sign-in=x", 204],
+      ["__Host-other=x", 204],
+      ["__Host-third=x", 500],
+    ] as const) {
+      expect((await begunSeveral.ask("GET /v1/callback", { headers: { Cookie } })).status).toBe(status);
+    }
+  });
+
   it("stops the start where no cookie, or one that the input has not, is named", () => {
     const problems = (startsSession: RoutePolicy["startsSession"]) =>
       testApi({}, callback(startsSession))
@@ -233,6 +250,8 @@ describe("csrf: a sign-in that ends with a GET", () => {
     expect(problems(true)).toEqual(["a GET can be sent by any link"]);
     expect(problems({ begunBy: "cookies.__Host-other" })).toEqual(["the input has no cookie __Host-other"]);
     expect(problems({ begunBy: "cookies.__Host-sign-in" })).toEqual([]);
+    expect(problems(several)).toEqual(["the input has no cookie __Host-other"]);
+    expect(problems({ begunBy: [] }).join()).toContain("does not say what is started");
   });
 });
 

@@ -163,7 +163,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     refreshAbsoluteMs: 90 * day,
   });
   const consents = createConsents(payloads, () => provider, now);
-  const flowCookies = createFlowCookies(options.secret);
+  const flowCookies = createFlowCookies(options.secret, now);
   const ownSessions = createOwnSessions({
     provider: () => provider,
     accounts,

@@ -333,7 +333,8 @@ describe("oauth: signing in and being asked", () => {
 
   it("gives whoever saw the address of a sign-in neither its pages nor, once it is done, the code and the session", async () => {
     const [mine, thief] = [server.browser(), server.browser()];
-    const [interaction, resume] = ["__Host-portcullis-interaction", "__Host-portcullis-resume"] as const;
+    const flow = (cookies: ReadonlyMap<string, string>) =>
+      [...cookies].find(([name]) => name.startsWith("__Host-portcullis-interaction-")) ?? ["", ""];
     const url = new URL("/oauth/authorize", server.issuer);
     url.search = new URLSearchParams({
       client_id: "spa",
@@ -346,23 +347,25 @@ describe("oauth: signing in and being asked", () => {
     const page = await mine.open(url);
     await thief.open(url);
     const uid = page.url.pathname.split("/").at(-1) ?? "";
-    const proofOf = (name: string) => (thief.cookies.get(name) ?? "").split(".")[1] ?? "";
-    const [ofInteraction, ofResume] = [proofOf(interaction), proofOf(resume)];
-    expect([ofInteraction.length, ofResume.length]).toEqual([43, 43]);
+    const [name, own] = flow(thief.cookies);
+    const [, began = "", proof = ""] = own.split(".");
+    const [, value] = flow(mine.cookies);
+    expect([proof.length, value.split(".")[0]]).toEqual([43, uid]);
     const tries = [
-      [uid, uid],
-      [`${uid}.${ofInteraction}`, `${uid}.${ofResume}`],
-      // That of one cookie for the other.
-      [mine.cookies.get(resume) ?? "", mine.cookies.get(interaction) ?? ""],
+      [name, uid],
+      [name, `${uid}.${began}.${proof}`],
+      // The right one, with another time and in a cookie of another name.
+      [name, value.replace(/\.\w+\./, ".zzzzzz.")],
+      ["__Host-portcullis-resume", value],
+      ["__Host-portcullis-interaction", value],
     ] as const;
-    const asThief = (one: string, other: string) => {
+    const asThief = (cookie: string, content: string) => {
       thief.cookies.clear();
-      thief.cookies.set(interaction, one);
-      thief.cookies.set(resume, other);
+      thief.cookies.set(cookie, content);
       server.forgiveLimits();
     };
-    for (const [one, other] of tries) {
-      asThief(one, other);
+    for (const [cookie, content] of tries) {
+      asThief(cookie, content);
       expect((await thief.open(page.url)).status).toBe(404);
     }
     const signedIn = await fetch(`${page.url.href}/sign-in`, {
@@ -375,12 +378,62 @@ describe("oauth: signing in and being asked", () => {
     });
     expect(signedIn.status).toBe(200);
     const onward = `/oauth/authorize/${uid}`;
-    for (const [one, other] of tries) {
-      asThief(one, other);
+    for (const [cookie, content] of tries) {
+      asThief(cookie, content);
       const taken = await thief.open(onward);
       expect([taken.status, thief.cookies.has("__Host-portcullis-op")]).toEqual([400, false]);
     }
     expect((await mine.open(onward)).url.searchParams.has("code")).toBe(true);
+  });
+
+  it("lets several applications sign in at once in one browser, each with its own answer", async () => {
+    await server.identity.withdraw(server.alice, "web");
+    const browser = server.browser();
+    const ask = (over: Readonly<Record<string, string>>, state: string) => {
+      const url = new URL("/oauth/authorize", server.issuer);
+      const rest = { response_type: "code", code_challenge: "x".repeat(43), code_challenge_method: "S256", state };
+      url.search = new URLSearchParams({ ...rest, ...over }).toString();
+      server.forgiveLimits();
+      return browser.open(url);
+    };
+    const spa = { client_id: "spa", redirect_uri: clients.spa.redirectUris[0], scope: "openid notes:read" };
+    const [first, second] = await Promise.all([
+      ask(spa, "first"),
+      ask({ ...web, scope: "openid notes:write" }, "second"),
+    ]);
+    const consenting = await browser.submit(second, { ...alice });
+    const done = await browser.submit(first, { ...alice });
+    expect([done.url.searchParams.get("state"), done.url.searchParams.has("code")]).toEqual(["first", true]);
+    expect(consenting.text).toContain(consent);
+    const allowed = await browser.submit(consenting, { decision: "allow" });
+    expect([allowed.url.searchParams.get("state"), allowed.url.searchParams.has("code")]).toEqual(["second", true]);
+    expect([...browser.cookies.keys()]).toEqual(["__Host-portcullis-op"]);
+    // Whoever begins a hundred has five; the sixth drops the oldest.
+    const pages = [];
+    for (let more = 0; more < 6; more++) pages.push(await ask({ ...spa, prompt: "login" }, `${more}`));
+    expect([...browser.cookies.keys()]).toHaveLength(6);
+    const statuses = [];
+    for (const { url } of pages) statuses.push((await browser.open(url)).status);
+    expect(statuses).toEqual([404, 200, 200, 200, 200, 200]);
+  });
+
+  it("lets somebody else sign in in one of two tabs, and ends the session the other tab began", async () => {
+    const browser = server.browser();
+    const begin = (state: string) => {
+      const url = new URL("/oauth/authorize", server.issuer);
+      const spa = { client_id: "spa", redirect_uri: clients.spa.redirectUris[0], scope: "openid notes:read" };
+      const rest = { response_type: "code", code_challenge: "x".repeat(43), code_challenge_method: "S256", state };
+      url.search = new URLSearchParams({ ...rest, ...spa }).toString();
+      return browser.open(url);
+    };
+    const tabs = [await begin("first"), await begin("second")] as const;
+    await browser.submit(tabs[0], { ...alice });
+    const before = new Map(browser.cookies);
+    const done = await browser.submit(tabs[1], { ...bob });
+    expect([done.url.searchParams.get("state"), done.url.searchParams.has("code")]).toEqual(["second", true]);
+    const earlier = server.browser();
+    for (const [name, value] of before) earlier.cookies.set(name, value);
+    expect((await server.authorize(earlier, web)).asked[0]).toBe(signIn);
   });
 
   it("lets a page of a client agree for nobody, though it may call the API: asking belongs to pages of the server", async () => {

@@ -4,6 +4,7 @@ import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser, Page } from "./browser.ts";
 import {
   flowCookie,
+  flowsOf,
   freePort,
   type Instance,
   me,
@@ -90,12 +91,79 @@ describe("sessions: attacks on a sign-in", () => {
 
   it("login CSRF: a flow cookie of somebody's own making is none", async () => {
     const { answer, browser } = await untilCallback(mallory);
-    const own = browser.cookies.get(flowCookie) ?? "";
+    const [name = ""] = flowsOf(browser);
+    const own = browser.cookies.get(name) ?? "";
     for (const forged of ["", "x", own.slice(0, -4), `${own.slice(0, 20)}A${own.slice(21)}`, `${own}AAAA`]) {
       const victim = at.browser();
-      victim.cookies.set(flowCookie, forged);
+      victim.cookies.set(name, forged);
       await refuses(victim, answer);
     }
+  });
+
+  describe("several at once", () => {
+    /** Tabs of one browser share its cookies, and stand where each of them was sent. */
+    async function begin(browser: Browser, returnTo: string): Promise<Page> {
+      at.forgiveLimits();
+      return browser.open(`/auth/sign-in?returnTo=${encodeURIComponent(returnTo)}`);
+    }
+    const paths = [1, 2, 3, 4, 5].map((tab) => `/notes/${tab}`);
+
+    it("five tabs that begin one after the other are each signed in and end where they began", async () => {
+      const browser = at.browser();
+      const tabs = [];
+      for (const path of paths) tabs.push(await begin(browser, path));
+      expect(flowsOf(browser)).toHaveLength(5);
+      for (const [tab, page] of tabs.entries()) {
+        at.forgiveLimits();
+        expect((await browser.submit(page, person)).url.pathname).toBe(paths[tab]);
+        expect(await me(at.origin, browser.cookies.get(sessionCookie))).toBe(200);
+      }
+      expect(flowsOf(browser)).toEqual([]);
+    });
+
+    it("five tabs that begin at the same moment do not take each other's place", async () => {
+      const browser = at.browser();
+      const tabs = await Promise.all(paths.map((path) => begin(browser, path)));
+      for (const [tab, page] of tabs.entries()) {
+        at.forgiveLimits();
+        expect((await browser.submit(page, person)).url.pathname).toBe(paths[tab]);
+      }
+    });
+
+    it("the sixth drops the oldest, and a browser that is made to begin twenty keeps five cookies", async () => {
+      const browser = at.browser();
+      const [first, ...others] = [await begin(browser, "/notes/first"), await begin(browser, "/notes/second")];
+      for (let more = 0; more < 4; more++) {
+        clock += 1;
+        await begin(browser, "/notes/more");
+      }
+      expect((await browser.submit(others[0] ?? first, person)).url.pathname).toBe("/notes/second");
+      const dropped = await browser.submit(first, person);
+      expect([dropped.status, dropped.text.includes("expired")]).toEqual([404, true]);
+      const stuffed = at.browser();
+      for (let more = 0; more < 20; more++) await begin(stuffed, "/notes/more");
+      expect(flowsOf(stuffed)).toHaveLength(5);
+      const carried = [...stuffed.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      expect(carried.length).toBeLessThan(6000);
+    });
+
+    it("a stranger's answer ends none of those under way", async () => {
+      const stranger = await untilCallback(mallory);
+      const browser = at.browser();
+      const page = await begin(browser, "/notes/mine");
+      await refuses(browser, stranger.answer);
+      expect((await browser.submit(page, person)).url.pathname).toBe("/notes/mine");
+    });
+
+    it("what came back once does not come back again while another is under way", async () => {
+      const { browser, answer } = await untilCallback();
+      await begin(browser, "/notes/other");
+      expect(flowsOf(browser)).toHaveLength(2);
+      expect((await onwards(browser).open(answer)).url.pathname).toBe("/notes/today");
+      const again = onwards(browser);
+      await refuses(again, answer);
+      expect(flowsOf(again)).toHaveLength(1);
+    });
   });
 
   it("code injection: a code that was begun elsewhere is not redeemed here", async () => {
@@ -217,7 +285,7 @@ describe("sessions: attacks on a sign-in", () => {
     expect(response.headers.get("cache-control")).toBe("no-store");
     const begun = await fetch(`${at.origin}/auth/sign-in`, { redirect: "manual" });
     expect(begun.headers.get("set-cookie")).toMatch(
-      /^__Host-portcullis-sign-in=[\w-]+; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=Lax$/,
+      /^__Host-portcullis-sign-in-[1-5]=[\w-]+; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=Lax$/,
     );
     const location = new URL(begun.headers.get("location") ?? "", at.origin);
     expect(location.searchParams.get("code_challenge_method")).toBe("S256");

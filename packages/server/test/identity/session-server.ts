@@ -15,7 +15,10 @@ import { type Browser, createBrowser, type Page } from "./browser.ts";
 
 /** Name of the cookie, as people see it in their browser. */
 export const sessionCookie = "__Host-portcullis-session";
-export const flowCookie = "__Host-portcullis-sign-in";
+/** Each has one of several names, because several may be under way. */
+export const flowCookie = "__Host-portcullis-sign-in-";
+/** Those a browser has. */
+export const flowsOf = ({ cookies }: Browser) => [...cookies.keys()].filter((name) => name.startsWith(flowCookie));
 export const secret = "tests-only: 48 characters of nothing in particular";
 export const person = { email: "alice@example.com", password: "correct horse battery" };
 

@@ -1,7 +1,7 @@
 import { type Api, answer, form, html, markup, publicAccess, type RouteLimit, signUp } from "portcullis";
 import { z } from "zod";
-import { flowCookie, type FlowCookies } from "../oauth/flow-cookies.ts";
-import { cookieNames, endpoints } from "../oauth/provider.ts";
+import { type FlowCookies, flowCookieShape } from "../oauth/flow-cookies.ts";
+import { endpoints } from "../oauth/provider.ts";
 import { emailField, newPasswordField, page, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { sayProblem } from "./words.ts";
@@ -9,8 +9,8 @@ import { sayProblem } from "./words.ts";
 const pageOutput = html({ style });
 const access = publicAccess("who signs up has no account yet");
 
-/** The cookie of a sign-in that waits, so that whoever signs up on the way can go on with it. */
-export const Waiting = z.strictObject({ [cookieNames.interaction]: flowCookie.optional() });
+/** The cookies of sign-ins that wait, so that whoever signs up on the way can go on with the newest. */
+export const Waiting = z.strictObject(flowCookieShape);
 
 /** Each may mean a mail to somebody who asked for none, so that what succeeds counts as well. */
 export const signUpLimits: readonly RouteLimit[] = [...signUp("body.email"), { rate: "5/h", by: "body.email" }];
@@ -57,7 +57,7 @@ ${newPasswordField("Password", "password")}
 
 /** Back to the sign-in that waits in this browser, or to the account's own. */
 export function goOn(flowCookies: FlowCookies, cookies: z.output<typeof Waiting>) {
-  const waiting = flowCookies.uidOf(cookieNames.interaction, cookies[cookieNames.interaction]);
+  const waiting = flowCookies.newest(cookies);
   const path = waiting === undefined ? accountPaths.signIn : `${endpoints.interaction}/${waiting}`;
   return markup`<a class="button" href="${path}">Sign in</a>`;
 }

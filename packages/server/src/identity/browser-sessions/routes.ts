@@ -15,7 +15,7 @@ import { z } from "zod";
 import { onward, page, style } from "../pages.ts";
 import { hashOf, newSecret } from "../secrets.ts";
 import type { BrowserSession } from "./browser-session.ts";
-import { flowCookieName, flowForMs, openFlow, sealFlow } from "./flow-cookie.ts";
+import { FlowCookies, flowCookies, flowForMs, openFlows, sealFlow } from "./flow-cookie.ts";
 import { type IdClaims, type RelyingParty, SignInRefused, type Tokens } from "./relying-party.ts";
 import { isReturnPath, type ReturnPaths, returnToLength } from "./return-paths.ts";
 import { sessionCookieName } from "./session-secrets.ts";
@@ -92,8 +92,7 @@ const Returned = z.strictObject({
   prompt: z.string().max(100).optional(),
 });
 
-const FlowCookies = z.strictObject({ [flowCookieName]: z.string().max(3000).optional() });
-const flowOver = { name: flowCookieName, value: "", maxAgeSeconds: 0, sameSite: "Lax" } as const;
+const flowOver = (name: string) => ({ name, value: "", maxAgeSeconds: 0, sameSite: "Lax" }) as const;
 const sessionOver = { name: sessionCookieName, value: "", maxAgeSeconds: 0 } as const;
 
 /** Signing in, who is signed in, and signing out, for apps that run in browsers and hold no token. */
@@ -121,23 +120,34 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
     {
       path: `GET ${browserSessionPaths.signIn}`,
       access: beforeSignIn,
-      input: { query: z.strictObject({ returnTo: z.string().min(1).max(returnToLength).optional() }) },
+      input: {
+        query: z.strictObject({ returnTo: z.string().min(1).max(returnToLength).optional() }),
+        cookies: FlowCookies,
+      },
       output: { 303: toIssuer, 400: landing },
     },
-    async ({ query, caller }) => {
+    async ({ query, cookies, caller }) => {
       const target = query.returnTo ?? home;
       if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list");
       const begun = { state: newSecret(), nonce: newSecret(), verifier: newSecret() };
       const address = await party.begin(begun).catch(options.unreachable);
       if (address === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
       const instead = options.nameOf(caller);
+      const ages = [...openFlows(cookies, secret, now())].map(([name, one]) => [name, one.expiresAt] as const);
       const flow = sealFlow(
         { ...begun, returnTo: target, expiresAt: now() + flowForMs, ...(instead === undefined ? {} : { instead }) },
         secret,
       );
       return answer(address.origin === own ? `${address.pathname}${address.search}` : address.href, {
         status: 303,
-        cookies: [{ name: flowCookieName, value: flow, maxAgeSeconds: flowForMs / 1000, sameSite: "Lax" }],
+        cookies: [
+          {
+            name: flowCookies.next(new Map(ages)),
+            value: flow,
+            maxAgeSeconds: flowForMs / 1000,
+            sameSite: "Lax",
+          },
+        ],
       });
     },
   );
@@ -152,16 +162,20 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         headers: z.strictObject({ "user-agent": z.string().max(1000).optional() }),
       },
       output: { 200: landing, 400: landing },
-      startsSession: { begunBy: `cookies.${flowCookieName}` },
+      startsSession: { begunBy: flowCookies.names.map((name) => `cookies.${name}` as const) },
     },
     async ({ query, cookies, headers, caller }) => {
-      const flow = openFlow(cookies[flowCookieName] ?? "", secret, now());
+      const flows = openFlows(cookies, secret, now());
       // Somebody else's sign-in, sent here as a link, must not become this browser's. RFC 9700 section 4.7
-      if (flow === undefined) return refused("this browser began no sign-in");
+      if (flows.size === 0) return refused("this browser began no sign-in");
       const returned = new URLSearchParams();
       for (const [name, value] of Object.entries(query)) if (value !== undefined) returned.set(name, value);
-      if (returned.get("state") !== flow.state) return refused("another sign-in came back than was begun here");
-      if (!(await options.takeSignIn(hashOf(flow.state), flow.expiresAt))) return refused("it came back before");
+      // Nor may it end one that was begun here: those stay.
+      const [place, flow] = [...flows].find(([, { state }]) => state === query.state) ?? [];
+      if (place === undefined || flow === undefined) {
+        return refused("another sign-in came back than was begun here");
+      }
+      if (!(await options.takeSignIn(hashOf(flow.state), flow.expiresAt))) return refused("it came back before", place);
       try {
         const given = await party.finish(returned, flow).catch((error: unknown) => {
           if (error instanceof SignInRefused) throw error;
@@ -177,10 +191,10 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         const target = isSameOrigin ? flow.returnTo : `${app}${flow.returnTo}`;
         return answer(onward("Signed in", target), {
           status: 200,
-          cookies: [{ name: sessionCookieName, value: cookie }, flowOver],
+          cookies: [{ name: sessionCookieName, value: cookie }, flowOver(place)],
         });
       } catch (error) {
-        if (error instanceof SignInRefused) return refused(error.message);
+        if (error instanceof SignInRefused) return refused(error.message, place);
         throw error;
       }
     },
@@ -237,7 +251,8 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
     },
   );
 
-  function refused(why: string) {
+  /** @param place  of the sign-in that ends with it */
+  function refused(why: string, place?: string) {
     options.refused(why);
     return answer(
       page(
@@ -245,7 +260,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         markup`<p>This sign-in was not completed, was begun in another browser, or took too long.</p>
 <p><a href="${browserSessionPaths.signIn}">Sign in to ${options.serviceName}</a></p>`,
       ),
-      { status: 400, cookies: [flowOver] },
+      { status: 400, cookies: place === undefined ? [] : [flowOver(place)] },
     );
   }
 }

@@ -5,7 +5,7 @@ import type { Accounts } from "../accounts.ts";
 import { emailField, onward, page, passwordField, style } from "../pages.ts";
 import type { ClientOptions } from "./clients.ts";
 import type { Consents } from "./consents.ts";
-import { flowCookie, type FlowCookies } from "./flow-cookies.ts";
+import { type FlowCookies, flowCookieShape } from "./flow-cookies.ts";
 import { cookieNames, endpoints, epochContext } from "./provider.ts";
 
 /** What the pages of a sign-in need. */
@@ -23,7 +23,7 @@ export interface InteractionsOptions {
 type Interaction = Awaited<ReturnType<Provider["interactionDetails"]>>;
 
 const Uid = z.strictObject({ uid: z.string().regex(/^[\w-]{1,64}$/) });
-const Cookies = z.strictObject({ [cookieNames.interaction]: flowCookie.optional() });
+const Cookies = z.strictObject({ ...flowCookieShape, [cookieNames.session]: z.string().max(64).optional() });
 const objects = { uid: notAnObject("a sign-in under way, known only to the browser whose cookie names it") };
 const access = publicAccess("somebody who signs in has no credential yet");
 const signInPage = html({ style, navigatesTo: [`${endpoints.authorization}/*`] });
@@ -67,7 +67,7 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       if (account === undefined) {
         return answer(signIn(interaction, body.email, "Wrong address or password."), { status: 401 });
       }
-      await leaveOther(interaction, account.id);
+      await leaveOther(interaction, cookies[cookieNames.session], account.id);
       const acr = epochContext(account.epoch);
       const ts = Math.floor(Date.now() / 1000);
       interaction.result = { login: { accountId: account.id, remember: false, amr: ["pwd"], acr, ts } };
@@ -103,16 +103,20 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
 
   /** Only the browser that began it finds it. */
   async function find(uid: string, cookies: z.output<typeof Cookies>): Promise<Interaction | undefined> {
-    const { interaction } = cookieNames;
-    if (options.flowCookies.uidOf(interaction, cookies[interaction]) !== uid) return undefined;
-    return options.provider().Interaction.find(uid);
+    return options.flowCookies.hold(cookies, uid) ? options.provider().Interaction.find(uid) : undefined;
   }
 
-  /** Somebody else was signed in here: that session ends, instead of being asked about. */
-  async function leaveOther(interaction: Interaction, accountId: string): Promise<void> {
-    const { session } = interaction;
-    if (session === undefined || session.accountId === accountId) return;
-    await (await options.provider().Session.find(session.cookie))?.destroy();
+  /**
+   * Somebody else was signed in here, when it began or by now in another tab: that session ends, instead of being asked
+   * about.
+   */
+  async function leaveOther(interaction: Interaction, cookie: string | undefined, accountId: string): Promise<void> {
+    const { Session } = options.provider();
+    for (const id of new Set([interaction.session?.cookie, cookie])) {
+      const session = id === undefined ? undefined : await Session.find(id);
+      if (session?.accountId !== undefined && session.accountId !== accountId) await session.destroy();
+    }
+    // It goes on with whatever session the browser has by then: who it is was proved just now.
     interaction.session = undefined;
   }
 

@@ -53,7 +53,10 @@ export interface ProviderLifetimes {
   readonly refreshAbsolute: number;
 }
 
-/** Names of the cookies; each is `__Host-`, HttpOnly and SameSite=Lax, because clients send people here. */
+/**
+ * Names of the cookies; each is `__Host-`, HttpOnly and SameSite=Lax, because clients send people here. Browsers get the
+ * session's as it is; for the other two there is one cookie for each sign-in under way, see flow-cookies.ts.
+ */
 export const cookieNames = {
   session: "__Host-portcullis-op",
   interaction: "__Host-portcullis-interaction",

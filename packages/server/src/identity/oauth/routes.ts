@@ -17,7 +17,7 @@ import { z } from "zod";
 import { page, style } from "../pages.ts";
 import { ask, type BridgedAnswer } from "./bridge.ts";
 import type { ClientOptions } from "./clients.ts";
-import { flowCookie, type FlowCookies } from "./flow-cookies.ts";
+import { type FlowCookies, flowCookieShape } from "./flow-cookies.ts";
 import { cookieNames, endpoints } from "./provider.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -105,9 +105,8 @@ const PublicKey = z.strictObject({
 });
 
 const Cookies = z.strictObject({
+  ...flowCookieShape,
   [cookieNames.session]: z.string().max(64).optional(),
-  [cookieNames.resume]: flowCookie.optional(),
-  [cookieNames.interaction]: flowCookie.optional(),
 });
 
 /** The endpoints of OAuth and OpenID, each a route with a policy like any other. */
@@ -148,7 +147,8 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       objects: { uid: notAnObject("a sign-in under way, known only to the browser whose cookie names it") },
       output: authorization,
     },
-    async ({ params, cookies }) => goOn(await bridged({ path: `${endpoints.authorization}/${params.uid}`, cookies })),
+    async ({ params: { uid }, cookies }) =>
+      goOn(await bridged({ path: `${endpoints.authorization}/${uid}`, cookies, uid })),
   );
 
   api.route(
@@ -238,13 +238,16 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     path: string;
     query?: Record<string, unknown>;
     cookies: z.output<typeof Cookies>;
+    uid?: string;
   }): Promise<BridgedAnswer> {
     const { flowCookies, provider } = options;
-    const cookies = { ...request.cookies };
-    for (const name of [cookieNames.interaction, cookieNames.resume])
-      cookies[name] = flowCookies.uidOf(name, cookies[name]);
-    const answered = await ask(provider(), issuer, { method: "GET", ...request, cookies });
-    return { ...answered, cookies: answered.cookies.map((one) => flowCookies.sealed(one)) };
+    const { uid, cookies: sent, ...rest } = request;
+    const cookies = {
+      [cookieNames.session]: sent[cookieNames.session],
+      [cookieNames.resume]: uid !== undefined && flowCookies.hold(sent, uid) ? uid : undefined,
+    };
+    const answered = await ask(provider(), issuer, { method: "GET", ...rest, cookies });
+    return { ...answered, cookies: flowCookies.given(answered.cookies, sent, uid) };
   }
 
   /** A client of ours on this host, such as the routes for browsers. */
