@@ -76,15 +76,14 @@ export function browserEntrance(options: {
 }): Entrance | undefined {
   const { browser, target, now } = options;
   const live = target.operations.filter((operation) => !isGone(operation, now));
-  const back = live.find(({ begunBy }) => begunBy !== undefined);
-  const { begunBy } = back ?? {};
-  if (back === undefined || begunBy === undefined) return undefined;
+  const back = live.find(({ begunBy }) => begunBy.length > 0);
+  if (back === undefined) return undefined;
   let found: Promise<Operation> | undefined;
   return {
     operation: back,
     ...endsOf(back, target, now),
     async enter(account, { cookie, leg = "positive", label = "a browser" } = {}) {
-      found ??= findStart(begunBy);
+      found ??= findStart(back.begunBy);
       const begin = await found;
       const arrival = await browse(
         browser,
@@ -106,8 +105,8 @@ export function browserEntrance(options: {
     },
   };
 
-  /** Where the way begins: what sends on and sets that cookie. */
-  async function findStart(name: string): Promise<Operation> {
+  /** Where the way begins: what sends on and sets one of those cookies. */
+  async function findStart(names: readonly string[]): Promise<Operation> {
     const likely = live.filter(
       (operation) =>
         isSafe(operation) &&
@@ -120,11 +119,11 @@ export function browserEntrance(options: {
     for (const operation of likely.toSorted((left, right) => rank(left) - rank(right))) {
       const trial = await browser.send("negative", requestFor(operation, { label: "a browser" }));
       const sets = trial.answer.headers.some(
-        ([field, value]) => field === "set-cookie" && value.startsWith(`${name}=`),
+        ([field, value]) => field === "set-cookie" && names.some((name) => value.startsWith(`${name}=`)),
       );
       if (sets) return operation;
     }
-    throw new Unreachable(`nothing that redirects sets ${name}, with which a session begins`);
+    throw new Unreachable(`nothing that redirects sets ${names.join(" or ")}, with which a session begins`);
   }
 }
 

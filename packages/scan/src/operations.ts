@@ -132,7 +132,7 @@ function readOperation(
     page: readPage(recordAt(policy, "page")),
     bodyMaxBytes: numberAt(policy, "bodyMaxBytes"),
     startsSession: policy?.["startsSession"] === true,
-    begunBy: textAt(recordAt(policy, "startsSession"), "begunBy")?.replace(/^cookies\./, ""),
+    begunBy: textsAt(recordAt(policy, "startsSession"), "begunBy"),
     deprecated: described["deprecated"] === true,
     sunsetAt: Number.isNaN(sunsetAt) ? undefined : sunsetAt,
   };

@@ -127,8 +127,8 @@ export interface Operation {
   readonly page: Page | undefined;
   readonly bodyMaxBytes: number | undefined;
   readonly startsSession: boolean;
-  /** The cookie without which it begins no session: somebody comes back to it from an issuer. */
-  readonly begunBy: string | undefined;
+  /** Cookies without one of which it begins no session: somebody comes back to it from an issuer. */
+  readonly begunBy: readonly string[];
   readonly deprecated: boolean;
   /** When it stops answering; Unix milliseconds. */
   readonly sunsetAt: number | undefined;

@@ -106,7 +106,7 @@ function undescribed({ endpoint }: WebhookSecret): Operation {
     page: undefined,
     bodyMaxBytes: undefined,
     startsSession: false,
-    begunBy: undefined,
+    begunBy: [],
     deprecated: false,
     sunsetAt: undefined,
   };

@@ -70,7 +70,7 @@ async function cookieChecks(
   account: Account,
 ): Promise<readonly NamedOutcome[]> {
   const { operation } = entrance;
-  if (!operation.startsSession && operation.begunBy === undefined) {
+  if (!operation.startsSession && operation.begunBy.length === 0) {
     // Nothing but its path says that it starts a session: it may as well answer a token.
     const { trial, cookie } = await entrance.enter(account);
     if (isSuccess(trial.answer) && cookie === undefined)
