@@ -59,8 +59,8 @@ export interface AccountsOptions {
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
   readonly onEvent: (event: AccountEvent) => void;
-  /** Everything that was signed in as this account, in that epoch or before, ends now. */
-  readonly ended: (accountId: string, epoch: number) => Promise<void>;
+  /** What it was given is taken back already; what else it is signed in with ends now. */
+  readonly ended: (accountId: string) => Promise<void>;
   /**
    * Somebody shows for the first time that the address is his: what works without a password, and was made by whoever
    * signed up with it, ends now.
@@ -235,8 +235,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const problem = await problemOf(password, row.email);
       if (problem !== undefined) return problem;
       // The one that was checked, and none that was set meanwhile.
-      const epoch = await store.setPassword(id, await hashPassword(password), row.password);
-      if (!(await ended(id, epoch))) return "wrong-password";
+      const isSet = await store.setPassword(id, await hashPassword(password), row.password);
+      if (!(await ended(id, isSet))) return "wrong-password";
       tell("password-changed", id, asker);
       mailNotice(row.email, "Your password was changed");
       return undefined;
@@ -255,9 +255,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
   return accounts;
 
-  async function ended(id: string, epoch: number | undefined): Promise<boolean> {
-    if (epoch !== undefined) await options.ended(id, epoch);
-    return epoch !== undefined;
+  async function ended(id: string, isDone: boolean): Promise<boolean> {
+    if (isDone) await options.ended(id);
+    return isDone;
   }
 
   function tell(type: AccountEvent["type"], accountId: string, request: Asker | undefined): void {

@@ -4,6 +4,7 @@ import type { Provider } from "oidc-provider";
 import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
 import { apiKeyStore } from "../storage/api-keys.ts";
+import { grantStore } from "../storage/grants.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
 import { revocationStore } from "../storage/revocations.ts";
@@ -27,7 +28,7 @@ import { type NewAccessToken, type RefreshEvent, registerRefreshGrant } from "./
 import { mountOAuth } from "./oauth/routes.ts";
 import { openSigningKeys } from "./oauth/signing-keys.ts";
 import { type IdentityOptions, optionProblems } from "./options.ts";
-import { openRevocations, userEpoch } from "./revocations.ts";
+import { openRevocations } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
 import { startUpkeep } from "./upkeep.ts";
 
@@ -113,7 +114,6 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   const payloads = oidcPayloadStore(storage.db);
   const refreshTokens = refreshTokenStore(storage.db);
-  const accountRows = accountStore(storage.db);
   const keyStore = signingKeyStore(storage.db);
   const keys = await openSigningKeys({
     store: keyStore,
@@ -123,15 +123,19 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     now,
   });
 
-  const revocationRows = revocationStore(storage.db, storage.pool);
+  const keepMs = accessTokenSeconds * 1000 + minute;
+  const revocationRows = revocationStore(storage, storage.pool);
   const revocations = await openRevocations({
     store: revocationRows,
     isAlone: storage.kind === "embedded",
-    keepMs: accessTokenSeconds * 1000 + minute,
+    keepMs,
     now,
     monotonic: () => performance.now(),
     onError,
   });
+  const takingBack = { revoked: revocations.noted, keepMs, now };
+  const accountRows = accountStore(storage, takingBack);
+  const grants = grantStore(storage, { ...takingBack, hashOf, nameInTokens });
 
   const accounts = createAccounts({
     store: accountRows,
@@ -142,8 +146,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     now,
     onError,
     onEvent: happened,
-    async ended(accountId, epoch) {
-      await revocations.revoke({ kind: "user", value: userEpoch(accountId, epoch) });
+    // None of it opens anything by now: it carries the epoch that is over.
+    async ended(accountId) {
       await refreshTokens.revokeByAccount(accountId, "signed out", now());
       await payloads.destroySessionsOf(accountId);
       await sessions?.endAll(accountId);
@@ -157,7 +161,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const adapter = createAdapter({
     payloads,
     refreshTokens,
-    grantEnded: endGrant,
+    grantEnded: grants.end,
     now,
     refreshIdleMs: 14 * day,
     refreshAbsoluteMs: 90 * day,
@@ -203,7 +207,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       epochOf: async (id) => (await standing(id))?.epoch,
       accessToken,
       onEvent: happened,
-      endGrant,
+      endGrant: grants.end,
       scopesOf: (resource) => (Object.hasOwn(resources, resource) ? resources[resource] : undefined),
     });
     return made;
@@ -234,14 +238,6 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     return { id, email: row.email, isVerified: row.verified_at !== null, epoch: row.epoch };
   }
 
-  /** Access tokens first: whoever crashes in between is asked again by the next use of what is left. */
-  async function endGrant(grantId: string, why: string): Promise<void> {
-    await revocations.revoke({ kind: "grant", value: nameInTokens(grantId) });
-    await refreshTokens.revokeByGrant(grantId, why, now());
-    await payloads.revokeByGrant(grantId);
-    await payloads.destroy("Grant", hashOf(grantId));
-  }
-
   async function accessToken(claims: NewAccessToken) {
     const { kid, key } = keys.signer();
     const seconds = Math.floor(now() / 1000);
@@ -267,12 +263,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     if (await keys.refresh()) provider = makeProvider();
   }
 
-  const keyRows = apiKeyStore(storage, {
-    revoked: revocations.noted,
-    generation: revocations.generation,
-    keepMs: accessTokenSeconds * 1000 + minute,
-    now,
-  });
+  const keyRows = apiKeyStore(storage, { ...takingBack, generation: revocations.generation });
   const apiKeysOf =
     options.keys === undefined
       ? undefined
@@ -362,11 +353,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       if (apiKeysOf === undefined) throw new Error("openIdentity was given no keys: name a prefix, keys: { prefix }");
       return apiKeysOf;
     },
-    async withdraw(accountId, clientId) {
-      await consents.forget(accountId, clientId);
-      for (const grantId of await payloads.grantsOf(accountId, clientId)) await endGrant(grantId, "withdrawn");
-      await refreshTokens.revokeByAccount(accountId, "withdrawn", now(), clientId);
-    },
+    withdraw: grants.withdraw,
     upkeep: upkeep.now,
     async close() {
       await upkeep.close();

@@ -19,8 +19,9 @@ const keepMs = 3_600_000;
  * @param settings  as `openIdentity({ keys })` has them
  */
 export function openKeys(storage: Storage, settings: KeySettings, now: () => number = Date.now): OpenKeys {
-  const store = apiKeyStore(storage, { revoked: () => {}, generation: () => undefined, keepMs, now });
-  const accounts = accountStore(storage.db);
+  const takingBack = { revoked: () => {}, keepMs, now };
+  const store = apiKeyStore(storage, { ...takingBack, generation: () => undefined });
+  const accounts = accountStore(storage, takingBack);
   const mayCall = () => Promise.resolve(true);
   const { create, list, find, rotate, revoke } = createKeys({
     ...settings,

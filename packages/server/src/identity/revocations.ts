@@ -91,11 +91,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   await read(undefined);
   let isClosed = false;
-  const stopListening = store.listen(
-    () => void readAnew().catch(options.onError),
-    () => {},
-    () => {},
-  );
+  const stopListening = store.listen(() => void readAnew().catch(options.onError));
   let reading: Promise<void> | undefined;
   const poll = setInterval(() => {
     for (const [key, expiresAt] of known) if (expiresAt <= now()) known.delete(key);
@@ -179,9 +175,4 @@ function namesIn(claims: Readonly<Record<string, unknown>>): readonly (readonly 
   if (grant !== undefined) names.push(["grant", grant]);
   if (session !== undefined) names.push(["session", session]);
   return names;
-}
-
-/** How everything that was issued to an account until its epoch grew beyond this one is called. */
-export function userEpoch(accountId: string, epoch: number): string {
-  return `${accountId} ${epoch}`;
 }

@@ -1,5 +1,7 @@
-import type { Kysely, Selectable } from "kysely";
+import type { Kysely, Selectable, Transaction } from "kysely";
+import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
+import type { Storage } from "./storage.ts";
 
 /** An account as it is stored; times are Unix milliseconds. */
 export type AccountRow = Selectable<AccountTable>;
@@ -16,10 +18,11 @@ export interface SignedIn {
   readonly usedAt: number;
 }
 
-/** Keeps accounts and what was mailed to them. */
+/**
+ * Keeps accounts and what was mailed to them. Whatever ends everything signed in as an account takes back, in the same
+ * step, the access tokens it was given.
+ */
 export interface AccountStore {
-  /** @returns false, and nothing is kept, where the address is taken */
-  insert(row: AccountRow): Promise<boolean>;
   /**
    * Inserts an account where its address is free, and keeps a mailed token for whoever has the address then, in place of
    * all earlier ones to that address; both or neither, by the same statements whether it was free or taken.
@@ -33,19 +36,20 @@ export interface AccountStore {
    * Sets a password hash, ends everything signed in, and takes out what was mailed to reset it, in one step.
    *
    * @param instead  the hash that has to stand there still; default whichever does
-   * @returns the epoch that ended; undefined where there is no such account, or another hash by now
+   * @returns false where there is no such account, or another hash by now
    */
-  setPassword(id: string, password: string, instead?: string): Promise<number | undefined>;
+  setPassword(id: string, password: string, instead?: string): Promise<boolean>;
   /** Writes the same password in another way; signs nobody out. */
   rehash(id: string, password: string, instead: string): Promise<void>;
   /** @returns whether it was not verified before */
   setVerified(id: string, email: string, at: number): Promise<boolean>;
-  /** Disables and ends everything signed in, in one step. @returns as `setPassword` */
-  disable(id: string, at: number): Promise<number | undefined>;
+  /** Disables and ends everything signed in, in one step. @returns false where there is no such account */
+  disable(id: string, at: number): Promise<boolean>;
   enable(id: string): Promise<boolean>;
-  endSessions(id: string): Promise<number | undefined>;
-  /** @returns its epoch */
-  remove(id: string): Promise<number | undefined>;
+  /** @returns false where there is no such account */
+  endSessions(id: string): Promise<boolean>;
+  /** @returns false where there is no such account */
+  remove(id: string): Promise<boolean>;
   /** Keeps a mailed token in place of earlier ones of its purpose to that address. */
   putToken(row: MailTokenRow): Promise<void>;
   findToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
@@ -58,10 +62,10 @@ export interface AccountStore {
 }
 
 /** Accounts in the tables. */
-export function accountStore(db: Kysely<Schema>): AccountStore {
+export function accountStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack): AccountStore {
+  const { db } = storage;
   const changed = (result: { readonly numUpdatedRows: bigint }): boolean => result.numUpdatedRows > 0n;
   return {
-    insert: (row) => insertAccount(db, row),
     insertWithToken: (row, token) =>
       db.transaction().execute(async (one) => {
         const isNew = await insertAccount(one, row);
@@ -79,7 +83,7 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
     findByEmailKey: (key) => db.selectFrom("account").selectAll().where("email_key", "=", key).executeTakeFirst(),
     find: (id) => db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
     setPassword: (id, password, instead) =>
-      db.transaction().execute(async (one) => {
+      ending(id, async (one) => {
         const epoch = await nextEpoch(one, id, { password }, instead);
         if (epoch !== undefined) {
           await one.deleteFrom("mail_token").where("account_id", "=", id).where("purpose", "=", "reset").execute();
@@ -105,7 +109,7 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
           .executeTakeFirst(),
       );
     },
-    disable: (id, at) => nextEpoch(db, id, { disabled_at: at }),
+    disable: (id, at) => ending(id, (one) => nextEpoch(one, id, { disabled_at: at })),
     async enable(id) {
       return changed(
         await db
@@ -116,9 +120,9 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
           .executeTakeFirst(),
       );
     },
-    endSessions: (id) => nextEpoch(db, id, {}),
+    endSessions: (id) => ending(id, (one) => nextEpoch(one, id, {})),
     remove: (id) =>
-      db.transaction().execute(async (one) => {
+      ending(id, async (one) => {
         await one.deleteFrom("mail_token").where("account_id", "=", id).execute();
         const row = await one.deleteFrom("account").where("id", "=", id).returning("epoch").executeTakeFirst();
         return row?.epoch;
@@ -179,6 +183,15 @@ export function accountStore(db: Kysely<Schema>): AccountStore {
       await db.deleteFrom("mail_token").where("expires_at", "<=", now).execute();
     },
   };
+
+  /** Ends everything signed in as an account. @param end  says which epoch of it that was, if there is such an account */
+  function ending(id: string, end: (one: Transaction<Schema>) => Promise<number | undefined>): Promise<boolean> {
+    return takingBack(storage, options, async (one) => {
+      const epoch = await end(one);
+      if (epoch === undefined) return { value: false, taken: [] };
+      return { value: true, taken: [{ kind: "user", value: userEpoch(id, epoch) }] };
+    });
+  }
 }
 
 /** Listed of each kind, the latest first. */

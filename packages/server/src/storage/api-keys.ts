@@ -1,19 +1,13 @@
 import { type Selectable, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
-import { type Revocation, tellRevocations } from "./revocations.ts";
+import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
 /** What a store of API keys needs besides the tables. */
-export interface ApiKeyStoreOptions {
-  /** Told what this process took back, once it is stored; the others are told by the store. */
-  readonly revoked: (revocation: Revocation) => void;
+export interface ApiKeyStoreOptions extends TakingBack {
   /** As `ApiKeyStore.generation`; changes with what `revoked` is told, and with what other instances take back. */
   readonly generation: () => number | undefined;
-  /** How long it is remembered that a key was taken back, milliseconds; no cache lives longer. */
-  readonly keepMs: number;
-  /** Unix milliseconds. */
-  readonly now: () => number;
 }
 
 /** Keeps API keys in the tables; a revocation and the word of it commit together. */
@@ -36,16 +30,11 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
   const { db, kind } = storage;
 
   /** Changes a record and says so, or neither. */
-  async function changing<T>(id: string, change: (one: Transaction<Schema>) => Promise<{ did: boolean; value: T }>) {
-    const revokedAt = options.now();
-    const revocation: Revocation = { kind: "api-key", value: id, revokedAt, expiresAt: revokedAt + options.keepMs };
-    const outcome = await db.transaction().execute(async (one) => {
-      const changed = await change(one);
-      if (changed.did) await tellRevocations(one, kind, [revocation]);
-      return changed;
+  function changing<T>(id: string, change: (one: Transaction<Schema>) => Promise<{ did: boolean; value: T }>) {
+    return takingBack(storage, options, async (one) => {
+      const { did, value } = await change(one);
+      return { value, taken: did ? [{ kind: "api-key", value: id }] : [] };
     });
-    if (outcome.did) options.revoked(revocation);
-    return outcome.value;
   }
 
   return {

@@ -5,12 +5,9 @@ import type { OidcPayloadTable, Schema } from "./schema.ts";
 export interface OidcPayloadStore {
   upsert(row: Insertable<OidcPayloadTable>): Promise<void>;
   find(model: string, hash: string): Promise<StoredPayload | undefined>;
-  /** Ids of the grants an account gave a client. */
-  grantsOf(accountId: string, clientId: string): Promise<readonly string[]>;
   /** Marks it used, once. @returns false where it is gone or somebody was faster */
   consume(model: string, hash: string, at: number): Promise<boolean>;
   destroy(model: string, hash: string): Promise<void>;
-  revokeByGrant(grantId: string): Promise<void>;
   /** Ends the sign-in sessions of an account, with what it allowed there. */
   destroySessionsOf(accountId: string): Promise<void>;
   /** Takes out what has run out. */
@@ -46,19 +43,6 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
         .where("model", "=", model)
         .where("hash", "=", hash)
         .executeTakeFirst(),
-    async grantsOf(accountId, clientId) {
-      const rows = await db
-        .selectFrom("oidc_payload")
-        .select("payload")
-        .where("model", "=", "Grant")
-        .where("account_id", "=", accountId)
-        .where("client_id", "=", clientId)
-        .execute();
-      return rows.map(({ payload }) => {
-        const { jti }: { readonly jti: string } = JSON.parse(payload);
-        return jti;
-      });
-    },
     async consume(model, hash, at) {
       const { numUpdatedRows } = await db
         .updateTable("oidc_payload")
@@ -71,9 +55,6 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
     },
     async destroy(model, hash) {
       await db.deleteFrom("oidc_payload").where("model", "=", model).where("hash", "=", hash).execute();
-    },
-    async revokeByGrant(grantId) {
-      await db.deleteFrom("oidc_payload").where("grant_id", "=", grantId).execute();
     },
     async destroySessionsOf(accountId) {
       await db

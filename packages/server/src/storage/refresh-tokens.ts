@@ -41,10 +41,7 @@ export interface RefreshTokenStore {
   replay(hash: string, most: number): Promise<boolean>;
   /** @returns whether it was this call that revoked it */
   revokeFamily(id: string, why: string, at: number): Promise<boolean>;
-  /** Ids of the families that were revoked by this call. */
-  revokeByGrant(grantId: string, why: string, at: number): Promise<readonly string[]>;
-  /** @param clientId  those of one application alone */
-  revokeByAccount(accountId: string, why: string, at: number, clientId?: string): Promise<readonly string[]>;
+  revokeByAccount(accountId: string, why: string, at: number): Promise<void>;
   /** Takes out families that have run out, and answers that are given no more: those of tokens used before `answersUntil`. */
   sweep(now: number, answersUntil: number): Promise<void>;
 }
@@ -165,8 +162,14 @@ export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },
-    revokeByGrant: (grantId, why, at) => revokeWhere("grant_id", grantId, why, at),
-    revokeByAccount: (accountId, why, at, clientId) => revokeWhere("account_id", accountId, why, at, clientId),
+    async revokeByAccount(accountId, why, at) {
+      await db
+        .updateTable("refresh_family")
+        .set({ revoked_at: at, revoked_why: why })
+        .where("account_id", "=", accountId)
+        .where("revoked_at", "is", null)
+        .execute();
+    },
     async sweep(now, answersUntil) {
       await db.deleteFrom("refresh_family").where("expires_at", "<", now).execute();
       await db
@@ -177,21 +180,4 @@ export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
         .execute();
     },
   };
-
-  async function revokeWhere(
-    column: "grant_id" | "account_id",
-    value: string,
-    why: string,
-    at: number,
-    clientId?: string,
-  ) {
-    let change = db
-      .updateTable("refresh_family")
-      .set({ revoked_at: at, revoked_why: why })
-      .where(column, "=", value)
-      .where("revoked_at", "is", null);
-    if (clientId !== undefined) change = change.where("client_id", "=", clientId);
-    const rows = await change.returning("id").execute();
-    return rows.map(({ id }) => id);
-  }
 }

@@ -1,7 +1,7 @@
-import { type Insertable, type Kysely, sql, type Transaction } from "kysely";
-import { Client, type Notification, type Pool } from "pg";
-import type { StorageKind } from "./migrations.ts";
+import { type Insertable, sql, type Transaction } from "kysely";
+import { Client, type Pool } from "pg";
 import type { RevocationTable, Schema } from "./schema.ts";
+import type { Storage } from "./storage.ts";
 
 /** What was taken back. */
 export interface Revocation {
@@ -35,14 +35,13 @@ export interface RevocationStore {
    * commit in another order than they took their numbers, and clocks of instances differ.
    */
   list(now: number, since?: Since): Promise<readonly StoredRevocation[]>;
-  isRevoked(kind: Revocation["kind"], value: string, now: number): Promise<boolean>;
   /**
-   * Calls `heard` with what other instances add, as they add it; `lost` and `found` tell of the connection. On the
-   * embedded store there are no others.
+   * Calls `heard` when another instance says that it added something, as long as the connection lasts, and again when
+   * there is a new one. On the embedded store there are no others.
    *
    * @returns ends it
    */
-  listen(heard: (revocation: Revocation) => void, lost: () => void, found: () => void): () => Promise<void>;
+  listen(heard: () => void): () => Promise<void>;
   sweep(now: number): Promise<void>;
 }
 
@@ -50,14 +49,10 @@ const channel = "portcullis_revocation";
 const overlapMs = 10_000;
 const overlap = 200;
 
-/** Revocations in the tables. @param pool  undefined on the embedded store */
-export function revocationStore(db: Kysely<Schema>, pool: Pool | undefined): RevocationStore {
+/** Revocations in the tables. @param pool  undefined where nobody is heard */
+export function revocationStore({ db, kind }: Pick<Storage, "db" | "kind">, pool: Pool | undefined): RevocationStore {
   return {
-    async add(revocations) {
-      if (revocations.length === 0) return;
-      const kind = pool === undefined ? "embedded" : "postgres";
-      await db.transaction().execute((one) => tellRevocations(one, kind, revocations));
-    },
+    add: (revocations) => db.transaction().execute((one) => tellRevocations(one, kind, revocations)),
     async list(now, since) {
       let query = db.selectFrom("revocation").selectAll().where("expires_at", ">", now);
       if (since !== undefined) {
@@ -73,72 +68,72 @@ export function revocationStore(db: Kysely<Schema>, pool: Pool | undefined): Rev
         expiresAt: row.expires_at,
       }));
     },
-    async isRevoked(kind, value, now) {
-      const row = await db
-        .selectFrom("revocation")
-        .select("seq")
-        .where("kind", "=", kind)
-        .where("value", "=", value)
-        .where("expires_at", ">", now)
-        .limit(1)
-        .executeTakeFirst();
-      return row !== undefined;
-    },
-    listen: (heard, lost, found) => (pool === undefined ? () => Promise.resolve() : listenOn(pool, heard, lost, found)),
+    listen: (heard) => (pool === undefined ? () => Promise.resolve() : listenOn(pool, heard)),
     async sweep(now) {
       await db.deleteFrom("revocation").where("expires_at", "<=", now).execute();
     },
   };
 }
 
-/** Notes what was taken back, as part of what takes it back; the others are told when that commits, and not otherwise. */
-export async function tellRevocations(
+/** What whoever changes something needs, to say what that takes back. */
+export interface TakingBack {
+  /** Told what this process took back, once it is stored; the others are told by the store. */
+  readonly revoked: (revocation: Revocation) => void;
+  /** How long it is remembered, milliseconds; nothing that is taken back lives longer. */
+  readonly keepMs: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** What came of a change, and what it takes back. */
+export interface Change<T> {
+  readonly value: T;
+  readonly taken: readonly Pick<Revocation, "kind" | "value">[];
+}
+
+/** Makes a change and notes what it takes back, or neither. */
+export async function takingBack<T>(
+  { db, kind }: Pick<Storage, "db" | "kind">,
+  { revoked, keepMs, now }: TakingBack,
+  change: (one: Transaction<Schema>) => Promise<Change<T>>,
+): Promise<T> {
+  const { value, revocations } = await db.transaction().execute(async (one) => {
+    const changed = await change(one);
+    const revokedAt = now();
+    const revocations = changed.taken.map((what) => ({ ...what, revokedAt, expiresAt: revokedAt + keepMs }));
+    await tellRevocations(one, kind, revocations);
+    return { value: changed.value, revocations };
+  });
+  for (const one of revocations) revoked(one);
+  return value;
+}
+
+/** How everything that was issued to an account until its epoch grew beyond this one is called. */
+export function userEpoch(accountId: string, epoch: number): string {
+  return `${accountId} ${epoch}`;
+}
+
+/** The others are told when this commits, and not otherwise; what was taken back they read. */
+async function tellRevocations(
   one: Transaction<Schema>,
-  store: StorageKind,
+  kind: Storage["kind"],
   revocations: readonly Revocation[],
 ): Promise<void> {
+  if (revocations.length === 0) return;
   await one.insertInto("revocation").values(revocations.map(rowOf)).execute();
-  if (store === "embedded") return;
-  for (const revocation of revocations) {
-    await sql`select pg_notify(${channel}, ${JSON.stringify(revocation)})`.execute(one);
-  }
+  if (kind === "postgres") await sql`select pg_notify(${channel}, '')`.execute(one);
 }
 
 function rowOf({ kind, value, revokedAt, expiresAt }: Revocation): Insertable<RevocationTable> {
   return { kind, value, revoked_at: revokedAt, expires_at: expiresAt };
 }
 
-function read(payload: string): Revocation | undefined {
-  try {
-    const told: Revocation = JSON.parse(payload);
-    const isWhole = typeof told.kind === "string" && typeof told.value === "string";
-    return isWhole && Number.isFinite(told.revokedAt) && Number.isFinite(told.expiresAt) ? told : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Keeps one connection that hears; makes a new one where it breaks. */
-function listenOn(
-  pool: Pool,
-  heard: (revocation: Revocation) => void,
-  lost: () => void,
-  found: () => void,
-): () => Promise<void> {
+function listenOn(pool: Pool, heard: () => void): () => Promise<void> {
   let ended = false;
   let current: Client | undefined;
   let waiting: NodeJS.Timeout | undefined;
 
-  const take = ({ payload = "" }: Notification): void => {
-    const revocation = read(payload);
-    // Whoever else has a role in this database may say anything on the channel; the table says what is true.
-    if (revocation !== undefined) heard(revocation);
-  };
-  const again = (): void => {
-    lost();
-    current = undefined;
-    if (!ended) waiting = setTimeout(() => void connect(), 100).unref();
-  };
   async function connect(): Promise<void> {
     // Not one of the pool's: it is never given back.
     const client = new Client(pool.options);
@@ -146,17 +141,18 @@ function listenOn(
     const over = (): void => {
       if (isOver) return;
       isOver = true;
-      again();
+      current = undefined;
+      if (!ended) waiting = setTimeout(() => void connect(), 100).unref();
     };
     client.on("error", over);
     client.on("end", over);
-    client.on("notification", take);
+    // Whoever else has a role in this database may say anything on the channel; it is not looked at.
+    client.on("notification", heard);
     try {
       await client.connect();
       await client.query(`listen ${channel}`);
       if (ended) return await client.end();
       current = client;
-      found();
     } catch {
       over();
     }

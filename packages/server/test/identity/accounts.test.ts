@@ -4,8 +4,7 @@ import type { Mail } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { hashPassword } from "../../src/identity/passwords.ts";
-import { accountStore } from "../../src/storage/accounts.ts";
-import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
+import { accountsOf, embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser, Page } from "./browser.ts";
 import { type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
@@ -387,9 +386,9 @@ describe.each([
   });
 
   it.each([
-    ["disabled", (id: string) => accountStore(storage.db).disable(id, Date.now())],
-    ["signed out everywhere", (id: string) => accountStore(storage.db).endSessions(id)],
-    ["deleted", (id: string) => accountStore(storage.db).remove(id)],
+    ["disabled", (id: string) => accountsOf(storage).disable(id, Date.now())],
+    ["signed out everywhere", (id: string) => accountsOf(storage).endSessions(id)],
+    ["deleted", (id: string) => accountsOf(storage).remove(id)],
   ])(
     "signs nobody in whose account was %s by a server that crashed before it had ended the sessions",
     async (_how, act) => {
@@ -402,7 +401,7 @@ describe.each([
 
   it("hashes a password anew at the next sign-in where that cost less than it does now", async () => {
     const email = await signUp();
-    const store = accountStore(storage.db);
+    const store = accountsOf(storage);
     const id = (await server.identity.accounts.findByEmail(email))?.id ?? "";
     const cheap = await hashPassword(first, { memory: 8192, passes: 1, parallelism: 1 });
     await store.setPassword(id, cheap);

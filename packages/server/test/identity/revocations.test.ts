@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { openRevocations, type Revocations, userEpoch } from "../../src/identity/revocations.ts";
-import { revocationStore } from "../../src/storage/revocations.ts";
+import { openRevocations, type Revocations } from "../../src/identity/revocations.ts";
+import { revocationStore, userEpoch } from "../../src/storage/revocations.ts";
 import { postgresStores, type TestStores } from "../storage/open-stores.ts";
 
 describe("oauth: what was taken back", () => {
@@ -18,11 +18,11 @@ describe("oauth: what was taken back", () => {
     const options = { isAlone: false, keepMs: 960_000, now: () => Date.now(), onError: () => {} };
     one = await openRevocations({
       ...options,
-      store: revocationStore(storage.db, storage.pool),
+      store: revocationStore(storage, storage.pool),
       monotonic: () => performance.now(),
     });
     // It hears nothing, and its timer comes late: as an instance whose connection hangs, and whose processor is busy.
-    const deaf = revocationStore(storage.db, undefined);
+    const deaf = revocationStore(storage, undefined);
     two = await openRevocations({ ...options, store: deaf, monotonic: () => performance.now() + stalledMs });
   }, 60_000);
   afterAll(async () => {
@@ -86,7 +86,7 @@ describe("oauth: what was taken back", () => {
       const said = JSON.stringify({ kind, value, revokedAt: later, expiresAt: later });
       await storage.pool?.query("select pg_notify('portcullis_revocation', $1)", [said]);
     }
-    const three = revocationStore(storage.db, storage.pool);
+    const three = revocationStore(storage, storage.pool);
     const at = Date.now();
     await three.add([{ kind: "jti", value: "after", revokedAt: at, expiresAt: at + 60_000 }]);
     await vi.waitFor(async () => expect(await one.forTokens.isRevoked(claims({ jti: "after" }))).toBe(true), 5_000);
@@ -117,7 +117,7 @@ describe("oauth: what was taken back", () => {
     const gone = await openStorage(place);
     let late = 0;
     const revocations = await openRevocations({
-      store: revocationStore(gone.db, undefined),
+      store: revocationStore(gone, undefined),
       isAlone: false,
       keepMs: 960_000,
       now: () => Date.now(),

@@ -19,8 +19,7 @@ describe.each([
   it("tells that a key was revoked or rotated in the same step, and of nothing else", async () => {
     const storage = await stores.open();
     const store = await open(storage);
-    const told = async () =>
-      (await revocationStore(storage.db, storage.pool).list(0)).map((one) => [one.kind, one.value]);
+    const told = async () => (await revocationStore(storage, storage.pool).list(0)).map((one) => [one.kind, one.value]);
     await store.insert(record({ id: "k" }));
     await store.insert(record({ id: "old" }));
     await store.insert(record({ id: "taken" }));

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
 import { Client } from "pg";
-import { accountStore } from "../../src/storage/accounts.ts";
+import { accountsOf } from "./open-stores.ts";
 
 const [, , given = "{}", then = "hold", dieBefore = "0"] = process.argv;
 const options: StorageOptions = JSON.parse(given);
@@ -33,20 +33,10 @@ try {
   const storage = await openStorage(options);
   process.stdout.write("open\n");
   if (then === "write") {
-    const accounts = accountStore(storage.db);
+    const accounts = accountsOf(storage);
     for (;;) {
       const id = randomUUID();
-      await accounts.insert({
-        id,
-        email: id,
-        email_key: id,
-        password: null,
-        roles: "[]",
-        created_at: 0,
-        verified_at: null,
-        disabled_at: null,
-        epoch: 0,
-      });
+      await accounts.add({ id });
       process.stdout.write(`${id}\n`);
     }
   }

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage, type StorageOptions } from "@portcullis/server/storage";
+import { sql } from "kysely";
 import { Client } from "pg";
+import { type AccountRow, accountStore } from "../../src/storage/accounts.ts";
 import { type PostgresServer, startPostgres, superuser } from "../../../portcullis/test/postgres/postgres-server.ts";
 
 /** Stores of one kind for the tests; each as empty as a new installation. */
@@ -69,4 +71,54 @@ export async function asSuperuser(server: PostgresServer, statement: string, dat
   } finally {
     await client.end();
   }
+}
+
+/** Accounts of a store, where nobody has to be told what is taken back. */
+export function accountsOf(storage: Storage, now: () => number = Date.now) {
+  const store = accountStore(storage, { revoked: () => {}, keepMs: 60_000, now });
+  return {
+    ...store,
+    /** @returns whether its address was free */
+    async add(over: Partial<AccountRow> & Pick<AccountRow, "id">): Promise<boolean> {
+      const name = over.email_key ?? `${over.id}@example.com`;
+      const row: AccountRow = {
+        email: name,
+        email_key: name,
+        password: null,
+        roles: "[]",
+        created_at: 0,
+        verified_at: null,
+        disabled_at: null,
+        epoch: 0,
+        ...over,
+      };
+      const there = await store.insertWithToken(row, ({ id, email }) => ({
+        hash: randomUUID(),
+        account_id: id,
+        purpose: "verify",
+        email,
+        expires_at: now() + 60_000,
+      }));
+      return there.id === row.id;
+    },
+  };
+}
+
+/** Has every change of a table fail, as where the disk is full. @param change  which ones @returns mends it */
+export async function failing(
+  storage: Storage,
+  table: string,
+  change: "insert" | "update" | "delete" = "insert",
+): Promise<() => Promise<void>> {
+  const on = sql`${sql.raw(change)} on ${sql.table(table)}`;
+  const trigger = sql.raw(`failing_${change}`);
+  if (storage.kind === "embedded") {
+    await sql`create trigger ${trigger} before ${on} begin select raise(abort, 'no room'); end`.execute(storage.db);
+    return async () => void (await sql`drop trigger ${trigger}`.execute(storage.db));
+  }
+  await sql`create or replace function no_room() returns trigger language plpgsql as 'begin raise exception ''no room''; end'`.execute(
+    storage.db,
+  );
+  await sql`create trigger ${trigger} before ${on} for each row execute function no_room()`.execute(storage.db);
+  return async () => void (await sql`drop trigger ${trigger} on ${sql.table(table)}`.execute(storage.db));
 }

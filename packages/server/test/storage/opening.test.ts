@@ -7,9 +7,8 @@ import { createInterface } from "node:readline";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { accountStore } from "../../src/storage/accounts.ts";
 import type { PostgresServer } from "../../../portcullis/test/postgres/postgres-server.ts";
-import { asSuperuser, embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+import { accountsOf, asSuperuser, embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
 
 const tables =
   "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation sign_in signing_key";
@@ -27,10 +26,10 @@ describe.each([
   it("makes the tables once, and finds what was kept the next time", async () => {
     const place = await stores.place();
     const first = await openStorage(place);
-    await accountStore(first.db).insert(account("kept"));
+    await accountsOf(first).add({ id: "kept" });
     await first.close();
     const second = await openStorage(place);
-    expect(await accountStore(second.db).find("kept")).toMatchObject({ id: "kept" });
+    expect(await accountsOf(second).find("kept")).toMatchObject({ id: "kept" });
     await second.close();
   });
 
@@ -86,7 +85,7 @@ describe("storage: a folder of its own", () => {
   it("makes it, and every file in it, for this user alone", async () => {
     const folder = join(root, "deep", randomUUID());
     const storage = await openStorage({ folder });
-    await accountStore(storage.db).insert(account("one"));
+    await accountsOf(storage).add({ id: "one" });
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     for (const name of readdirSync(folder))
       expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
@@ -182,19 +181,5 @@ function run(place: StorageOptions, then: string, dieBefore = 0): Child {
     lines,
     said: new Promise((resolve) => lines.once("line", resolve)),
     ended: new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? String(code)))),
-  };
-}
-
-function account(id: string) {
-  return {
-    id,
-    email: id,
-    email_key: id,
-    password: null,
-    roles: "[]",
-    created_at: 0,
-    verified_at: null,
-    disabled_at: null,
-    epoch: 0,
   };
 }

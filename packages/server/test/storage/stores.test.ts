@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AccountRow, accountStore } from "../../src/storage/accounts.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { AccountRow } from "../../src/storage/accounts.ts";
+import { grantStore } from "../../src/storage/grants.ts";
 import { oidcPayloadStore } from "../../src/storage/oidc-payloads.ts";
 import { mostFamilies, refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
 import { type Revocation, revocationStore, type Since } from "../../src/storage/revocations.ts";
 import { type SigningKeyRow, signingKeyStore } from "../../src/storage/signing-keys.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+import { accountsOf, embeddedStores, failing, postgresStores, type TestStores } from "./open-stores.ts";
 
 const now = Date.UTC(2030, 0, 1);
 
@@ -23,11 +24,11 @@ describe.each([
   afterAll(() => stores.stop());
 
   describe("accounts", () => {
-    const store = () => accountStore(storage.db);
+    const store = () => accountsOf(storage, () => now);
 
     it("gives back what was put in, by id and by address, texts of any language and large times too", async () => {
       const row = account({ email: `Ünï"'\\;--%_${randomUUID()}@exämple.com`, created_at: 2 ** 52 });
-      expect(await store().insert(row)).toBe(true);
+      expect(await store().add(row)).toBe(true);
       expect(await store().find(row.id)).toEqual(row);
       expect(await store().findByEmailKey(row.email_key)).toEqual(row);
       for (const near of [row.email_key.toUpperCase(), `${row.email_key} `, "%", "", "' or 1=1 --"]) {
@@ -38,26 +39,34 @@ describe.each([
     it("lets one of many that sign up at once have an address", async () => {
       const key = `${randomUUID()}@example.com`;
       const rows = Array.from({ length: 20 }, () => account({ email_key: key }));
-      const won = await Promise.all(rows.map((row) => store().insert(row)));
+      const won = await Promise.all(rows.map((row) => store().add(row)));
       expect(won.filter(Boolean)).toHaveLength(1);
       expect((await store().findByEmailKey(key))?.id).toBe(rows[won.indexOf(true)]?.id);
     });
 
-    it("ends an epoch with every change that ends what is signed in, and says which, each once", async () => {
+    it("ends an epoch with every change that ends what is signed in, and takes back what was given in it", async () => {
       const { id } = await inserted();
-      expect(await store().setPassword(id, "other")).toBe(0);
-      expect(await store().disable(id, now)).toBe(1);
-      expect(await store().endSessions(id)).toBe(2);
+      const takenBack = async () =>
+        (await revocationStore(storage, undefined).list(now))
+          .filter(({ kind, value }) => kind === "user" && value.startsWith(id))
+          .map(({ value }) => Number(value.slice(id.length)))
+          .toSorted((a, b) => a - b);
+      expect(await store().setPassword(id, "other")).toBe(true);
+      expect(await store().setPassword(id, "third", "not it")).toBe(false);
+      expect(await store().disable(id, now)).toBe(true);
+      expect(await store().endSessions(id)).toBe(true);
       expect(await store().find(id)).toMatchObject({ password: "other", disabled_at: now, epoch: 3 });
-      const ended = await Promise.all(Array.from({ length: 10 }, () => store().endSessions(id)));
-      expect(ended.toSorted((a, b) => Number(a) - Number(b))).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+      expect(await takenBack()).toEqual([0, 1, 2]);
+      await Promise.all(Array.from({ length: 10 }, () => store().endSessions(id)));
+      expect(await takenBack()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
       expect(await store().enable(id)).toBe(true);
       expect((await store().find(id))?.disabled_at).toBeNull();
-      expect(await store().remove(id)).toBe(13);
+      expect(await store().remove(id)).toBe(true);
       for (const gone of [store().remove(id), store().endSessions(id), store().disable(id, now)]) {
-        expect(await gone).toBeUndefined();
+        expect(await gone).toBe(false);
       }
       expect(await store().enable(id)).toBe(false);
+      expect((await takenBack()).at(-1)).toBe(13);
     });
 
     it("takes a mailed token out once, for its purpose, in its time, and with a new one the old is none", async () => {
@@ -95,7 +104,7 @@ describe.each([
 
     async function inserted(): Promise<AccountRow> {
       const row = account();
-      await store().insert(row);
+      await store().add(row);
       return row;
     }
   });
@@ -125,10 +134,9 @@ describe.each([
       expect(await store().consume(row.model, randomUUID(), now)).toBe(false);
     });
 
-    it("takes out what hangs on a grant, an account, or has run out, and nothing else", async () => {
-      const [grant, accountId] = [randomUUID(), randomUUID()];
+    it("takes out what hangs on an account, or has run out, and nothing else", async () => {
+      const accountId = randomUUID();
       const rows = {
-        code: payload({ model: "AuthorizationCode", grant_id: grant }),
         session: payload({ model: "Session", account_id: accountId }),
         old: payload({ model: "Interaction", expires_at: now }),
         young: payload({ model: "Interaction", expires_at: now + 1 }),
@@ -140,21 +148,65 @@ describe.each([
         );
         return found.flat();
       };
-      await store().revokeByGrant(grant);
-      expect(await left()).toEqual(["session", "old", "young"]);
       await store().destroySessionsOf(accountId);
       expect(await left()).toEqual(["old", "young"]);
       await store().sweep(now);
       expect(await left()).toEqual(["young"]);
     });
+  });
 
-    it("names the grants an account gave a client", async () => {
-      const [account_id, client_id] = [randomUUID(), "app"];
-      const grant = (jti: string, over: object = {}) =>
-        payload({ model: "Grant", payload: JSON.stringify({ jti }), account_id, client_id, ...over });
-      for (const row of [grant("a"), grant("b"), grant("c", { client_id: "other" }), grant("d", { account_id: "x" })])
-        await store().upsert(row);
-      expect((await store().grantsOf(account_id, client_id)).toSorted()).toEqual(["a", "b"]);
+  describe("grants", () => {
+    const store = () =>
+      grantStore(storage, {
+        revoked: () => {},
+        keepMs: 1000,
+        now: () => now,
+        hashOf: (id) => `hash of ${id}`,
+        nameInTokens: (id) => `name of ${id}`,
+      });
+
+    it.each([
+      ["one grant", (id: string) => store().end(id, "test"), ["Grant", "code", "family"]],
+      ["all that an account allowed a client", (_id: string, who: string) => store().withdraw(who, "app"), undefined],
+    ])("ends %s with what was issued with it, all of it or nothing", async (_what, end, parts) => {
+      const [who, one, two, other] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+      for (const [id, client_id] of [
+        [one, "app"],
+        [two, "app"],
+        [other, "other"],
+      ] as const) {
+        const about = { account_id: who, client_id };
+        const rows = [
+          { ...about, model: "Grant", hash: `hash of ${id}`, payload: JSON.stringify({ jti: id }) },
+          { ...about, model: "AuthorizationCode", hash: `code of ${id}`, grant_id: id },
+          { ...about, model: "Consent", hash: `consent of ${who} ${client_id}` },
+        ];
+        for (const row of rows) await oidcPayloadStore(storage.db).upsert(payload(row));
+        const family = { id: `family of ${id}`, grant_id: id, ...about, created_at: now, expires_at: now + 1000 };
+        const token = { hash: `token of ${id}`, payload: "{}", idle_expires_at: now + 1000 };
+        await refreshTokenStore(storage.db).begin(family, token);
+      }
+      const left = async (id: string, client: string) => {
+        const payloads = oidcPayloadStore(storage.db);
+        const found = await refreshTokenStore(storage.db).find(`token of ${id}`);
+        const revocations = await revocationStore(storage, undefined).list(now);
+        return Object.entries({
+          Grant: await payloads.find("Grant", `hash of ${id}`),
+          code: await payloads.find("AuthorizationCode", `code of ${id}`),
+          Consent: await payloads.find("Consent", `consent of ${who} ${client}`),
+          family: found?.family.revoked_at === null ? found : undefined,
+          tokens: revocations.some(({ kind, value }) => kind === "grant" && value === `name of ${id}`) ? undefined : {},
+        }).flatMap(([name, there]) => (there === undefined ? [] : [name]));
+      };
+      const all = ["Grant", "code", "Consent", "family", "tokens"];
+      const unbroken = await failing(storage, "revocation");
+      await expect(end(one, who)).rejects.toThrow(/no room/);
+      expect(await left(one, "app")).toEqual(all);
+      await unbroken();
+      await end(one, who);
+      expect(await left(one, "app")).toEqual(parts === undefined ? [] : ["Consent"]);
+      expect(await left(two, "app")).toEqual(parts === undefined ? [] : all);
+      expect(await left(other, "other")).toEqual(all);
     });
   });
 
@@ -218,17 +270,18 @@ describe.each([
       expect(await store().replay(revoked.hash, 3)).toBe(false);
     });
 
-    it("revokes by family, grant and account, of one client where asked, and says once that it did", async () => {
-      const [grant_id, account_id] = [randomUUID(), randomUUID()];
-      const one = await begun({ grant_id, account_id });
-      const two = await begun({ grant_id, account_id, client_id: "other" });
-      const three = await begun({ account_id });
+    it("revokes by family and account, and says once that it did", async () => {
+      const account_id = randomUUID();
+      const one = await begun({ account_id });
+      const two = await begun({ account_id, client_id: "other" });
+      const other = await begun();
       expect(await store().revokeFamily(one.family, "first", now)).toBe(true);
       expect(await store().revokeFamily(one.family, "second", now + 1)).toBe(false);
-      expect((await store().find(one.hash))?.family).toMatchObject({ revoked_at: now, revoked_why: "first" });
-      expect(await store().revokeByAccount(account_id, "x", now, "other")).toEqual([two.family]);
-      expect(await store().revokeByGrant(grant_id, "x", now)).toEqual([]);
-      expect(await store().revokeByAccount(account_id, "x", now)).toEqual([three.family]);
+      await store().revokeByAccount(account_id, "third", now + 2);
+      const found = async ({ hash }: { hash: string }) => (await store().find(hash))?.family;
+      expect(await found(one)).toMatchObject({ revoked_at: now, revoked_why: "first" });
+      expect(await found(two)).toMatchObject({ revoked_at: now + 2, revoked_why: "third" });
+      expect(await found(other)).toMatchObject({ revoked_at: null });
     });
 
     it("keeps a hundred families of one person and application, and revokes the one that was unused for longest", async () => {
@@ -241,7 +294,14 @@ describe.each([
       await begun({ account_id, created_at: now + mostFamilies });
       const whyOf = async ({ hash }: { hash: string }) => (await store().find(hash))?.family.revoked_why;
       expect([await whyOf(next), await whyOf(oldest), await whyOf(other)]).toEqual(["too many", null, null]);
-      expect(await store().revokeByAccount(account_id, "x", now, "app")).toHaveLength(mostFamilies);
+      const standing = await storage.db
+        .selectFrom("refresh_family")
+        .select("id")
+        .where("account_id", "=", account_id)
+        .where("client_id", "=", "app")
+        .where("revoked_at", "is", null)
+        .execute();
+      expect(standing).toHaveLength(mostFamilies);
     });
 
     it("sweeps families that ran out with their tokens, and answers that are given no more", async () => {
@@ -304,8 +364,8 @@ describe.each([
   });
 
   describe("revocations", () => {
-    it("tells what may still matter, since a time with an overlap, and by name", async () => {
-      const store = revocationStore((await stores.open()).db, undefined);
+    it("tells what may still matter, since a time with an overlap", async () => {
+      const store = revocationStore(await stores.open(), undefined);
       const old = revocation({ value: "old", revokedAt: now - 60_000, expiresAt: now + 5 });
       const fresh = revocation({ value: "fresh", kind: "jti" });
       await store.add([old, fresh]);
@@ -318,9 +378,6 @@ describe.each([
       expect(await names({ at: now, seq: last + 1000 })).toEqual(["fresh"]);
       // By its number too: the clock of who noted it may be far behind.
       expect(await names({ at: now, seq: first })).toEqual(["old", "fresh"]);
-      expect(await store.isRevoked("jti", "fresh", now)).toBe(true);
-      expect(await store.isRevoked("grant", "fresh", now)).toBe(false);
-      expect(await store.isRevoked("grant", "old", now + 5)).toBe(false);
       await store.sweep(now + 5);
       expect((await store.list(now)).map(({ value }) => value)).toEqual(["fresh"]);
     });
@@ -332,29 +389,23 @@ describe("storage: several instances on PostgreSQL", () => {
     const stores = await postgresStores();
     try {
       const storage = await stores.open();
-      const store = revocationStore(storage.db, storage.pool);
-      const heard: string[] = [];
-      let found = 0;
-      let lost = 0;
-      const stop = store.listen(
-        ({ value }) => heard.push(value),
-        () => lost++,
-        () => found++,
-      );
-      await until(() => found === 1);
+      const store = revocationStore(storage, storage.pool);
+      let heard = 0;
+      const stop = store.listen(() => heard++);
+      const listeners = async () => {
+        const { rows } = (await storage.pool?.query(
+          "select pid from pg_stat_activity where query like 'listen %' and state = 'idle'",
+        )) ?? { rows: [] };
+        return rows.length;
+      };
+      await vi.waitFor(async () => expect(await listeners()).toBe(1));
       await store.add([revocation({ value: "one" }), revocation({ value: "two" })]);
-      await storage.pool?.query(
-        "select pg_notify('portcullis_revocation', 'no json'), pg_notify('portcullis_revocation', '{}')",
-      );
-      await until(() => heard.length === 2);
-      expect(heard.toSorted()).toEqual(["one", "two"]);
-      await storage.pool?.query(
-        "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %' and pid <> pg_backend_pid()",
-      );
-      await until(() => found === 2);
-      expect(lost).toBe(1);
+      await vi.waitFor(() => expect(heard).toBe(1));
+      await storage.pool?.query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'");
+      await vi.waitFor(async () => expect(await listeners()).toBe(0));
+      await vi.waitFor(async () => expect(await listeners()).toBe(1));
       await store.add([revocation({ value: "three" })]);
-      await until(() => heard.includes("three"));
+      await vi.waitFor(() => expect(heard).toBe(2));
       await stop();
     } finally {
       await stores.stop();
@@ -409,8 +460,4 @@ function key(over: Partial<SigningKeyRow> = {}): SigningKeyRow {
 
 function revocation(over: Partial<Revocation> = {}): Revocation {
   return { kind: "grant", value: randomUUID(), revokedAt: now, expiresAt: now + 60_000, ...over };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }

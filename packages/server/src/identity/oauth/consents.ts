@@ -11,7 +11,6 @@ export interface Consents {
   grantFor(context: KoaContextWithOIDC, isFirstParty: boolean): Promise<Grant | undefined>;
   /** Keeps what a grant allows, for the next sign-in of the same person. */
   remember(grant: Grant): Promise<void>;
-  forget(accountId: string, clientId: string): Promise<void>;
 }
 
 /** What is remembered. */
@@ -86,7 +85,6 @@ export function createConsents(store: OidcPayloadStore, provider: () => Provider
         consumed_at: null,
       });
     },
-    forget: (accountId, clientId) => store.destroy(model, nameOf(accountId, clientId)),
   };
 }
 

@@ -1,0 +1,78 @@
+import type { Transaction } from "kysely";
+import { type TakingBack, takingBack } from "./revocations.ts";
+import type { Schema } from "./schema.ts";
+import type { Storage } from "./storage.ts";
+
+/** How grants are called. */
+export interface GrantNames {
+  /** Where its payload is kept. */
+  readonly hashOf: (grantId: string) => string;
+  /** In access tokens. */
+  readonly nameInTokens: (grantId: string) => string;
+}
+
+/** Ends grants, each with all that was issued with it: access tokens, codes, families of refresh tokens. All or nothing. */
+export interface GrantStore {
+  /** @param why  kept with the families */
+  end(grantId: string, why: string): Promise<void>;
+  /** Ends what an account allowed a client, and forgets that it did. */
+  withdraw(accountId: string, clientId: string): Promise<void>;
+}
+
+/** Grants in the tables. */
+export function grantStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack & GrantNames): GrantStore {
+  const { hashOf, nameInTokens, now } = options;
+
+  return {
+    end: (grantId, why) => takingBack(storage, options, (one) => ending(one, [grantId], why)),
+    withdraw: (accountId, clientId) =>
+      takingBack(storage, options, async (one) => {
+        const why = "withdrawn";
+        const rows = await one
+          .selectFrom("oidc_payload")
+          .select("payload")
+          .where("model", "=", "Grant")
+          .where("account_id", "=", accountId)
+          .where("client_id", "=", clientId)
+          .execute();
+        const ended = await ending(one, rows.map(idIn), why);
+        // Those whose grant has run out, too.
+        await one
+          .updateTable("refresh_family")
+          .set({ revoked_at: now(), revoked_why: why })
+          .where("account_id", "=", accountId)
+          .where("client_id", "=", clientId)
+          .where("revoked_at", "is", null)
+          .execute();
+        await one
+          .deleteFrom("oidc_payload")
+          .where("model", "=", "Consent")
+          .where("account_id", "=", accountId)
+          .where("client_id", "=", clientId)
+          .execute();
+        return ended;
+      }),
+  };
+
+  async function ending(one: Transaction<Schema>, grantIds: readonly string[], why: string) {
+    for (const grantId of grantIds) {
+      await one
+        .updateTable("refresh_family")
+        .set({ revoked_at: now(), revoked_why: why })
+        .where("grant_id", "=", grantId)
+        .where("revoked_at", "is", null)
+        .execute();
+      await one.deleteFrom("oidc_payload").where("grant_id", "=", grantId).execute();
+      await one.deleteFrom("oidc_payload").where("model", "=", "Grant").where("hash", "=", hashOf(grantId)).execute();
+    }
+    return {
+      value: undefined,
+      taken: grantIds.map((grantId) => ({ kind: "grant" as const, value: nameInTokens(grantId) })),
+    };
+  }
+}
+
+function idIn({ payload }: { readonly payload: string }): string {
+  const { jti }: { readonly jti: string } = JSON.parse(payload);
+  return jti;
+}
