@@ -1,8 +1,12 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import ClosingLineReporter from "./scripts/closing-line-reporter.ts";
 
 // Vitest hands these to its workers as --conditions; "import" or "default" here would make CommonJS load ESM builds.
 const conditions = ["source", "node"];
+
+// Commands and servers that tests start are compiled once and not by each process; gone when packages are installed anew.
+process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "node_modules/.cache/node");
 
 export default defineConfig({
   resolve: { conditions },

@@ -1,11 +1,5 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { checkCommand } from "./check.ts";
-import { keysCommand } from "./keys.ts";
-import { manifestCommand } from "./manifest.ts";
-import { nextFactsCommand } from "./next-facts.ts";
-import { mcpCommand } from "./mcp.ts";
-import { scanCommand } from "./scan.ts";
 
 // Whoever reads may have seen enough (`| head`): that is an end, and no fault.
 for (const stream of [process.stdout, process.stderr]) {
@@ -22,11 +16,20 @@ const program = new Command("portcullis")
   // Commander ends with 1 on bad input, which here would mean "broken".
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
 
-program.addCommand(scanCommand().copyInheritedSettings(program));
-program.addCommand(checkCommand().copyInheritedSettings(program));
-program.addCommand(manifestCommand().copyInheritedSettings(program));
-program.addCommand(keysCommand().copyInheritedSettings(program));
-program.addCommand(mcpCommand().copyInheritedSettings(program));
-program.addCommand(nextFactsCommand().copyInheritedSettings(program), { hidden: true });
+// Each loads what it needs and nothing of the others: a check of source does not wait for the prover.
+const commands = new Map([
+  ["scan", async () => (await import("./scan.ts")).scanCommand()],
+  ["check", async () => (await import("./check.ts")).checkCommand()],
+  ["manifest", async () => (await import("./manifest.ts")).manifestCommand()],
+  ["keys", async () => (await import("./keys.ts")).keysCommand()],
+  ["mcp", async () => (await import("./mcp.ts")).mcpCommand()],
+]);
+// `check` runs it in a process of its own; it is in no help.
+const asked = process.argv[2] ?? "";
+if (asked === "next-facts") commands.set(asked, async () => (await import("./next-facts.ts")).nextFactsCommand());
+
+const load = commands.get(asked);
+for (const one of load === undefined ? commands.values() : [load])
+  program.addCommand((await one()).copyInheritedSettings(program));
 
 await program.parseAsync();
