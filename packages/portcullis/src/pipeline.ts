@@ -277,6 +277,8 @@ export function assemblePipeline(api: ApiPlan, gates: Gates = standardGates): Pi
     } else {
       x.refusal = outcome;
       x.status = outcome.status;
+      // A page that something refused after it was written does not leave.
+      if (outcome.body === undefined) x.pagePolicy = undefined;
       body = writeProblem(x, outcome);
       if (outcome.headers !== undefined) headers.push(...outcome.headers);
       if (outcome.cause !== undefined) auditor.failed(x, outcome.cause, outcome.protection);

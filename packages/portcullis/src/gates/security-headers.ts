@@ -14,8 +14,7 @@ export const securityHeaders: HeaderGate = (api) => {
   const hardeningOf = hardeningFor(api.config.hosts);
 
   return function addSecurityHeaders(x, headers) {
-    // A page that something refused after it was written does not leave; the refusal is no page.
-    const pagePolicy = x.refusal === undefined || x.refusal.body !== undefined ? x.pagePolicy : undefined;
+    const { pagePolicy } = x;
     if (pagePolicy === undefined) for (const part of hardeningOf(x.scheme, x.host)) headers.push(part);
     else for (const part of forPage(hardeningOf(x.scheme, x.host), pagePolicy)) headers.push(part);
     headers.push("cache-control", isForEverybody(x) ? (x.route?.policy.cache ?? "no-store") : "no-store");

@@ -9,6 +9,17 @@ const form = (body: string, ...headers: readonly (readonly [string, string])[]) 
 const state = ["Cookie", "__Host-state=s"] as const;
 const sent = { headers: { location: "/v1/page?name=x", "content-type": null } };
 const nobody = { headers: { location: null } };
+const browser = ["Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"] as const;
+const refusedPage = {
+  ownBody: true,
+  headers: {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "x-frame-options": "DENY",
+    location: null,
+  },
+} as const;
+const problemDocument = { headers: { "content-type": "application/problem+json" } };
 
 /** What browsers use: pages, forms, redirects, cookies. */
 export const pages: readonly Row[] = [
@@ -79,6 +90,41 @@ export const pages: readonly Row[] = [
     { line: "POST /v1/state", headers: [state, ["Sec-Fetch-Site", "same-site"]] },
     403,
     "cross-site",
+  ],
+  [
+    "a refused form in a browser",
+    form("name=a&admin=%3Cb%3E", browser),
+    400,
+    "invalid-input",
+    { ...refusedPage, holds: "<h1>Invalid request</h1>" },
+  ],
+  [
+    "a refused page in a browser",
+    { line: "GET /v1/page?name=a&admin=1", headers: [browser] },
+    400,
+    "invalid-input",
+    { ...refusedPage, holds: "400 invalid-input<br>Request " },
+  ],
+  [
+    "an address without a route in a browser",
+    { line: "GET /v1/pagge", headers: [browser] },
+    404,
+    "route-not-found",
+    { ...refusedPage, holds: "There is nothing at this address." },
+  ],
+  [
+    "a route without pages in a browser",
+    { line: "GET /v1/open?admin=1", headers: [browser] },
+    400,
+    "invalid-input",
+    problemDocument,
+  ],
+  [
+    "a refused page for a program that would rather have JSON",
+    { line: "GET /v1/page?name=a&admin=1", headers: [["Accept", "text/html;q=0.5, application/json"]] },
+    400,
+    "invalid-input",
+    problemDocument,
   ],
   [
     "a no in the shape of another specification",

@@ -38,7 +38,7 @@ export interface Vector {
   readonly code?: string;
   /** The whole body, where there is one that matters. */
   readonly json?: unknown;
-  /** The body is the handler's own, and the code stands in the record alone. */
+  /** The body is no problem document, and the code stands in the record alone. */
   readonly ownBody?: true;
   /** Part of the body of a page. */
   readonly holds?: string;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { RefusalCode } from "portcullis";
-import { anyCaller, publicAccess, refuse } from "portcullis";
+import { anyCaller, form, html, markup, publicAccess, refuse } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { refusals } from "../../src/refusal.ts";
@@ -258,6 +258,100 @@ describe("errors with members of the application's own", () => {
     ];
     expect((await codesOf(strict)).map((reply) => reply.status)).toEqual([404, 404, 429]);
     await strict.close();
+  });
+});
+
+describe("errors in a browser", () => {
+  const browser = { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+  const pageOutput = html({ style: "p { margin: 0 }" });
+  const door = sharedDoor(() => {
+    const test = testApi({ limits: { failures: "100000/min" } });
+    const show = () => ({ title: "A page", body: markup`<p>Here</p>` });
+    routeUntyped(test.api, { path: "GET /v1/page", access, output: pageOutput }, show);
+    routeUntyped(test.api, { path: "GET /v1/once", access, output: pageOutput, limit: "1/h" }, show);
+    routeUntyped(test.api, { path: "GET /v1/own", access: anyCaller, output: pageOutput }, show);
+    routeUntyped(test.api, { path: "GET /v1/breaks", access, output: pageOutput }, () => {
+      throw new Error("SELECT password FROM users");
+    });
+    routeUntyped(test.api, { path: "GET /v1/wrong", access, output: pageOutput }, () => "no page");
+    routeUntyped(
+      test.api,
+      {
+        path: "POST /v1/start",
+        access,
+        startsSession: true,
+        input: { body: form(z.strictObject({ name: z.string().max(5) })) },
+        output: { 200: pageOutput, 400: pageOutput },
+      },
+      show,
+    );
+    return test;
+  });
+  const urlencoded = { "Content-Type": "application/x-www-form-urlencoded" };
+
+  it.each([
+    ["GET /v1/page?%3Cscript%3E=1", {}, 400, "invalid-input"],
+    ["GET /v1/own", {}, 401, "no-credential"],
+    [
+      "POST /v1/start",
+      { headers: { ...urlencoded, "Sec-Fetch-Site": "cross-site" }, body: "name=a" },
+      403,
+      "cross-site",
+    ],
+    ["GET /v1/nothing<script>", {}, 400, "bad-target"],
+    ["GET /v1/nothing", {}, 404, "route-not-found"],
+    ["PUT /v1/page", {}, 405, "method-not-allowed"],
+    ["POST /v1/start", { headers: urlencoded, body: "name=<script>alert(1)</script>" }, 400, "invalid-input"],
+    ["GET /v1/breaks", {}, 500, "internal"],
+    ["GET /v1/wrong", {}, 500, "internal"],
+  ] as const)(
+    "%s %j is a page that says so, without scripts and without what was sent",
+    async (line, asked, status, code) => {
+      const headers = "headers" in asked ? asked.headers : {};
+      const reply = await door.ask(line, { ...asked, headers: { ...headers, ...browser } });
+      expect([reply.status, reply.headers.get("content-type")]).toEqual([status, "text/html; charset=utf-8"]);
+      const nonce = /<style nonce="([\w-]{22})">/.exec(reply.body)?.[1];
+      expect(reply.headers.get("content-security-policy")).toBe(
+        `default-src 'none'; style-src 'nonce-${nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+      );
+      expect(reply.headers.get("cache-control")).toBe("no-store");
+      expect(reply.body).toContain(`${status} ${code}<br>Request ${reply.id}`);
+      expect(reply.body).not.toMatch(/script|SELECT|alert|nothing<|http-equiv/i);
+      // The same to a program, with the same headers but those that a page has otherwise.
+      const program = await door.ask(line, asked);
+      expectProblem(program, status, code);
+      const others = (one: Reply) =>
+        [...one.headers.keys()]
+          .filter((name) => !["content-length", "cross-origin-opener-policy"].includes(name))
+          .toSorted();
+      expect(others(reply)).toEqual(others(program));
+    },
+  );
+
+  it("says in words what Retry-After says", async () => {
+    await door.ask("GET /v1/once", { headers: browser });
+    const reply = await door.ask("GET /v1/once", { headers: browser });
+    const seconds = Number(reply.headers.get("retry-after"));
+    expect([reply.status, seconds > 3500]).toEqual([429, true]);
+    expect(reply.body).toContain(`Try again in ${Math.ceil(seconds / 60)} minutes.`);
+    expectProblem(await door.ask("GET /v1/once"), 429, "rate-limited");
+  });
+
+  it("is a problem document where JSON is asked for as much, and at routes and in APIs that have no pages", async () => {
+    for (const Accept of [
+      "application/json, text/html",
+      "text/html;q=0.5, application/problem+json",
+      "text/html;q=0",
+      "text/html;q=x",
+      "*/*",
+      "TEXT/HTML",
+    ]) {
+      expectProblem(await door.ask("GET /v1/page?a=1", { headers: { Accept } }), 400, "invalid-input");
+    }
+    expectProblem(await door.ask("GET /v1/open?a=1", { headers: browser }), 400, "invalid-input");
+    const without = await openDoor(testApi());
+    expectProblem(await without.ask("GET /v1/nothing", { headers: browser }), 404, "route-not-found");
+    await without.close();
   });
 });
 

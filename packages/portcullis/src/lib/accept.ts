@@ -1,0 +1,25 @@
+/**
+ * Whether whoever asks would rather read a page than JSON. Browsers name `text/html` when somebody opens an address or
+ * sends a form; programs, and scripts of pages, name it rarely and JSON first.
+ *
+ * @param accept  the Accept header; undefined, and what cannot be read, is a program's
+ * @see RFC 9110 section 12.5.1
+ */
+export function prefersPage(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes("text/html")) return false;
+  let page = 0;
+  let json = 0;
+  for (const range of accept.split(",")) {
+    const [type, q] = readRange(range);
+    if (type === "text/html") page = q;
+    else if (type === "application/json" || type === "application/problem+json") json = Math.max(json, q);
+  }
+  return page > json;
+}
+
+function readRange(range: string): readonly [type: string, q: number] {
+  const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
+  const weight = parameters.find((one) => one.startsWith("q="))?.slice("q=".length);
+  const q = weight === undefined ? 1 : Number(weight);
+  return [type, q >= 0 && q <= 1 ? q : 0];
+}
