@@ -1,12 +1,13 @@
 /**
  * Writes what the documents take from code: `docs/coverage.md`, the checklist table in `README.md`, the way of a request
- * and the import rules in `ARCHITECTURE.md`, and the lines under the title of each protection's page, with the way to its
- * gate, probe, hole and tests. `npm run docs` writes; with `--check` nothing is written, and the exit code is 1 where
+ * and the import rules in `ARCHITECTURE.md`, the events in `docs/identity.md`, and the lines under the title of each
+ * protection's page, with the way to its gate, probe, hole and tests. `npm run docs` writes; with `--check` nothing is written, and the exit code is 1 where
  * something is out of date.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Cell, checklist, type Priority, type Protection } from "../packages/portcullis/src/checklist.ts";
+import { accountEvents } from "../packages/portcullis/src/events/account-event.ts";
 import { layeringRules } from "../tests/layering-rules.ts";
 import { type CoverageItem, coverageItems, departures, type ItemState, notYet, sourceLists } from "./coverage-items.ts";
 
@@ -42,6 +43,7 @@ export function documents(folder: string): readonly Document[] {
   const read = (path: string): string => readIfThere(join(folder, path));
   const readme = read("README.md");
   const architecture = read("ARCHITECTURE.md");
+  const identity = read("docs/identity.md");
   const pages = checklist.map((row): Document => {
     const path = `docs/protections/${row.id}.md`;
     const is = read(path);
@@ -63,6 +65,11 @@ export function documents(folder: string): readonly Document[] {
         "layering",
         `\n${layeringRules.map(({ sentence }) => `- ${sentence}`).join("\n")}\n`,
       ),
+    },
+    {
+      path: "docs/identity.md",
+      is: identity,
+      shouldBe: between("docs/identity.md", identity, "events", eventTable()),
     },
     { path: "docs/coverage.md", is: read("docs/coverage.md"), shouldBe: coverage() },
     ...pages,
@@ -226,6 +233,11 @@ function between(path: string, text: string, name: string, content: string): str
   const to = text.indexOf(end);
   if (from === -1 || to < from) throw new Error(`${path} has no ${start} … ${end}`);
   return `${text.slice(0, from + start.length)}\n${content.replace(/^\n/, "")}\n${text.slice(to)}`;
+}
+
+function eventTable(): string {
+  const rows = Object.entries(accountEvents).map(([type, { means }]) => `| \`${type}\` | ${escapeBars(means)} |`);
+  return ["| event | means |", "|---|---|", ...rows].join("\n");
 }
 
 function escapeBars(text: string): string {

@@ -1,6 +1,7 @@
 import type { Problem } from "./environment.ts";
 import { assemblePlan } from "./assemble.ts";
-import type { AccountHappening, SecurityEvent } from "./events/event.ts";
+import { accountEvents, type AccountHappening } from "./events/account-event.ts";
+import type { SecurityEvent } from "./events/event.ts";
 import type { Answer, Arrival } from "./exchange.ts";
 import type { AdapterFacts, Handled, ListenOptions, Listening, Served } from "./listen.ts";
 import { StartRefused } from "./listen.ts";
@@ -88,8 +89,8 @@ export interface Api extends Served {
    */
   fetch(request: Request, facts?: FetchFacts): Promise<Response>;
   /**
-   * Records what happened to an account, among the events that `onEvent`, sinks and alerts see. Before the API serves it
-   * is kept, the last 100 of it, and recorded when it does.
+   * Records what happened to an account, a session, a permission, a token or a key, among the events that `onEvent`, sinks
+   * and alerts see. Before the API serves it is kept, the last 100 of it, and recorded when it does.
    */
   tell(happening: AccountHappening): void;
 }
@@ -138,15 +139,17 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
     return running;
   }
 
-  function record(plan: ApiPlan, { type, subject, request, reason }: AccountHappening, time: number): void {
-    const account = plan.accounts.hash(subject);
+  function record(plan: ApiPlan, happening: AccountHappening, time: number): void {
+    const { type, subject, client, request, reason } = happening;
+    const account = subject === undefined ? undefined : plan.accounts.hash(subject);
     plan.recorder.record({
       kind: "event",
       type,
       time,
       service: config.name,
-      protection: type.startsWith("refresh-") ? "oauth" : type.startsWith("key-") ? "api-keys" : "sessions",
+      protection: accountEvents[type].protection,
       ...(account === undefined ? {} : { account }),
+      ...(client === undefined ? {} : { client }),
       ...(request === undefined ? {} : { requestId: request.id, address: request.address }),
       ...(reason === undefined ? {} : { reason }),
     });

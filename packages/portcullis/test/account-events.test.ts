@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type DeliveredAlert, publicAccess, nothing } from "portcullis";
+import { accountEvents } from "../src/events/account-event.ts";
 import { testApi } from "./front-door.ts";
 
 describe("what happens to an account", () => {
@@ -17,14 +18,20 @@ describe("what happens to an account", () => {
     await test.api.fetch(call(), facts);
     const request = { id: "request-1", address: "203.0.113.9" };
     test.api.tell({ type: "password-changed", subject: "alice-id", request });
-    test.api.tell({ type: "refresh-reused", subject: "alice-id", reason: "client app" });
+    test.api.tell({ type: "refresh-reused", subject: "alice-id", client: "app", reason: "for people" });
+    test.api.tell({ type: "client-refused", client: "web" });
     await test.api.stop();
-    const [changed, reused] = test
-      .events()
-      .filter(({ type }) => type === "password-changed" || type === "refresh-reused");
+    const [changed, reused, nobody] = test.events().filter(({ type }) => type in accountEvents);
     expect(changed).toMatchObject({ protection: "sessions", requestId: "request-1", address: "203.0.113.9" });
-    expect(reused).toMatchObject({ protection: "oauth", reason: "client app", account: changed?.account });
+    expect(reused).toMatchObject({
+      protection: "oauth",
+      client: "app",
+      reason: "for people",
+      account: changed?.account,
+    });
     expect(changed?.account).toMatch(/^[\w-]{16}$/);
+    expect(nobody).toMatchObject({ type: "client-refused", protection: "oauth", client: "web" });
+    expect(nobody).not.toHaveProperty("account");
     expect(JSON.stringify(test.events())).not.toContain("alice-id");
   });
 

@@ -2,6 +2,7 @@ import type { Alert } from "../alerts/alert.ts";
 import type { InjectionPattern } from "../lib/injection-pattern.ts";
 import type { ProtectionId } from "../checklist.ts";
 import type { RefusalCode } from "../refusal.ts";
+import type { AccountEventType } from "./account-event.ts";
 
 /** What happened, as far as security is concerned; a closed list. */
 export type EventType =
@@ -27,33 +28,6 @@ export type EventType =
   | "started"
   | "stopped";
 
-/** What happened to somebody's account, as far as security is concerned; told by whatever keeps accounts. */
-export type AccountEventType =
-  | "signed-up"
-  | "address-verified"
-  | "password-changed"
-  | "password-reset"
-  | "account-disabled"
-  | "account-enabled"
-  | "account-deleted"
-  | "signed-out-everywhere"
-  | "refresh-replayed"
-  | "refresh-reused"
-  | "key-created"
-  | "key-rotated"
-  | "key-revoked";
-
-/** For `api.tell`: one of those, and whose account it is. */
-export interface AccountHappening {
-  readonly type: AccountEventType;
-  /** Whose; recorded as a keyed hash, like a caller's subject. */
-  readonly subject: string;
-  /** The request behind it, as handlers have it. */
-  readonly request?: { readonly id: string; readonly address: string } | undefined;
-  /** For people who operate the service. */
-  readonly reason?: string | undefined;
-}
-
 /**
  * One typed event: one per refusal and per sign-in, and one for what an operator must know. Never carries a body, a
  * secret or an e-mail address; accounts appear as keyed hashes.
@@ -73,6 +47,8 @@ export interface SecurityEvent {
   /** Keyed hash of the caller's subject, or of the account a sign-in named. */
   readonly account?: string;
   readonly tenant?: string;
+  /** Id of the OAuth client behind it, where there is one. */
+  readonly client?: string;
   readonly address?: string;
   readonly method?: string;
   readonly route?: string;

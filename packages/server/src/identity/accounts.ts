@@ -3,6 +3,7 @@ import { refuse } from "portcullis";
 import type { AccountRow, AccountStore, MailTokenRow, SignedIn } from "../storage/accounts.ts";
 import { emailKey, isAddress } from "./addresses.ts";
 import type { IsBreached } from "./breached.ts";
+import type { AccountEvent, Asker } from "./events.ts";
 import { plainMail, type SendMail } from "./mail.ts";
 import { checkPassword, hashPassword, isCheap, passwordLength } from "./passwords.ts";
 import { hashOf, newSecret } from "./secrets.ts";
@@ -24,28 +25,6 @@ export interface Account {
 
 /** Why a new password is none. */
 export type PasswordProblem = "too-short" | "too-long" | "breached" | "is-address";
-
-/** What happened to an account. */
-export interface AccountEvent {
-  readonly type:
-    | "signed-up"
-    | "address-verified"
-    | "password-changed"
-    | "password-reset"
-    | "account-disabled"
-    | "account-enabled"
-    | "account-deleted"
-    | "signed-out-everywhere";
-  readonly accountId: string;
-  /** Undefined where the application did it by itself. */
-  readonly request: Asker | undefined;
-}
-
-/** The request behind a change, for the records; handlers have it as `request`. */
-export interface Asker {
-  readonly id: string;
-  readonly address: string;
-}
 
 /** What accounts need. */
 export interface AccountsOptions {
@@ -260,8 +239,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return isDone;
   }
 
-  function tell(type: AccountEvent["type"], accountId: string, request: Asker | undefined): void {
-    options.onEvent({ type, accountId, request });
+  function tell(type: AccountEvent["type"], subject: string, request: Asker | undefined): void {
+    options.onEvent({ type, subject, request });
   }
 
   function told(type: AccountEvent["type"], id: string, isDone: boolean, asker?: Asker): boolean {

@@ -10,6 +10,7 @@ import {
   rotateApiKey,
 } from "portcullis";
 import type { SqlApiKeyStore } from "../storage/api-keys.ts";
+import type { Asker, KeyEvent } from "./events.ts";
 
 /** API keys of an identity server. */
 export interface KeySettings {
@@ -69,7 +70,7 @@ export interface Keys {
   /** For `createApi({ credentials })`: who calls with a key is its owner, with the key's scopes. */
   readonly credential: Credential;
   /** @returns undefined where the owner has as many as he may. @throws OptionsError as `issueApiKey` */
-  create(key: KeyToCreate): Promise<NewKey | undefined>;
+  create(key: KeyToCreate, asker?: Asker): Promise<NewKey | undefined>;
   /** Those that still work, newest first. */
   list(owner: string): Promise<readonly Key[]>;
   /** One that still works. */
@@ -79,9 +80,9 @@ export interface Keys {
    *
    * @returns undefined where the owner has no such key, or it was revoked, has expired or was rotated before
    */
-  rotate(id: string, owner: string, overlapSeconds?: number): Promise<NewKey | undefined>;
+  rotate(id: string, owner: string, overlapSeconds?: number, asker?: Asker): Promise<NewKey | undefined>;
   /** When it resolves, this instance refuses the key, and the others are being told. @returns false where there is none */
-  revoke(id: string, owner: string): Promise<boolean>;
+  revoke(id: string, owner: string, asker?: Asker): Promise<boolean>;
 }
 
 /** What they are made of. */
@@ -89,6 +90,7 @@ export interface KeysOptions extends KeySettings {
   readonly store: SqlApiKeyStore;
   /** Whether the account with this id may call; undefined where there is none. */
   readonly mayCall: (accountId: string) => Promise<boolean>;
+  readonly tell: (event: KeyEvent) => void;
   readonly now: () => number;
   readonly monotonic: () => number;
 }
@@ -103,7 +105,7 @@ const recordsRead = 1000;
  * @see OWASP ASVS 5.0 7.4.2
  */
 export function createKeys(options: KeysOptions): Keys {
-  const { store, prefix, now, mayCall, most = keysDefaults.most, pepper } = options;
+  const { store, prefix, now, mayCall, tell, most = keysDefaults.most, pepper } = options;
   const withPepper = pepper === undefined ? {} : { pepper };
   const environment = { clock: { now, monotonic: options.monotonic }, hashing, randomBytes };
 
@@ -128,7 +130,7 @@ export function createKeys(options: KeysOptions): Keys {
       rates: options.rates ?? [],
       ...withPepper,
     }),
-    async create({ owner, ...key }) {
+    async create({ owner, ...key }, request) {
       let isWithin = true;
       const insert = async (record: ApiKeyRecord): Promise<void> => {
         isWithin = await store.insertWithin(record, most);
@@ -138,7 +140,9 @@ export function createKeys(options: KeysOptions): Keys {
         { ...key, ...withPepper, subject: owner, environment: environmentName, prefix, store: within },
         environment,
       );
-      return isWithin ? { ...keyOf(record), key: text } : undefined;
+      if (!isWithin) return undefined;
+      tell({ type: "key-created", subject: owner, key: record.id, request });
+      return { ...keyOf(record), key: text };
     },
     async list(owner) {
       return (await store.listBySubject(owner, recordsRead)).filter(works).map(keyOf);
@@ -147,7 +151,7 @@ export function createKeys(options: KeysOptions): Keys {
       const record = await store.find(id);
       return record === undefined || !works(record) ? undefined : keyOf(record);
     },
-    async rotate(id, owner, overlapSeconds) {
+    async rotate(id, owner, overlapSeconds, request) {
       const issued = await rotateApiKey(
         {
           store,
@@ -159,9 +163,16 @@ export function createKeys(options: KeysOptions): Keys {
         },
         environment,
       );
-      return issued === undefined ? undefined : { ...keyOf(issued.record), key: issued.key };
+      if (issued === undefined) return undefined;
+      tell({ type: "key-rotated", subject: owner, key: issued.record.id, request, why: `in place of ${id}` });
+      return { ...keyOf(issued.record), key: issued.key };
     },
-    revoke: (id, owner) => revokeApiKey({ store, id, subject: owner }, environment),
+    async revoke(id, owner, request) {
+      const before = await store.find(id);
+      if (!(await revokeApiKey({ store, id, subject: owner }, environment))) return false;
+      if (before?.revokedAt === undefined) tell({ type: "key-revoked", subject: owner, key: id, request });
+      return true;
+    },
   };
 }
 

@@ -11,10 +11,11 @@ import { revocationStore } from "../storage/revocations.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
 import { mountAccountPages } from "./account/account.ts";
 import { accountPaths } from "./account/paths.ts";
-import { type AccountEvent, type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
+import { type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
 import { isCommon } from "./breached.ts";
 import { createKeys, type Keys } from "./api-keys.ts";
-import { type KeyEvent, mountKeys } from "./key-routes.ts";
+import { type Asker, createTeller } from "./events.ts";
+import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
 import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
 import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
@@ -24,27 +25,27 @@ import { createFlowCookies } from "./oauth/flow-cookies.ts";
 import { mountInteractions } from "./oauth/interactions.ts";
 import { createOwnSessions } from "./oauth/own-sessions.ts";
 import { createProvider } from "./oauth/provider.ts";
-import { type NewAccessToken, type RefreshEvent, registerRefreshGrant } from "./oauth/refresh-grant.ts";
+import { type NewAccessToken, registerRefreshGrant } from "./oauth/refresh-grant.ts";
 import { mountOAuth } from "./oauth/routes.ts";
 import { openSigningKeys } from "./oauth/signing-keys.ts";
+import { grantTakenBack, tellOfProvider } from "./oauth/telling.ts";
 import { type IdentityOptions, optionProblems } from "./options.ts";
 import { openRevocations } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
 import { startUpkeep } from "./upkeep.ts";
 
-export type { Account, AccountEvent, Accounts, Asker } from "./accounts.ts";
+export type { Account, Accounts } from "./accounts.ts";
 export { breachedByRange } from "./breached.ts";
 export { openBrowserSessions } from "./browser-sessions/browser-sessions.ts";
 export type {
   BrowserSession,
-  BrowserSessionEvent,
   BrowserSessions,
   BrowserSessionSettings,
   BrowserSessionsOptions,
 } from "./browser-sessions/browser-sessions.ts";
 export type { IdClaims, IssuerOptions } from "./browser-sessions/relying-party.ts";
 export type { Key, Keys, KeySettings, KeyToCreate, NewKey } from "./api-keys.ts";
-export type { KeyEvent } from "./key-routes.ts";
+export type { AccountEvent, Asker, BrowserSessionEvent, IdentityEvent, KeyEvent, OAuthEvent } from "./events.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
@@ -64,7 +65,7 @@ export interface Identity {
   /** Declares its routes on an API; each goes through the gates as any other does. */
   mount(api: Api): void;
   /** Takes back everything a person allowed an application, and what it was given. */
-  withdraw(accountId: string, clientId: string): Promise<void>;
+  withdraw(accountId: string, clientId: string, asker?: Asker): Promise<void>;
   /**
    * What it does by itself every minute: sees keys that other instances added, adds one where one is due, and takes out
    * what ran out. Resolves when it is done.
@@ -100,17 +101,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const ofBrowsers = browserClient(issuer, options.serviceName, resourceScopes, options.secret);
   const clients = options.browserSessions === undefined ? options.clients : [...options.clients, ofBrowsers];
 
-  const apis: Api[] = [];
-  function happened(event: RefreshEvent | AccountEvent | KeyEvent): void {
-    options.onEvent?.(event);
-    const { type, accountId: subject } = event;
-    for (const api of apis) api.tell({ type, subject, ...aboutOf(event) });
-  }
-
-  function aboutOf(event: RefreshEvent | AccountEvent | KeyEvent) {
-    if ("clientId" in event) return { reason: `client ${event.clientId}` };
-    return "keyId" in event ? { reason: `key ${event.keyId}` } : { request: event.request };
-  }
+  const teller = createTeller(options.onEvent, onError);
+  const { tell } = teller;
 
   const payloads = oidcPayloadStore(storage.db);
   const refreshTokens = refreshTokenStore(storage.db);
@@ -145,7 +137,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     serviceName: options.serviceName,
     now,
     onError,
-    onEvent: happened,
+    onEvent: tell,
     // None of it opens anything by now: it carries the epoch that is over.
     async ended(accountId) {
       await refreshTokens.revokeByAccount(accountId, "signed out", now());
@@ -154,14 +146,22 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     },
     async claimed(accountId) {
       const records = await keyRows.listBySubject(accountId, mostKeys);
-      for (const { id, revokedAt } of records) if (revokedAt === undefined) await keyRows.revoke(id, now());
+      for (const { id: key, revokedAt } of records) {
+        if (revokedAt !== undefined) continue;
+        await keyRows.revoke(key, now());
+        tell({ type: "key-revoked", subject: accountId, key, why: "the address was claimed by its owner" });
+      }
     },
   });
 
   const adapter = createAdapter({
     payloads,
     refreshTokens,
-    grantEnded: grants.end,
+    async grantEnded(grantId, why) {
+      const grant = await payloads.find("Grant", hashOf(grantId));
+      await grants.end(grantId, why);
+      tell(grantTakenBack(grant?.account_id ?? undefined, grant?.client_id ?? undefined));
+    },
     now,
     refreshIdleMs: 14 * day,
     refreshAbsoluteMs: 90 * day,
@@ -206,10 +206,11 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       concurrentMost: 100,
       epochOf: async (id) => (await standing(id))?.epoch,
       accessToken,
-      onEvent: happened,
+      onEvent: tell,
       endGrant: grants.end,
       scopesOf: (resource) => (Object.hasOwn(resources, resource) ? resources[resource] : undefined),
     });
+    tellOfProvider(made, tell);
     return made;
   }
 
@@ -217,7 +218,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     options.browserSessions === undefined
       ? undefined
       : createBrowserSessions(
-          { ...options, ...options.browserSessions, origin: issuer, now, onError },
+          { ...options, ...options.browserSessions, origin: issuer, now, onError, tell },
           ownIssuer({
             issuer,
             client: ofBrowsers,
@@ -226,7 +227,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
             keys,
             revocations: revocations.forTokens,
             account: (id) => accounts.find(id),
-            endEverything: async (id) => void (await accounts.signOutEverywhere(id)),
+            endEverything: async (id, asker) => void (await accounts.signOutEverywhere(id, asker)),
             now,
           }),
         );
@@ -271,6 +272,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
           ...options.keys,
           store: keyRows,
           mayCall: async (id) => (await standing(id)) !== undefined,
+          tell,
           now,
           monotonic: () => performance.now(),
         });
@@ -289,12 +291,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const upkeep = startUpkeep([followKeys, sweep], minute, onError);
 
   /** @see RFC 7009 section 2.1: only the client it was issued to, and nothing is said where it is no token */
-  async function revokeAccessToken(token: string, clientId: string): Promise<void> {
+  async function revokeAccessToken(token: string, clientId: string, request: Asker): Promise<void> {
     const keySet = createLocalJWKSet({ keys: [...keys.published()] });
     const verified = await jwtVerify(token, keySet, { issuer, typ: "at+jwt" }).catch(() => undefined);
-    const jti = verified?.payload.jti;
-    if (jti !== undefined && verified?.payload["client_id"] === clientId)
-      await revocations.revoke({ kind: "jti", value: jti });
+    const { jti, sub, client_id: issuedTo } = verified?.payload ?? {};
+    if (jti === undefined || issuedTo !== clientId) return;
+    await revocations.revoke({ kind: "jti", value: jti });
+    tell({ type: "token-revoked", subject: sub, client: clientId, request });
   }
 
   return {
@@ -328,7 +331,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         revokeAccessToken,
       });
       if (apiKeysOf !== undefined && options.keys !== undefined) {
-        mountKeys(api, { keys: apiKeysOf, settings: options.keys, onEvent: happened });
+        mountKeys(api, { keys: apiKeysOf, settings: options.keys });
       }
       const inRoutes = refusingWhenBusy(accounts);
       mountInteractions(api, {
@@ -338,6 +341,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         provider: () => provider,
         consents,
         flowCookies,
+        issuer,
+        tell,
         paths: accountPaths,
       });
       mountAccountPages(api, {
@@ -346,14 +351,19 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         sessions: ownSessions,
         flowCookies,
         clients,
+        issuer,
+        tell,
       });
-      apis.push(api);
+      teller.mount(api);
     },
     keys() {
       if (apiKeysOf === undefined) throw new Error("openIdentity was given no keys: name a prefix, keys: { prefix }");
       return apiKeysOf;
     },
-    withdraw: grants.withdraw,
+    async withdraw(accountId, clientId, request) {
+      await grants.withdraw(accountId, clientId);
+      tell({ type: "consent-withdrawn", subject: accountId, client: clientId, request });
+    },
     upkeep: upkeep.now,
     async close() {
       await upkeep.close();

@@ -6,15 +6,6 @@ import { type Key, type Keys, keysDefaults, type KeySettings } from "./api-keys.
 export interface KeyRoutesOptions {
   readonly keys: Keys;
   readonly settings: KeySettings;
-  /** Told of what was done. */
-  readonly onEvent: (event: KeyEvent) => void;
-}
-
-/** What somebody should hear of. */
-export interface KeyEvent {
-  readonly type: "key-created" | "key-rotated" | "key-revoked";
-  readonly accountId: string;
-  readonly keyId: string;
 }
 
 const Id = z.strictObject({ keyId: z.string().regex(/^[0-9A-Za-z]{16}$/) });
@@ -47,7 +38,7 @@ const paths = { all: "/keys", one: "/keys/:keyId" } as const;
  *
  * @see OWASP API1:2023, API5:2023; CVE-2025-61928 (an owner that came from the body)
  */
-export function mountKeys(api: Api, { keys, settings, onEvent }: KeyRoutesOptions): void {
+export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void {
   const { read, write } = settings.scopes ?? keysDefaults.scopes;
   const rates = settings.rates ?? [];
   const ownKey = api.resource("apiKey", {
@@ -105,16 +96,18 @@ export function mountKeys(api: Api, { keys, settings, onEvent }: KeyRoutesOption
         return refuse("forbidden", "a key may do no more than whoever makes it");
       }
       if (!isOffered(body.rate)) return refuse("conflict", "no such rate is offered");
-      const made = await keys.create({
-        owner: caller.subject,
-        tenant: caller.tenant,
-        name: body.name,
-        scopes: [...new Set(body.scopes)],
-        rate: body.rate,
-        expiresAt: request.timeMs + body.expiresInDays * day,
-      });
+      const made = await keys.create(
+        {
+          owner: caller.subject,
+          tenant: caller.tenant,
+          name: body.name,
+          scopes: [...new Set(body.scopes)],
+          rate: body.rate,
+          expiresAt: request.timeMs + body.expiresInDays * day,
+        },
+        request,
+      );
       if (made === undefined) return refuse("conflict", "too many keys");
-      onEvent({ type: "key-created", accountId: caller.subject, keyId: made.id });
       return { ...shown(made), key: made.key };
     },
   );
@@ -131,14 +124,13 @@ export function mountKeys(api: Api, { keys, settings, onEvent }: KeyRoutesOption
       output: { 201: view(NewKeyView, ownKey) },
       limit: "10/min",
     },
-    async ({ caller, key, body }) => {
+    async ({ caller, key, body, request }) => {
       if (caller.proof.kind === "api-keys") return refuse("forbidden", "a key rotates no keys");
       if (!key.scopes.every((scope) => caller.scopes.includes(scope))) {
         return refuse("forbidden", "a key may do no more than whoever rotates it");
       }
-      const made = await keys.rotate(key.id, caller.subject, body.overlapSeconds);
+      const made = await keys.rotate(key.id, caller.subject, body.overlapSeconds, request);
       if (made === undefined) return refuse("conflict", "it was rotated before, or has ended");
-      onEvent({ type: "key-rotated", accountId: caller.subject, keyId: made.id });
       return { ...shown(made), key: made.key };
     },
   );
@@ -152,10 +144,9 @@ export function mountKeys(api: Api, { keys, settings, onEvent }: KeyRoutesOption
       output: nothing,
       limit: "60/min",
     },
-    async ({ caller, key }) => {
+    async ({ caller, key, request }) => {
       if (caller.proof.kind === "api-keys") return refuse("forbidden", "a key revokes no keys");
-      await keys.revoke(key.id, caller.subject);
-      onEvent({ type: "key-revoked", accountId: caller.subject, keyId: key.id });
+      await keys.revoke(key.id, caller.subject, request);
       return undefined;
     },
   );

@@ -27,6 +27,7 @@ export function openKeys(storage: Storage, settings: KeySettings, now: () => num
     ...settings,
     store,
     mayCall,
+    tell: () => {},
     now,
     monotonic: () => performance.now(),
   });

@@ -1,18 +1,12 @@
 import type { Problem } from "portcullis";
 import type { Storage } from "../storage/storage.ts";
-import type { AccountEvent } from "./accounts.ts";
 import { keyProblems, type KeySettings } from "./api-keys.ts";
 import type { IsBreached } from "./breached.ts";
-import {
-  type BrowserSessionEvent,
-  type BrowserSessionSettings,
-  settingsProblems,
-} from "./browser-sessions/browser-sessions.ts";
+import { type BrowserSessionSettings, settingsProblems } from "./browser-sessions/browser-sessions.ts";
 import { browserClientId } from "./browser-sessions/own-issuer.ts";
-import type { KeyEvent } from "./key-routes.ts";
+import type { IdentityEvent } from "./events.ts";
 import type { SendMail } from "./mail.ts";
 import { type ClientOptions, clientProblems, isOrigin } from "./oauth/clients.ts";
-import type { RefreshEvent } from "./oauth/refresh-grant.ts";
 
 /** What the identity server is made of. */
 export interface IdentityOptions {
@@ -36,7 +30,8 @@ export interface IdentityOptions {
   readonly isBreached?: IsBreached;
   readonly now?: () => number;
   readonly onError?: (error: unknown) => void;
-  readonly onEvent?: (event: RefreshEvent | AccountEvent | BrowserSessionEvent | KeyEvent) => void;
+  /** Told of whatever changes who may do what; the records of the API it is mounted on have it too. */
+  readonly onEvent?: (event: IdentityEvent) => void;
 }
 
 /** Everything that is wrong with the options, each with what to write instead; any of it stops the start. */

@@ -18,13 +18,15 @@ export interface OidcPayloadStore {
 export interface StoredPayload {
   readonly payload: string;
   readonly grant_id: string | null;
+  readonly account_id: string | null;
+  readonly client_id: string | null;
   readonly consumed_at: number | null;
   readonly expires_at: number | null;
 }
 
 /** Payloads in the tables. */
 export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
-  const columns = ["payload", "grant_id", "consumed_at", "expires_at"] as const;
+  const columns = ["payload", "grant_id", "account_id", "client_id", "consumed_at", "expires_at"] as const;
   return {
     async upsert(row) {
       const { payload, grant_id, account_id, client_id, expires_at } = row;

@@ -35,7 +35,7 @@ describe.each([
       port,
       clients: [client],
       keys: { prefix: "prj", rates: ["3/h"], most: 4 },
-      onEvent: (event) => void (event.type.startsWith("key-") && "keyId" in event && events.push(event)),
+      onEvent: (event) => void ("key" in event && events.push(event)),
       resources: { [`http://localhost:${port}/api`]: scopes },
     });
     alices = (await server.tokens("web", { scope: "openid notes:read keys:read keys:write" })).access;
@@ -198,8 +198,8 @@ describe.each([
       }),
     );
     expect(events.slice(before)).toEqual([
-      { type: "key-created", accountId: server.alice, keyId: body["id"] },
-      { type: "key-revoked", accountId: server.alice, keyId: body["id"] },
+      { type: "key-created", subject: server.alice, key: body["id"], request: expect.anything() },
+      { type: "key-revoked", subject: server.alice, key: body["id"], request: expect.anything() },
     ]);
   });
 

@@ -148,6 +148,7 @@ export async function startOAuthServer(
     credentials: [
       identity.tokensFor(tokensFor ?? resource),
       ...(options.keys === undefined ? [] : [identity.keys().credential]),
+      ...(options.browserSessions === undefined ? [] : [identity.sessions().credential]),
     ],
     origins: identity.origins,
     version: { none: "OAuth fixes its own paths" },

@@ -26,7 +26,7 @@ const wrong = "Wrong address or password.";
  * @see OWASP ASVS 5.0 7.5.1
  */
 export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
-  const { accounts, sessions, serviceName } = options;
+  const { accounts, sessions, serviceName, issuer, tell } = options;
   const own = (cookies: z.output<typeof Cookies>) => sessions.accountOf(cookies[cookieNames.session]);
 
   api.route(
@@ -50,9 +50,10 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       output: { 200: pageOutput, 401: pageOutput },
       startsSession: { account: "body.email" },
     },
-    async ({ body, cookies }) => {
+    async ({ body, cookies, request }) => {
       const account = await accounts.authenticate(body.email, body.password);
       if (account === undefined) return answer(signInPage(body.email, wrong), { status: 401 });
+      tell({ type: "issuer-session-started", issuer, subject: account.id, request });
       return answer(onward("Signed in", accountPaths.account), {
         status: 200,
         cookies: [await sessions.start(account, cookies[cookieNames.session])],
@@ -67,8 +68,11 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       input: { cookies: Cookies },
       output: pageOutput,
     },
-    async ({ cookies }) =>
-      answer(signedOut("Signed out"), { cookies: [await sessions.end(cookies[cookieNames.session])] }),
+    async ({ cookies, request }) => {
+      const account = await own(cookies);
+      if (account !== undefined) tell({ type: "issuer-session-ended", issuer, subject: account.id, request });
+      return answer(signedOut("Signed out"), { cookies: [await sessions.end(cookies[cookieNames.session])] });
+    },
   );
 
   // Where password managers send people who have to change one. @see W3C "A Well-Known URL for Changing Passwords"

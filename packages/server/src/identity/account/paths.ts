@@ -1,4 +1,5 @@
 import type { Accounts } from "../accounts.ts";
+import type { IdentityEvent } from "../events.ts";
 import type { ClientOptions } from "../oauth/clients.ts";
 import type { FlowCookies } from "../oauth/flow-cookies.ts";
 import type { OwnSessions } from "../oauth/own-sessions.ts";
@@ -10,6 +11,8 @@ export interface AccountPagesOptions {
   readonly sessions: OwnSessions;
   readonly flowCookies: FlowCookies;
   readonly clients: readonly ClientOptions[];
+  readonly issuer: string;
+  readonly tell: (event: IdentityEvent) => void;
 }
 
 /** Where the pages are. */

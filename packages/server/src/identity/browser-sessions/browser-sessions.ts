@@ -1,6 +1,7 @@
 import { type Api, type Caller, type Credential, type Problem, session, StartRefused } from "portcullis";
 import { type BrowserSessionRow, browserSessionStore } from "../../storage/browser-sessions.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { type Asker, type BrowserSessionEvent, createTeller } from "../events.ts";
 import { isOrigin } from "../oauth/clients.ts";
 import { startUpkeep } from "../upkeep.ts";
 import type { BrowserSession } from "./browser-session.ts";
@@ -43,15 +44,6 @@ export interface BrowserSessionsOptions extends BrowserSessionSettings {
   readonly now?: () => number;
   readonly onError?: (error: unknown) => void;
   readonly onEvent?: (event: BrowserSessionEvent) => void;
-}
-
-/** What somebody should hear of. */
-export interface BrowserSessionEvent {
-  readonly type: "session-started" | "session-ended" | "sign-in-refused";
-  readonly issuer: string;
-  /** Undefined where nobody was signed in. */
-  readonly subject?: string;
-  readonly why?: string;
 }
 
 /** Sessions of browsers; tokens stay on this side. */
@@ -102,7 +94,16 @@ export function openBrowserSessions(options: BrowserSessionsOptions): BrowserSes
     fetch: options.fetch ?? fetch,
     now,
   });
-  return createBrowserSessions(options, { party });
+  const { onError = (error: unknown) => console.error(error) } = options;
+  const teller = createTeller(options.onEvent, onError);
+  const sessions = createBrowserSessions({ ...options, onError, tell: teller.tell }, { party });
+  return {
+    ...sessions,
+    mount(api) {
+      sessions.mount(api);
+      teller.mount(api);
+    },
+  };
 }
 
 const defaults = { idleSeconds: 28_800, absoluteSeconds: 604_800 } as const;
@@ -110,17 +111,23 @@ const minute = 60_000;
 
 /** The same for an issuer in this process, whose options were judged already. */
 export function createBrowserSessions(
-  options: Omit<BrowserSessionsOptions, "issuer">,
+  options: Omit<BrowserSessionsOptions, "issuer" | "onEvent"> & {
+    readonly onError: (error: unknown) => void;
+    readonly tell: (event: BrowserSessionEvent) => void;
+  },
   { party, own }: SignInAt,
 ): BrowserSessions {
   const { secret, now = Date.now, subject: subjectOf = ({ sub }) => sub } = options;
   const { idleSeconds = defaults.idleSeconds, absoluteSeconds = defaults.absoluteSeconds } = options;
-  const onError = options.onError ?? ((error: unknown) => console.error(error));
-  const onEvent = options.onEvent ?? (() => {});
+  const { onError } = options;
   const store = browserSessionStore(options.storage.db);
   const idleMs = idleSeconds * 1000;
   const noteEveryMs = Math.min(minute, idleMs / 10);
   const { issuer } = party;
+  const tell = (
+    type: BrowserSessionEvent["type"],
+    about: Pick<BrowserSessionEvent, "subject" | "why"> & { readonly request?: Asker | undefined },
+  ): void => options.tell({ type, issuer, ...about });
   /** What a caller was proved by; the key is in the caller's claims and tells nothing itself. */
   const proved = new WeakMap<object, Standing & { readonly secrets: SessionSecrets }>();
 
@@ -129,7 +136,8 @@ export function createBrowserSessions(
     party,
     now,
     onError,
-    ended: ({ subject }) => onEvent({ type: "session-ended", issuer, subject, why: "the issuer ended it" }),
+    renewed: ({ subject }) => tell("session-renewed", { subject }),
+    ended: ({ subject }) => tell("session-ended", { subject, why: "the issuer ended it" }),
   });
 
   const credential = session({
@@ -172,8 +180,14 @@ export function createBrowserSessions(
     return kept === undefined ? undefined : { row, kept };
   }
 
-  async function over({ row }: Standing, why: string): Promise<void> {
-    if (await store.end(row.hash, now())) onEvent({ type: "session-ended", issuer, subject: row.subject, why });
+  async function over({ row }: Standing, why: string, request?: Asker): Promise<void> {
+    if (await store.end(row.hash, now())) tell("session-ended", { subject: row.subject, why, request });
+  }
+
+  async function endAll(subject: string, request?: Asker, except?: string): Promise<number> {
+    const ended = await store.endAll(issuer, subject, now(), except);
+    if (ended > 0) tell("session-ended", { subject, why: `all of them: ${ended}`, request });
+    return ended;
   }
 
   function provedBy(caller: Caller | undefined) {
@@ -200,13 +214,13 @@ export function createBrowserSessions(
         unreachable(error) {
           onError(error);
         },
-        refused: (why) => onEvent({ type: "sign-in-refused", issuer, why }),
+        refused: (why, request) => tell("sign-in-refused", { why, request }),
         nameOf: (caller) => provedBy(caller)?.row.hash,
         of: (caller) => {
           const found = provedBy(caller);
           return found === undefined ? undefined : signedIn(found);
         },
-        async start({ tokens, claims }, { instead, userAgent }) {
+        async start({ tokens, claims }, { instead, userAgent, request }) {
           const cookie = newSessionCookie();
           const secrets = secretsOf(cookie, secret);
           if (secrets === undefined) throw new Error("a new cookie is none");
@@ -232,8 +246,10 @@ export function createBrowserSessions(
             expires_at: at + absoluteSeconds * 1000,
             user_agent: userAgent?.slice(0, 200) ?? null,
           });
-          if (instead !== undefined) await store.end(instead, at);
-          onEvent({ type: "session-started", issuer, subject });
+          if (instead !== undefined && (await store.end(instead, at))) {
+            tell("session-ended", { why: "another sign-in in the same browser took its place", request });
+          }
+          tell("session-started", { subject, request });
           return cookie;
         },
         async renew(caller) {
@@ -242,14 +258,14 @@ export function createBrowserSessions(
           const fresh = await renewal.fresh(found, found.secrets, true);
           return fresh === undefined ? undefined : signedIn(fresh);
         },
-        async end(caller, isEverywhere) {
+        async end(caller, isEverywhere, request) {
           const found = provedBy(caller);
           if (found === undefined) return;
           // The row first: whatever fails after it, the cookie opens nothing any more.
-          await over(found, isEverywhere ? "signed out everywhere" : "signed out");
+          await over(found, isEverywhere ? "signed out everywhere" : "signed out", request);
           if (isEverywhere) {
-            await store.endAll(issuer, found.row.subject, now());
-            await own?.endEverything(found.row.subject);
+            await endAll(found.row.subject, request);
+            await own?.endEverything(found.row.subject, request);
           }
           const { refresh } = found.kept.tokens;
           if (refresh !== undefined) await party.revoke(refresh).catch(onError);
@@ -265,13 +281,11 @@ export function createBrowserSessions(
     list: async (subject) => (await store.list(issuer, subject, now())).map(shown),
     async end(subject, name) {
       const sessions = await store.list(issuer, subject, now());
-      return sessions.some(({ hash }) => hash === name) && store.end(name, now());
+      if (!sessions.some(({ hash }) => hash === name) || !(await store.end(name, now()))) return false;
+      tell("session-ended", { subject, why: "ended by name" });
+      return true;
     },
-    async endAll(subject, except) {
-      const ended = await store.endAll(issuer, subject, now(), except);
-      if (ended > 0) onEvent({ type: "session-ended", issuer, subject, why: "all of them" });
-      return ended;
-    },
+    endAll: (subject, except) => endAll(subject, undefined, except),
     sweep,
     close: async () => upkeep?.close(),
   };

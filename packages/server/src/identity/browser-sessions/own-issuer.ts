@@ -3,6 +3,7 @@ import { decodeJwt } from "jose";
 import type { Provider } from "oidc-provider";
 import type { TokenRevocations } from "portcullis";
 import type { Account } from "../accounts.ts";
+import type { Asker } from "../events.ts";
 import { ask } from "../oauth/bridge.ts";
 import type { ClientOptions } from "../oauth/clients.ts";
 import { cookieNames, endpoints } from "../oauth/provider.ts";
@@ -22,7 +23,7 @@ export interface OwnIssuerOptions {
   readonly keys: SigningKeys;
   readonly revocations: TokenRevocations;
   readonly account: (id: string) => Promise<Account | undefined>;
-  readonly endEverything: (accountId: string) => Promise<void>;
+  readonly endEverything: (accountId: string, asker: Asker) => Promise<void>;
   readonly now: () => number;
 }
 

@@ -10,6 +10,7 @@ export interface RenewalOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
+  readonly renewed: (row: BrowserSessionRow) => void;
   /** The issuer said that it is over. */
   readonly ended: (row: BrowserSessionRow) => void;
 }
@@ -111,7 +112,10 @@ export function createRenewal(options: RenewalOptions): Renewal {
       },
     };
     const sealed = secrets.seal(next);
-    if (await store.renew(hash, version, sealed)) return { row: { ...row, sealed, version: version + 1 }, kept: next };
+    if (await store.renew(hash, version, sealed)) {
+      options.renewed(row);
+      return { row: { ...row, sealed, version: version + 1 }, kept: next };
+    }
     // The session ended meanwhile: what was just given would outlive it.
     if ((await store.find(hash, now())) === undefined) {
       if (tokens.refresh !== undefined) await party.revoke(tokens.refresh).catch(onError);

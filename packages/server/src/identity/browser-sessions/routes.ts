@@ -12,6 +12,7 @@ import {
   type RedirectAllowlist,
 } from "portcullis";
 import { z } from "zod";
+import type { Asker } from "../events.ts";
 import { onward, page, style } from "../pages.ts";
 import { hashOf, newSecret } from "../secrets.ts";
 import type { BrowserSession } from "./browser-session.ts";
@@ -41,7 +42,7 @@ export interface BrowserSessionRoutesOptions {
   readonly now: () => number;
   /** @returns false where this sign-in came back before */
   takeSignIn(hash: string, expiresAt: number): Promise<boolean>;
-  refused(why: string): void;
+  refused(why: string, asker: Asker): void;
   /** The issuer could not be asked. */
   unreachable(error: unknown): undefined;
   nameOf(caller: Caller | undefined): string | undefined;
@@ -49,10 +50,10 @@ export interface BrowserSessionRoutesOptions {
   /** @returns the new cookie */
   start(
     given: { readonly tokens: Tokens; readonly claims: IdClaims },
-    from: { readonly instead: string | undefined; readonly userAgent: string | undefined },
+    from: { readonly instead: string | undefined; readonly userAgent: string | undefined; readonly request: Asker },
   ): Promise<string>;
   renew(caller: Caller): Promise<SignedIn | undefined>;
-  end(caller: Caller | undefined, isEverywhere: boolean): Promise<void>;
+  end(caller: Caller | undefined, isEverywhere: boolean, asker: Asker): Promise<void>;
   readonly issuerCookie: OwnIssuer["cookie"] | undefined;
 }
 
@@ -126,9 +127,9 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       },
       output: { 303: toIssuer, 400: landing },
     },
-    async ({ query, cookies, caller }) => {
+    async ({ query, cookies, caller, request }) => {
       const target = query.returnTo ?? home;
-      if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list");
+      if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list", request);
       const begun = { state: newSecret(), nonce: newSecret(), verifier: newSecret() };
       const address = await party.begin(begun).catch(options.unreachable);
       if (address === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
@@ -164,18 +165,19 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       output: { 200: landing, 400: landing },
       startsSession: { begunBy: flowCookies.names.map((name) => `cookies.${name}` as const) },
     },
-    async ({ query, cookies, headers, caller }) => {
+    async ({ query, cookies, headers, caller, request }) => {
       const flows = openFlows(cookies, secret, now());
       // Somebody else's sign-in, sent here as a link, must not become this browser's. RFC 9700 section 4.7
-      if (flows.size === 0) return refused("this browser began no sign-in");
+      if (flows.size === 0) return refused("this browser began no sign-in", request);
       const returned = new URLSearchParams();
       for (const [name, value] of Object.entries(query)) if (value !== undefined) returned.set(name, value);
       // Nor may it end one that was begun here: those stay.
       const [place, flow] = [...flows].find(([, { state }]) => state === query.state) ?? [];
       if (place === undefined || flow === undefined) {
-        return refused("another sign-in came back than was begun here");
+        return refused("another sign-in came back than was begun here", request);
       }
-      if (!(await options.takeSignIn(hashOf(flow.state), flow.expiresAt))) return refused("it came back before", place);
+      if (!(await options.takeSignIn(hashOf(flow.state), flow.expiresAt)))
+        return refused("it came back before", request, place);
       try {
         const given = await party.finish(returned, flow).catch((error: unknown) => {
           if (error instanceof SignInRefused) throw error;
@@ -185,6 +187,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         const cookie = await options.start(given, {
           instead: options.nameOf(caller) ?? flow.instead,
           userAgent: headers["user-agent"],
+          request,
         });
         // No redirect: at its end the browser would still be coming from the issuer's site, and SameSite=Strict keeps the
         // cookie away. A page of ours that goes on by itself comes from here.
@@ -194,7 +197,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
           cookies: [{ name: sessionCookieName, value: cookie }, flowOver(place)],
         });
       } catch (error) {
-        if (error instanceof SignInRefused) return refused(error.message, place);
+        if (error instanceof SignInRefused) return refused(error.message, request, place);
         throw error;
       }
     },
@@ -235,8 +238,8 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       },
       output: nothing,
     },
-    async ({ query, cookies, caller }) => {
-      await options.end(caller, query.everywhere === true);
+    async ({ query, cookies, caller, request }) => {
+      await options.end(caller, query.everywhere === true, request);
       const { issuerCookie } = options;
       const held: unknown = issuerCookie === undefined ? undefined : Reflect.get(cookies, issuerCookie.name);
       if (issuerCookie !== undefined && typeof held === "string" && held !== "") await issuerCookie.end(held);
@@ -252,8 +255,8 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
   );
 
   /** @param place  of the sign-in that ends with it */
-  function refused(why: string, place?: string) {
-    options.refused(why);
+  function refused(why: string, request: Asker, place?: string) {
+    options.refused(why, request);
     return answer(
       page(
         "You are not signed in",

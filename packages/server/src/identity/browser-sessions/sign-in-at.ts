@@ -1,3 +1,4 @@
+import type { Asker } from "../events.ts";
 import type { RelyingParty } from "./relying-party.ts";
 
 /** Where people sign in. */
@@ -12,7 +13,7 @@ export interface OwnIssuer {
   /** Who that is now; undefined where the account or what was granted is gone. Throwing refuses. */
   standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
   /** Signs a person out of everything. */
-  endEverything(subject: string): Promise<void>;
+  endEverything(subject: string, asker: Asker): Promise<void>;
   /** The issuer's own cookie on this host, and how its session ends. */
   readonly cookie: { readonly name: string; readonly end: (value: string) => Promise<void> };
 }

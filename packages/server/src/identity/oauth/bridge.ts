@@ -1,6 +1,8 @@
+import type { IncomingMessage } from "node:http";
 import { inject } from "light-my-request";
 import type { Provider } from "oidc-provider";
 import type { CookieToSet } from "portcullis";
+import type { Asker } from "../events.ts";
 
 /** A request for oidc-provider, made of values that passed our gates. */
 export interface BridgedRequest {
@@ -10,6 +12,8 @@ export interface BridgedRequest {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly form?: Readonly<Record<string, unknown>>;
   readonly cookies?: Readonly<Record<string, string | undefined>>;
+  /** The request behind it; undefined where this server asks for itself. */
+  readonly asker?: Asker | undefined;
 }
 
 /** What it answered. */
@@ -28,19 +32,25 @@ export async function ask(provider: Provider, issuer: string, request: BridgedRe
     .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
     .join("; ");
   const handle = provider.callback();
-  const response = await inject((incoming, outgoing) => void handle(incoming, outgoing), {
-    method: request.method,
-    url: `${request.path}${request.query === undefined ? "" : `?${encoded(request.query)}`}`,
-    headers: {
-      host,
-      // Our gates have seen to the transport; on loopback without TLS its Secure cookies are set all the same.
-      "x-forwarded-proto": "https",
-      accept: "application/json",
-      ...(cookie === "" ? {} : { cookie }),
-      ...(request.form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
+  const response = await inject(
+    (incoming, outgoing) => {
+      if (request.asker !== undefined) askers.set(incoming, request.asker);
+      void handle(incoming, outgoing);
     },
-    ...(request.form === undefined ? {} : { payload: encoded(request.form) }),
-  });
+    {
+      method: request.method,
+      url: `${request.path}${request.query === undefined ? "" : `?${encoded(request.query)}`}`,
+      headers: {
+        host,
+        // Our gates have seen to the transport; on loopback without TLS its Secure cookies are set all the same.
+        "x-forwarded-proto": "https",
+        accept: "application/json",
+        ...(cookie === "" ? {} : { cookie }),
+        ...(request.form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
+      },
+      ...(request.form === undefined ? {} : { payload: encoded(request.form) }),
+    },
+  );
   const { location } = response.headers;
   const isJson = /^application\/(?:[\w.-]+\+)?json/.test(response.headers["content-type"]?.toString() ?? "");
   const json: unknown = isJson && response.payload !== "" ? JSON.parse(response.payload) : undefined;
@@ -50,6 +60,13 @@ export async function ask(provider: Provider, issuer: string, request: BridgedRe
     cookies: response.cookies.map(cookieOf),
     json,
   };
+}
+
+const askers = new WeakMap<IncomingMessage, Asker>();
+
+/** Whose request the provider answers; listeners of the provider have it as `context.req`. */
+export function askerOf(incoming: IncomingMessage): Asker | undefined {
+  return askers.get(incoming);
 }
 
 function encoded(values: Readonly<Record<string, unknown>>): string {

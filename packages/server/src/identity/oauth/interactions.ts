@@ -2,6 +2,7 @@ import type { Provider } from "oidc-provider";
 import { type Api, answer, form, html, markup, notAnObject, publicAccess } from "portcullis";
 import { z } from "zod";
 import type { Accounts } from "../accounts.ts";
+import type { IdentityEvent } from "../events.ts";
 import { emailField, onward, page, passwordField, style } from "../pages.ts";
 import type { ClientOptions } from "./clients.ts";
 import type { Consents } from "./consents.ts";
@@ -16,6 +17,8 @@ export interface InteractionsOptions {
   readonly provider: () => Provider;
   readonly consents: Consents;
   readonly flowCookies: FlowCookies;
+  readonly issuer: string;
+  readonly tell: (event: IdentityEvent) => void;
   /** Where somebody without an account or password goes. */
   readonly paths: { readonly signUp: string; readonly forgotten: string };
 }
@@ -60,7 +63,7 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       output: { 200: signInPage, 401: signInPage, 404: signInPage },
       startsSession: { account: "body.email" },
     },
-    async ({ params, cookies, body }) => {
+    async ({ params, cookies, body, request }) => {
       const interaction = await find(params.uid, cookies);
       if (interaction === undefined || interaction.prompt.name !== "login") return answer(expired(), { status: 404 });
       const account = await accounts.authenticate(body.email, body.password);
@@ -72,6 +75,7 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       const ts = Math.floor(Date.now() / 1000);
       interaction.result = { login: { accountId: account.id, remember: false, amr: ["pwd"], acr, ts } };
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
+      options.tell({ type: "issuer-session-started", issuer: options.issuer, subject: account.id, request });
       return onward("Signed in", resumePath(interaction));
     },
   );
@@ -88,7 +92,7 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
       objects,
       output: { 200: signInPage, 404: signInPage },
     },
-    async ({ params, cookies, body }) => {
+    async ({ params, cookies, body, request }) => {
       const interaction = await find(params.uid, cookies);
       if (interaction === undefined || interaction.prompt.name !== "consent") return answer(expired(), { status: 404 });
       interaction.result =
@@ -97,6 +101,13 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
             { ...interaction.lastSubmission, consent: { grantId: await grantFor(interaction) } }
           : { error: "access_denied", error_description: "the person said no" };
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
+      options.tell({
+        type: body.decision === "allow" ? "consent-given" : "consent-refused",
+        subject: interaction.session?.accountId,
+        client: clientOf(interaction)?.id,
+        request,
+        why: missingScopes(interaction).join(" "),
+      });
       return onward("Going back", resumePath(interaction));
     },
   );

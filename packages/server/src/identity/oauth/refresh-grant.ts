@@ -1,6 +1,8 @@
 import { errors, type Provider, type TokenEndpointGrantContext } from "oidc-provider";
 import type { RefreshTokenStore, StoredRefreshToken } from "../../storage/refresh-tokens.ts";
+import type { OAuthEvent } from "../events.ts";
 import { hashOf, newSecret, seal, unseal } from "../secrets.ts";
+import { askerOf } from "./bridge.ts";
 import { epochContext } from "./provider.ts";
 
 /** What the grant needs. */
@@ -20,7 +22,7 @@ export interface RefreshGrantOptions {
   /** How often everything of an account was ended; undefined where it is gone or disabled. */
   readonly epochOf: (accountId: string) => Promise<number | undefined>;
   readonly accessToken: (claims: NewAccessToken) => Promise<{ readonly token: string; readonly expiresIn: number }>;
-  readonly onEvent: (event: RefreshEvent) => void;
+  readonly onEvent: (event: OAuthEvent) => void;
   /** Takes a grant back: what was issued with it ends, its families of refresh tokens too. */
   readonly endGrant: (grantId: string, why: string) => Promise<void>;
   /** Scopes a resource has; undefined where there is none of that address. */
@@ -37,13 +39,6 @@ export interface NewAccessToken {
   readonly scope: string;
   readonly grantId: string;
   readonly sessionUid: string | undefined;
-}
-
-/** What somebody should hear of. */
-export interface RefreshEvent {
-  readonly type: "refresh-replayed" | "refresh-reused";
-  readonly accountId: string;
-  readonly clientId: string;
 }
 
 /** How often a rotation is tried again when another request was faster; it was, so the second look finds its answer. */
@@ -128,7 +123,7 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     if (family.expires_at <= at) throw new errors.InvalidGrant("the token has expired");
     const asked = { scope: textIn(params, "scope"), resource: textIn(params, "resource") };
     // Before everything else that may be said of it: whoever shows a used token, however late, has it from somewhere.
-    if (token.successor !== null) return replayed(found, presented, asked, askedAt);
+    if (token.successor !== null) return replayed(context, found, presented, asked, askedAt);
     if (token.idle_expires_at <= at) throw new errors.InvalidGrant("the token has expired");
 
     const payload: RefreshPayload = JSON.parse(token.payload);
@@ -176,11 +171,14 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
       },
       at,
     );
-    return rotated ? answer : undefined;
+    if (!rotated) return undefined;
+    options.onEvent({ type: "token-refreshed", ...aboutOf(context, family) });
+    return answer;
   }
 
   /** A token that was used: the same answer again to the same question, or the end of the family. */
   async function replayed(
+    context: TokenEndpointGrantContext<object>,
     found: StoredRefreshToken,
     presented: string,
     asked: Asked,
@@ -193,7 +191,7 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     const isSoon = sinceMs <= options.replayMs;
     const most = sinceMs <= options.concurrentMs ? options.concurrentMost : options.replaysMost;
     const isSame = kept?.asked.scope === asked.scope && kept?.asked.resource === asked.resource;
-    const about = { accountId: family.account_id, clientId: family.client_id };
+    const about = aboutOf(context, family);
     if (kept !== undefined && isSoon && isSame && (await store.replay(token.hash, most))) {
       options.onEvent({ type: "refresh-replayed", ...about });
       return kept.answer;
@@ -202,6 +200,10 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     options.onEvent({ type: "refresh-reused", ...about });
     throw new errors.InvalidGrant("the token was used before");
   }
+}
+
+function aboutOf({ req }: TokenEndpointGrantContext<object>, family: StoredRefreshToken["family"]) {
+  return { subject: family.account_id, client: family.client_id, request: askerOf(req) };
 }
 
 /** What was asked for, no more than was granted. @see RFC 6749 section 6 */

@@ -14,6 +14,7 @@ import {
   refuse,
 } from "portcullis";
 import { z } from "zod";
+import type { Asker } from "../events.ts";
 import { page, style } from "../pages.ts";
 import { ask, type BridgedAnswer } from "./bridge.ts";
 import type { ClientOptions } from "./clients.ts";
@@ -30,7 +31,7 @@ export interface OAuthRoutesOptions {
   readonly clients: readonly ClientOptions[];
   readonly scopes: readonly string[];
   /** An access token was handed in to be revoked. */
-  readonly revokeAccessToken: (token: string, clientId: string) => Promise<void>;
+  readonly revokeAccessToken: (token: string, clientId: string, asker: Asker) => Promise<void>;
 }
 
 const text = (most: number) => z.string().min(1).max(most);
@@ -130,12 +131,14 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       objects: { "query.client_id": notAnObject("the name of an application, which is public") },
       output: authorization,
     },
-    async ({ query, cookies }) => {
+    async ({ query, cookies, request }) => {
       // A code in a fragment, or in a form that sends itself, would pass through scripts; oidc-provider knows these modes,
       // so that they are given another name. @see OWASP ASVS 5.0 10.4.12
       const mode =
         query.response_mode === undefined || query.response_mode === "query" ? {} : { response_mode: "other" };
-      return goOn(await bridged({ path: endpoints.authorization, query: { ...query, ...mode }, cookies }));
+      return goOn(
+        await bridged({ path: endpoints.authorization, query: { ...query, ...mode }, cookies, asker: request }),
+      );
     },
   );
 
@@ -147,8 +150,8 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       objects: { uid: notAnObject("a sign-in under way, known only to the browser whose cookie names it") },
       output: authorization,
     },
-    async ({ params: { uid }, cookies }) =>
-      goOn(await bridged({ path: `${endpoints.authorization}/${uid}`, cookies, uid })),
+    async ({ params: { uid }, cookies, request }) =>
+      goOn(await bridged({ path: `${endpoints.authorization}/${uid}`, cookies, uid, asker: request })),
   );
 
   api.route(
@@ -161,11 +164,12 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       // A server that refreshes for many people has one address; codes, tokens and secrets cannot be guessed.
       limit: { rate: "600/min", by: "address" },
     },
-    async ({ body }) => {
+    async ({ body, request }) => {
       const { status, json } = await ask(options.provider(), issuer, {
         method: "POST",
         path: endpoints.token,
         form: body,
+        asker: request,
       });
       if (status >= 500) return undecided();
       const tokens = TokenAnswer.safeParse(json);
@@ -193,17 +197,18 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
       // A server that refreshes for many people has one address; codes, tokens and secrets cannot be guessed.
       limit: { rate: "600/min", by: "address" },
     },
-    async ({ body }) => {
+    async ({ body, request }) => {
       // oidc-provider keeps no access token and takes none back; with a token it cannot know it proves the client alone.
       const isAccessToken = body.token.split(".").length === 3;
       const { status, json } = await ask(options.provider(), issuer, {
         method: "POST",
         path: endpoints.revocation,
         form: isAccessToken ? { ...body, token: "an access token" } : body,
+        asker: request,
       });
       if (status >= 500) return undecided();
       if (status >= 300) return answer(errorOf(json), { status: status === 401 ? 401 : 400 });
-      if (isAccessToken) await options.revokeAccessToken(body.token, body.client_id);
+      if (isAccessToken) await options.revokeAccessToken(body.token, body.client_id, request);
       // Clients read a 200 alone as done, and nothing of its body. @see RFC 7009 section 2.2
       return answer({}, { status: 200 });
     },
@@ -239,6 +244,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     query?: Record<string, unknown>;
     cookies: z.output<typeof Cookies>;
     uid?: string;
+    asker: Asker;
   }): Promise<BridgedAnswer> {
     const { flowCookies, provider } = options;
     const { uid, cookies: sent, ...rest } = request;
