@@ -77,7 +77,7 @@ describe.each([
     expect(out.status).toBe(204);
     expect(out.headers.get("set-cookie")).toContain(`${sessionCookie}=; Path=/; Max-Age=0`);
     expect(await me(at.origin, cookie)).toBe(401);
-    expect(at.events.map(({ type }) => type)).toEqual(["session-started", "session-ended"]);
+    expect(at.events.map(({ type }) => type)).toEqual(["session-started", "session-renewed", "session-ended"]);
   });
 
   it("says which sessions a person has, and ends one of them or all but one", async () => {

@@ -1,4 +1,4 @@
-import Provider, { type errors, type KoaContextWithOIDC } from "oidc-provider";
+import { type errors, type KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { OAuthEvent } from "../events.ts";
 import { askerOf } from "./bridge.ts";
 
