@@ -2,8 +2,9 @@
 import { DatabaseSync } from "node:sqlite";
 import { anyCaller, createApi } from "portcullis";
 import { createMemoryLimiter } from "../../portcullis/src/limits/memory-limiter.ts";
-import { openIdentity } from "@portcullis/server/identity";
+import { openIdentity, redisPush } from "@portcullis/server/identity";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
+import { Redis } from "ioredis";
 import { Client } from "pg";
 import { z } from "zod";
 
@@ -15,6 +16,8 @@ export interface InstanceOptions {
   readonly issuerPort: number;
   /** Limits see more time pass than does, so that none of them is what is measured. */
   readonly isUnlimited?: boolean;
+  /** Where a Redis is that instances tell each other through. */
+  readonly redisPort?: number | undefined;
 }
 
 /** What an instance may be asked to do besides what it serves. */
@@ -46,9 +49,12 @@ export const resourcePath = "/api";
 if (process.argv[2] !== undefined && process.send !== undefined) await main(process.argv[2]);
 
 async function main(given: string): Promise<void> {
-  const { storage: where, port, issuerPort, isUnlimited = false }: InstanceOptions = JSON.parse(given);
+  const { storage: where, port, issuerPort, isUnlimited = false, redisPort }: InstanceOptions = JSON.parse(given);
   const issuer = `http://localhost:${issuerPort}`;
   const storage = await openStorage(where);
+  const redis = redisPort === undefined ? undefined : new Redis({ port: redisPort, retryStrategy: () => 20 });
+  // Redis is taken away on purpose, too.
+  redis?.on("error", () => {});
   const identity = await openIdentity({
     issuer,
     serviceName: "Soak",
@@ -61,6 +67,7 @@ async function main(given: string): Promise<void> {
     resources: { [`${issuer}${resourcePath}`]: ["notes:read", "keys:read", "keys:write"] },
     keys: { prefix: "prj" },
     browserSessions: { returnTo: ["/"] },
+    ...(redis === undefined ? {} : { push: redisPush(redis) }),
     sendMail: () => {},
     // PostgreSQL is taken away on purpose.
     onError: () => {},

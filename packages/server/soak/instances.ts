@@ -36,11 +36,12 @@ export async function startInstances(
   storage: StorageOptions,
   ports: readonly number[],
   isUnlimited = false,
+  redisPort?: number,
 ): Promise<readonly Instance[]> {
   const [issuerPort = 0] = ports;
   // One after the other: the first makes the tables and the first key.
   const started: Instance[] = [];
-  for (const port of ports) started.push(await startInstance({ storage, port, issuerPort, isUnlimited }));
+  for (const port of ports) started.push(await startInstance({ storage, port, issuerPort, isUnlimited, redisPort }));
   return started;
 }
 

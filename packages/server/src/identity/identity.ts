@@ -50,6 +50,9 @@ export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
 export type { IdentityOptions } from "./options.ts";
+export type { Push } from "./push.ts";
+export { redisPush } from "./redis-push.ts";
+export type { RedisPushClient, RedisPushListener } from "./redis-push.ts";
 
 /** Accounts, OAuth and sessions behind one API. */
 export interface Identity {
@@ -120,6 +123,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const revocations = await openRevocations({
     store: revocationRows,
     isAlone: storage.kind === "embedded",
+    push: options.push,
     keepMs,
     now,
     monotonic: () => performance.now(),

@@ -7,6 +7,7 @@ import { browserClientId } from "./browser-sessions/own-issuer.ts";
 import type { IdentityEvent } from "./events.ts";
 import type { SendMail } from "./mail.ts";
 import { type ClientOptions, clientProblems, isOrigin } from "./oauth/clients.ts";
+import type { Push } from "./push.ts";
 
 /** What the identity server is made of. */
 export interface IdentityOptions {
@@ -24,6 +25,8 @@ export interface IdentityOptions {
   readonly browserSessions?: BrowserSessionSettings;
   /** API keys for programs of the people and clients that call. Default: none. */
   readonly keys?: KeySettings;
+  /** Has instances on PostgreSQL tell each other of what was taken back, besides LISTEN and NOTIFY; `redisPush`. Default: none. */
+  readonly push?: Push;
   /** Default: printed, for development. */
   readonly sendMail?: SendMail;
   /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
@@ -73,6 +76,9 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
     problems.push(...settingsProblems(options.browserSessions));
     if (options.clients.some(({ id }) => id === browserClientId))
       add("clients", `${browserClientId} is what the routes for browsers are called`, "Name the client otherwise.");
+  }
+  if (options.push !== undefined && options.storage.kind === "embedded") {
+    add("push", "the embedded store has one instance alone, which tells itself", "Leave it out, or use PostgreSQL.");
   }
   if (options.keys !== undefined) {
     problems.push(...keyProblems(options.keys, new Set(named.flatMap(([, scopes]) => scopes))));

@@ -1,5 +1,6 @@
 import type { TokenRevocations } from "portcullis";
 import type { Revocation, RevocationStore, Since } from "../storage/revocations.ts";
+import type { Push } from "./push.ts";
 
 type ProvedClaims = Parameters<TokenRevocations["isRevoked"]>[0];
 
@@ -23,6 +24,8 @@ export interface RevocationsOptions {
   readonly store: RevocationStore;
   /** True where this process is the only one. */
   readonly isAlone: boolean;
+  /** Tells the other instances besides what the store does. */
+  readonly push?: Push | undefined;
   /** Nothing that is revoked lives longer, milliseconds. */
   readonly keepMs: number;
   /** Unix milliseconds. */
@@ -36,6 +39,8 @@ export interface RevocationsOptions {
 const pollEveryMs = 300;
 /** Older knowledge than this is none: then every token is asked for in the table. The promise is 1 s. */
 const knownForMs = 800;
+/** However many say that there is something to read, it is read that often at most; milliseconds. */
+const lookEveryMs = 50;
 
 /**
  * Holds what was taken back in memory. Instances tell each other to look, and look besides; where
@@ -44,7 +49,7 @@ const knownForMs = 800;
  * @see OWASP ASVS 5.0 7.4.1
  */
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { store, isAlone, keepMs, now, monotonic } = options;
+  const { store, isAlone, push, keepMs, now, monotonic } = options;
   const known = new Map<string, number>();
   /** By account: the last epoch that is over, and until when that has to be known. */
   const users = new Map<string, { readonly epoch: number; readonly expiresAt: number }>();
@@ -84,6 +89,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       note(one);
       seq = Math.max(seq, one.seq);
     }
+    // One that was given up may come after the next.
+    if (begun < readAt) return;
     lastRead = { at, seq };
     // As old as the question, not as the answer.
     readAt = begun;
@@ -91,7 +98,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   await read(undefined);
   let isClosed = false;
-  const stopListening = store.listen(() => void readAnew().catch(options.onError));
+  const stopListening = store.listen(hear);
+  const stopHearing = push?.listen(hear);
   let reading: Promise<void> | undefined;
   const poll = setInterval(() => {
     for (const [key, expiresAt] of known) if (expiresAt <= now()) known.delete(key);
@@ -99,27 +107,46 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     if (!isAlone && reading === undefined) readOnce().catch(options.onError);
   }, pollEveryMs).unref();
 
-  /** One at a time, however many wait for it. */
+  /** One at a time, however many wait for it; given up when its answer would be too old to be worth anything. */
   function readOnce(): Promise<void> {
-    reading ??= read(lastRead).finally(() => {
+    reading ??= within(knownForMs, read(lastRead)).finally(() => {
       reading = undefined;
     });
     return reading;
   }
 
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let look: NodeJS.Timeout | undefined;
+
   /**
-   * Somebody says that something was taken back; the table says what. Whoever has any role in the database may say
-   * anything, and would sign everybody out.
+   * Somebody says that something was taken back; the table says what. Whoever has any role in the database, or reaches the
+   * Redis, may say anything: he would sign everybody out, or keep all instances reading.
    */
+  function hear(): void {
+    look ??= setTimeout(
+      () => {
+        look = undefined;
+        lookedAt = monotonic();
+        readAnew().catch(options.onError);
+      },
+      Math.max(0, Math.min(lookEveryMs, lookedAt + lookEveryMs - monotonic())),
+    ).unref();
+  }
+
   async function readAnew(): Promise<void> {
     // What is under way may have asked before.
     await reading?.catch(() => {});
     if (!isClosed) await readOnce();
   }
 
-  async function add(revocations: readonly Revocation[]): Promise<void> {
-    await store.add(revocations);
-    for (const one of revocations) note(one);
+  async function add(revocation: Revocation): Promise<void> {
+    await store.add([revocation]);
+    noted(revocation);
+  }
+
+  function noted(revocation: Revocation): void {
+    note(revocation);
+    push?.tell();
   }
 
   return {
@@ -132,12 +159,14 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       },
     },
     generation: () => (isKnown() ? generation : undefined),
-    revoke: ({ kind, value }) => add([{ kind, value, revokedAt: now(), expiresAt: now() + keepMs }]),
-    noted: note,
-    revokeEverything: () => add([{ kind: "epoch", value: "", revokedAt: now(), expiresAt: now() + keepMs }]),
+    revoke: ({ kind, value }) => add({ kind, value, revokedAt: now(), expiresAt: now() + keepMs }),
+    noted,
+    revokeEverything: () => add({ kind: "epoch", value: "", revokedAt: now(), expiresAt: now() + keepMs }),
     async close() {
       isClosed = true;
       clearInterval(poll);
+      clearTimeout(look);
+      stopHearing?.();
       await stopListening();
       await reading?.catch(() => {});
     },
@@ -158,6 +187,19 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     if (!isKnown()) await readOnce();
     if (!isKnown()) throw new Error("what was taken back could not be read in time");
     return isListed(claims);
+  }
+}
+
+/** @throws Error where it takes longer */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`what was taken back could not be read within ${ms} ms`)), ms).unref();
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

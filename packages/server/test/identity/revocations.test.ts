@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openRevocations, type Revocations } from "../../src/identity/revocations.ts";
+import { redisPush } from "../../src/identity/redis-push.ts";
 import { revocationStore, userEpoch } from "../../src/storage/revocations.ts";
+import { startRedis } from "../../../portcullis/test/redis/redis-server.ts";
 import { postgresStores, type TestStores } from "../storage/open-stores.ts";
 
 describe("oauth: what was taken back", () => {
@@ -110,6 +112,63 @@ describe("oauth: what was taken back", () => {
     await one.revokeEverything();
     expect(await two.forTokens.isRevoked(other)).toBe(true);
     expect(await two.forTokens.isRevoked(claims({ iat: Math.floor(Date.now() / 1000) + 2 }))).toBe(false);
+  });
+
+  it("is pushed through Redis, and again when Redis is back; a flood of messages costs no more than a few reads", async () => {
+    const redis = await startRedis();
+    let reads = 0;
+    const deaf = revocationStore(await stores.open(), undefined);
+    // Who thinks that he is alone does not look by himself: a message is all that makes him.
+    const options = { isAlone: true, keepMs: 960_000, now: () => Date.now(), onError: () => {} };
+    const [sayer, hearer] = [await redis.connect(), await redis.connect()];
+    const first = await openRevocations({
+      ...options,
+      store: deaf,
+      monotonic: () => performance.now(),
+      push: redisPush(sayer),
+    });
+    const second = await openRevocations({
+      ...options,
+      store: {
+        ...deaf,
+        list(...asked) {
+          reads++;
+          return deaf.list(...asked);
+        },
+      },
+      monotonic: () => performance.now(),
+      push: redisPush(hearer),
+    });
+    try {
+      const channel = "portcullis:revocation";
+      const isHeard = async () => expect(await sayer.call("pubsub", "numsub", channel)).toEqual([channel, 2]);
+      for (const round of ["first", "back"]) {
+        await vi.waitFor(isHeard, 5_000);
+        const token = claims({ jti: `pushed ${round}` });
+        expect(await second.forTokens.isRevoked(token)).toBe(false);
+        await first.revoke({ kind: "jti", value: token.jti });
+        await vi.waitFor(async () => expect(await second.forTokens.isRevoked(token)).toBe(true), 5_000);
+        if (round === "back") break;
+        await redis.kill();
+        // Whoever takes back while Redis is gone is kept neither waiting nor from it.
+        await first.revoke({ kind: "jti", value: "meanwhile" });
+        await redis.restart();
+      }
+      const begun = performance.now();
+      reads = 0;
+      for (let n = 0; n < 20; n++) {
+        await Promise.all(Array.from({ length: 100 }, () => sayer.publish(channel, JSON.stringify({ kind: "epoch" }))));
+      }
+      await first.revoke({ kind: "jti", value: "after the flood" });
+      const last = claims({ jti: "after the flood" });
+      await vi.waitFor(async () => expect(await second.forTokens.isRevoked(last)).toBe(true), 5_000);
+      expect(reads).toBeLessThanOrEqual((performance.now() - begun) / 50 + 2);
+      expect(await second.forTokens.isRevoked(claims())).toBe(false);
+    } finally {
+      await first.close();
+      await second.close();
+      await redis.stop();
+    }
   });
 
   it("refuses to say where it cannot read at all", async () => {

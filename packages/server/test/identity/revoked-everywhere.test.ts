@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { clientId } from "../../soak/instance.ts";
 import { freePorts, type Instance, signIn, signInBrowser, startInstances } from "../../soak/instances.ts";
+import { type RedisServer, startRedis } from "../../../portcullis/test/redis/redis-server.ts";
 import { asSuperuser, postgresStores } from "../storage/open-stores.ts";
 
 const password = "correct horse battery";
@@ -11,6 +12,7 @@ const promisedMs = 1_000;
 
 describe("oauth, sessions and api-keys: what is taken back is refused on three instances within a second", () => {
   let stores: Awaited<ReturnType<typeof postgresStores>>;
+  let redis: RedisServer;
   let instances: readonly Instance[] = [];
   let first: Instance;
   let cutting: AbortController | undefined;
@@ -19,7 +21,8 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
 
   beforeAll(async () => {
     stores = await postgresStores();
-    instances = await startInstances(await stores.place(), await freePorts(3));
+    redis = await startRedis();
+    instances = await startInstances(await stores.place(), await freePorts(3), false, redis.port);
     const [one] = instances;
     if (one === undefined) throw new Error("no instance");
     first = one;
@@ -29,10 +32,15 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
     process.stdout.write(`\nlast admitted so long after it was taken back (ms, per instance)\n${lines.join("\n")}\n`);
     await Promise.all(instances.map((instance) => instance.kill()));
     await stores.stop();
+    await redis.stop();
   });
 
-  for (const link of ["pushed", "with the connection cut that hears of it"] as const) {
+  for (const link of ["pushed", "with nothing that tells of it"] as const) {
     describe(link, () => {
+      beforeAll(async () => {
+        if (link !== "pushed") await redis.kill();
+      });
+
       it("a key", async () => {
         const person = await somebody(link);
         const { id = "", key = "" } = await first.ask({ do: "create-key", account: person.id });
@@ -76,23 +84,15 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
         );
       });
 
-      it("everything of a user who is disabled: token, key, session, and what would bring new tokens", async () => {
-        const person = await somebody(link);
-        const { access, refresh } = await signIn(first, person.email, password);
-        const cookie = await signInBrowser(first, person.email, password);
-        const { key = "" } = await first.ask({ do: "create-key", account: person.id });
-        await refusedWithin(
-          {
-            [`user's token, ${link}`]: bearer(access),
-            [`user's key, ${link}`]: bearer(key),
-            [`user's session, ${link}`]: { cookie },
-          },
-          () => first.ask({ do: "disable", account: person.id }),
-        );
-        for (const instance of instances) expect((await instance.refresh(refresh)).status).toBe(400);
-      });
+      it("everything of a user who is disabled: token, key, session, and what would bring new tokens", () =>
+        everythingOfSomebody(link));
     });
   }
+
+  it("pushed by Redis alone, once it is back", async () => {
+    await redis.restart();
+    await everythingOfSomebody("by Redis");
+  });
 
   it("and where PostgreSQL is gone nothing gets through that was good before: 503", async () => {
     const person = await somebody("pushed");
@@ -107,6 +107,22 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
     expect(await answers()).toEqual(Array.from({ length: 9 }, () => 503));
     expect((await first.refresh(refresh)).status).not.toBe(200);
   });
+
+  async function everythingOfSomebody(link: string): Promise<void> {
+    const person = await somebody(link);
+    const { access, refresh } = await signIn(first, person.email, password);
+    const cookie = await signInBrowser(first, person.email, password);
+    const { key = "" } = await first.ask({ do: "create-key", account: person.id });
+    await refusedWithin(
+      {
+        [`user's token, ${link}`]: bearer(access),
+        [`user's key, ${link}`]: bearer(key),
+        [`user's session, ${link}`]: { cookie },
+      },
+      () => first.ask({ do: "disable", account: person.id }),
+    );
+    for (const instance of instances) expect((await instance.refresh(refresh)).status).toBe(400);
+  }
 
   async function somebody(link: string): Promise<{ readonly id: string; readonly email: string }> {
     const email = `person-${people++}@example.com`;
