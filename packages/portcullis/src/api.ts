@@ -1,3 +1,4 @@
+import type { Demand } from "./demand.ts";
 import type { Problem } from "./environment.ts";
 import { assemblePlan } from "./assemble.ts";
 import { accountEvents, type AccountHappening } from "./events/account-event.ts";
@@ -65,6 +66,8 @@ export interface Api extends Served {
       PolicyChecks<Path, Access, Input, Objects, Output, Paging>,
     handler: Handler<Given<Path, Access, Input, Objects, Paging>, Output>,
   ): void;
+  /** Has a part that declares routes say what it needs of this API: what it names stops the start. */
+  demand(demand: Demand): void;
   /** Everything that would stop the start, with the fix; empty when the API may listen. No side effects. */
   problems(): readonly Problem[];
   /**
@@ -111,6 +114,7 @@ export function createApi(config: ApiConfig): Api {
 export function createApiWith(config: ApiConfig, gates: Gates): Api {
   const resources = new Map<string, AnyResource>();
   const routes = new Map<string, DeclaredRoute>();
+  const demands: Demand[] = [];
   const declared = (): readonly DeclaredRoute[] => [...routes.values()];
   let facts: AdapterFacts | undefined;
   let running: { readonly plan: ApiPlan; readonly pipeline: Pipeline } | undefined;
@@ -121,7 +125,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
   let early: { readonly happening: AccountHappening; readonly time: number }[] = [];
 
   function problems(): readonly Problem[] {
-    return findProblems(config, [...resources.values()], declared(), facts);
+    return findProblems(config, [...resources.values()], declared(), demands, facts);
   }
 
   /** Builds everything once; a later `route` builds it anew. */
@@ -193,6 +197,10 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
           return Reflect.apply(handler, undefined, [given]);
         },
       });
+      running = undefined;
+    },
+    demand(demand) {
+      demands.push(demand);
       running = undefined;
     },
     problems,

@@ -14,6 +14,7 @@ export { checklist, protection } from "./checklist.ts";
 export type { Protection, ProtectionId } from "./checklist.ts";
 export type { Credential, CredentialVerifier } from "./credential.ts";
 export { defaults } from "./defaults.ts";
+export type { Demand, Around } from "./demand.ts";
 export type { Clock, Problem } from "./environment.ts";
 export type { ApiKeysOptions } from "./gates/api-keys.ts";
 export { apiKeys } from "./gates/api-keys.ts";

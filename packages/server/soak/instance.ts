@@ -78,7 +78,7 @@ async function main(given: string): Promise<void> {
   const plenty = "1000000/s";
   const api = createApi({
     name: "soak",
-    hosts: [`localhost:${port}`],
+    hosts: [...new Set([`localhost:${port}`, `localhost:${issuerPort}`])],
     credentials: [identity.tokensFor(`${issuer}${resourcePath}`), identity.keys().credential, sessions.credential],
     version: { none: "OAuth fixes its own paths" },
     limits: {

@@ -2,31 +2,19 @@ import type { ArrivalGate } from "../gate.ts";
 import { isLoopback } from "../lib/address.ts";
 import { resolveClient } from "../lib/forwarded.ts";
 import { Refusal } from "../refusal.ts";
-import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
+import { servedHosts } from "../lib/host-name.ts";
 
 /**
  * Establishes whose request this is and for whom: the client's address and scheme from the socket, or from the one
  * forwarded header a trusted proxy writes; and the Host, which has to be one of the configured names.
  *
- * A configured name without a port matches the scheme's own port; a loopback name without a port matches any.
- *
  * @returns step; refuses with `unknown-host` (421)
  * @see RFC 9110 section 7.4 (421), OWASP ASVS 5.0 4.1.3 and 15.3.4
  */
 export const host: ArrivalGate = (api) => {
-  const exact = new Map<string, string>();
-  const anyPort = new Set<string>();
-  for (const name of api.config.hosts) {
-    const { host: bare, port } = splitHost(name.toLowerCase());
-    if (port !== "") known(`${bare}:${port}`);
-    else if (isLoopbackHost(bare)) anyPort.add(bare);
-    else for (const implied of ["", ":443"]) known(`${bare}${implied}`);
-  }
+  const { hosts } = api.config;
+  const served = servedHosts(hosts);
   let toldIgnored = false;
-
-  function known(name: string): void {
-    exact.set(name, name);
-  }
 
   return function knowHostAndAddress(x) {
     const client = resolveClient(x.arrival.peer, x.headers, api.topology);
@@ -51,14 +39,13 @@ export const host: ArrivalGate = (api) => {
 
     const written = client.host ?? x.headers["host"] ?? "";
     if (written === "") return new Refusal("unknown-host", "no Host");
-    const sent = exact.get(written) ?? written.toLowerCase();
-    x.host = sent;
-    if (exact.has(sent)) return undefined;
-    const { host: bare, port } = splitHost(sent);
-    if (anyPort.has(bare) && anyPortNumber.test(port)) return undefined;
-    return new Refusal("unknown-host", "Host is not configured");
+    const name = served(written);
+    x.host = name ?? written.toLowerCase();
+    if (name !== undefined) return undefined;
+    // A Host may be as long as a header block.
+    return new Refusal(
+      "unknown-host",
+      `${JSON.stringify(written.slice(0, 100))} is none of hosts: ${hosts.join(", ")}`,
+    );
   };
 };
-
-/** "localhost:3000, evil.example" is localhost with something behind it that is no port. */
-const anyPortNumber = /^\d{0,5}$/;

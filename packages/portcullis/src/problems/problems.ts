@@ -1,6 +1,7 @@
+import type { Demand, Around } from "../demand.ts";
 import type { Problem } from "../environment.ts";
 import { isBlank } from "../lib/blank.ts";
-import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
+import { isLoopbackHost, servedHosts, splitHost } from "../lib/host-name.ts";
 import { OptionsError } from "../lib/options-error.ts";
 import { planDimensions } from "../limits/tariffs.ts";
 import type { AdapterFacts } from "../listen.ts";
@@ -25,6 +26,7 @@ export function findProblems(
   config: ApiConfig,
   resources: readonly AnyResource[],
   declared: readonly DeclaredRoute[],
+  demands: readonly Demand[],
   facts: AdapterFacts | undefined,
 ): readonly Problem[] {
   // A program without types can leave out what everything below reads.
@@ -50,6 +52,8 @@ export function findProblems(
     }
   }
   problems.push(...sameRequests(config, routes));
+  const around = aroundOf(config, facts);
+  for (const demand of demands) problems.push(...demand(around));
   if (declared.length === 0) {
     problems.push(problem("createApi", "routes", "there are no routes", "declare at least one with api.route"));
   }
@@ -60,6 +64,19 @@ export function findProblems(
     problems.push(asProblem("createApi", "limits", error));
   }
   return problems;
+}
+
+/** What parts that declare routes may ask of the API. */
+function aroundOf(config: ApiConfig, facts: AdapterFacts | undefined): Around {
+  const served = servedHosts(config.hosts);
+  const { tls = "unknown" } = facts ?? {};
+  const unproxied = tls === "none" && config.proxies === undefined ? "http" : undefined;
+  return {
+    credentials: config.credentials,
+    origins: config.origins ?? [],
+    scheme: tls === "1.3" || tls === "1.2" ? "https" : unproxied,
+    serves: (host) => served(host) !== undefined,
+  };
 }
 
 function configProblems(config: ApiConfig): Problem[] {

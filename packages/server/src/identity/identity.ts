@@ -14,6 +14,7 @@ import { accountPaths } from "./account/paths.ts";
 import { type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
 import { isCommon } from "./breached.ts";
 import { createKeys, type Keys } from "./api-keys.ts";
+import { addressProblems } from "./demands.ts";
 import { type Asker, createTeller } from "./events.ts";
 import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
@@ -320,10 +321,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       });
     },
     sessions() {
-      if (sessions === undefined) throw new Error("the options have no browserSessions");
+      if (sessions === undefined) {
+        throw new Error(
+          'openIdentity was given no browserSessions: say where people come back to, { returnTo: ["/"] }',
+        );
+      }
       return sessions;
     },
     mount(api) {
+      api.demand((around) => addressProblems(around, "openIdentity", "issuer", issuer));
       sessions?.mount(api);
       mountOAuth(api, {
         issuer,

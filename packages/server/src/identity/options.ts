@@ -39,10 +39,21 @@ export interface IdentityOptions {
 
 /** Everything that is wrong with the options, each with what to write instead; any of it stops the start. */
 export function optionProblems(options: IdentityOptions): readonly Problem[] {
-  const { issuer, serviceName, secret, resources, clients } = options;
+  const { issuer, serviceName, storage, secret, resources, clients } = options;
   const problems: Problem[] = [];
   const add = (field: string, problem: string, fix: string) =>
     problems.push({ where: "openIdentity", field, problem, fix });
+
+  for (const key of Object.keys(options)) {
+    if (!Object.hasOwn(known, key)) add(key, "is no option", `The options are ${Object.keys(known).join(", ")}.`);
+  }
+  for (const [field, fix] of Object.entries(needed)) {
+    // A program without types, or whose types nobody checked, leaves out what it likes.
+    const value: unknown = Reflect.get(options, field);
+    if (value === undefined || value === null) add(field, "is missing", fix);
+  }
+  if (problems.length > 0) return problems;
+  if (!("db" in storage)) add("storage", "it is no open storage", needed.storage);
 
   if (!isOrigin(issuer)) {
     add(
@@ -57,7 +68,7 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
   }
   const weak = secretProblem(secret);
   if (weak !== undefined) {
-    add("secret", weak, "Generate one and keep it: openssl rand -base64 48");
+    add("secret", weak, needed.secret);
   }
 
   const named = Object.entries(resources);
@@ -86,6 +97,33 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
   return [...problems, ...clientProblems(clients, new Set(named.flatMap(([, scopes]) => scopes)))];
 }
 
+/** Without a default, with what to write. */
+const needed = {
+  issuer:
+    "Write the origin this API has in browsers: https://api.example.com, or http://localhost:8787 on this machine.",
+  serviceName: "Write what people know the service by.",
+  storage: 'Open it first: await openStorage({ folder: ".data/store" }).',
+  secret: "Make one and keep it, the same at every start: export SECRET=$(openssl rand -base64 48)",
+  clients: "Write [] where there are no other applications.",
+  resources: 'Name the API that tokens are for: { "https://api.example.com": ["notes:read"] }.',
+} as const satisfies Partial<Record<keyof IdentityOptions, string>>;
+
+const known: Readonly<Record<keyof IdentityOptions, true>> = {
+  issuer: true,
+  serviceName: true,
+  storage: true,
+  secret: true,
+  clients: true,
+  resources: true,
+  browserSessions: true,
+  keys: true,
+  sendMail: true,
+  isBreached: true,
+  now: true,
+  onError: true,
+  onEvent: true,
+};
+
 /** @see RFC 6749 section 3.3 and appendix A.4 */
 function scopeProblem(scope: string): string | undefined {
   if (!/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(scope)) return "is no scope";
@@ -97,6 +135,7 @@ function secretProblem(secret: string | Uint8Array): string | undefined {
   if (typeof secret === "string" && /^[0-9a-f]+$/i.test(secret) && secret.length < 64) {
     return `${secret.length} hexadecimal digits are ${secret.length * 4} bits`;
   }
+  if (bytes.length === 0) return "it is empty: is the variable set that it comes from?";
   if (bytes.length < 32) return `${bytes.length} bytes are too few`;
   return new Set(bytes).size < 8 ? "it repeats a few characters" : undefined;
 }

@@ -144,7 +144,7 @@ export async function startOAuthServer(
   const sink = memorySink(10_000);
   const api = createApi({
     name: "notes",
-    hosts: [`localhost:${port}`],
+    hosts: [...new Set([`localhost:${port}`, new URL(issuer).host])],
     credentials: [
       identity.tokensFor(tokensFor ?? resource),
       ...(options.keys === undefined ? [] : [identity.keys().credential]),

@@ -1,5 +1,6 @@
 import { openIdentity, type ClientOptions, type IdentityOptions } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
+import { type Api, type ApiConfig, createApi, memorySink, nothing, publicAccess } from "portcullis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 
@@ -41,6 +42,7 @@ describe("oauth: options that make no sense stop the start, and say what to writ
     [{ issuer: "https://user@id.example.com" }, /issuer/],
     [{ issuer: "id.example.com" }, /issuer/],
     [{ serviceName: " " }, /serviceName/],
+    [{ secret: "" }, /secret: it is empty: is the variable set[\s\S]*export SECRET=\$\(openssl rand -base64 48\)/],
     [{ secret: "short" }, /secret: 5 bytes are too few/],
     [{ secret: "0123456789abcdef0123456789abcdef" }, /secret: 32 hexadecimal digits are 128 bits/],
     [{ secret: "xyz".repeat(16) }, /secret: it repeats/],
@@ -80,6 +82,28 @@ describe("oauth: options that make no sense stop the start, and say what to writ
     await expect(start({ clients: [{ ...client, ...over }] })).rejects.toThrow(message);
   });
 
+  it.each(["issuer", "serviceName", "storage", "secret", "clients", "resources"])("no %s", async (field) => {
+    await expect(start({ [field]: undefined })).rejects.toThrow(
+      new RegExp(`1 problem[^]*${field}: is missing\n +fix: .`),
+    );
+  });
+
+  it("an option there is none of, a storage nobody waited for, sessions that lead nowhere", async () => {
+    // As a program without types would write it.
+    const misspelt: Partial<IdentityOptions> = {};
+    Object.assign(misspelt, { browserSession: {} });
+    await expect(start(misspelt)).rejects.toThrow(
+      /browserSession: is no option\n +fix: The options are issuer, .*browserSessions/,
+    );
+    const untyped: Partial<IdentityOptions> = {};
+    Object.assign(untyped, { storage: Promise.resolve(storage) });
+    await expect(start(untyped)).rejects.toThrow(
+      /storage: it is no open storage\n +fix: Open it first: await openStorage/,
+    );
+    Object.assign(untyped, { storage, browserSessions: {} });
+    await expect(start(untyped)).rejects.toThrow(/returnTo: there is no list[^]*Write paths of the app: \["\/"/);
+  });
+
   it("says everything at once", async () => {
     await expect(start({ issuer: "x", secret: "x", resources: {} })).rejects.toThrow(
       /issuer:[\s\S]*secret:[\s\S]*resources:[\s\S]*no resource has notes:read/,
@@ -105,5 +129,82 @@ describe("oauth: options that make no sense stop the start, and say what to writ
     });
     expect(() => identity.tokensFor("https://api.example.com/")).toThrow(/none of the resources/);
     await identity.close();
+  });
+});
+
+describe("sessions: an API that people could not sign in at does not start, and says what to write instead", () => {
+  const issuer = "https://api.example.com";
+  const app = "https://app.example.com";
+
+  async function mounted(over: Partial<ApiConfig>, given: Partial<IdentityOptions> = {}): Promise<Api> {
+    const identity = await openIdentity({
+      issuer,
+      serviceName: "Notes",
+      storage,
+      secret: "tests-only: 48 characters of nothing in particular",
+      clients: [],
+      resources: { [`${issuer}/api`]: [] },
+      browserSessions: { returnTo: ["/"] },
+      ...given,
+    });
+    const api = createApi({
+      name: "notes",
+      hosts: ["api.example.com"],
+      credentials: [identity.sessions().credential],
+      version: { none: "OAuth fixes its own paths" },
+      proxies: { trusted: ["10.0.0.0/8"], header: "x-forwarded-for" },
+      audit: { sinks: [memorySink(10)] },
+      ...over,
+    });
+    identity.mount(api);
+    await identity.close();
+    return api;
+  }
+  const said = (api: Api) =>
+    api.problems().map(({ where, field, problem, fix }) => `${where} ${field}: ${problem} ${fix}`);
+
+  it("is silent where all fits", async () => {
+    expect(said(await mounted({}))).toEqual([]);
+    expect(said(await mounted({ origins: [app] }, { browserSessions: { returnTo: ["/"], app } }))).toEqual([]);
+  });
+
+  it("has to serve the issuer's host, with its port", async () => {
+    for (const hosts of [["localhost:3000"], ["api.example.com:8443"], ["127.0.0.1"]]) {
+      const [one, ...more] = said(await mounted({ hosts }));
+      expect(one).toMatch(
+        /^openIdentity issuer: https:\/\/api\.example\.com is none of the hosts .*hosts: \["api\.example\.com"\]/,
+      );
+      expect(more).toEqual([]);
+    }
+    expect(said(await mounted({ hosts: ["localhost"] }, { issuer: "http://localhost:8787" }))).toEqual([]);
+  });
+
+  it("has to take the sessions, and to let the app read who is signed in", async () => {
+    expect(said(await mounted({ credentials: [] }))).toContainEqual(
+      expect.stringMatching(/credential: the API does not take the sessions .*identity\.sessions\(\)\.credential/),
+    );
+    expect(said(await mounted({}, { browserSessions: { returnTo: ["/"], app } }))).toEqual([
+      expect.stringMatching(/app: pages of https:\/\/app\.example\.com may not read .*origins: \["https:\/\/app/),
+    ]);
+  });
+
+  it("has to speak as the issuer's address says", async () => {
+    const local = { hosts: ["localhost:1"] } as const;
+    const config = { ...local, credentials: [], version: { none: "a test" }, name: "notes" } as const;
+    const encrypted = createApi({ ...config, audit: { sinks: [memorySink(10)] } });
+    const identity = await openIdentity({
+      issuer: "https://localhost:1",
+      serviceName: "Notes",
+      storage,
+      secret: "tests-only: 48 characters of nothing in particular",
+      clients: [],
+      resources: { "https://localhost:1/api": [] },
+    });
+    identity.mount(encrypted);
+    await identity.close();
+    encrypted.route({ path: "GET /", access: publicAccess("a test"), output: nothing }, () => undefined);
+    await expect(encrypted.listen({ port: 0 })).rejects.toThrow(
+      /issuer: https:\/\/localhost:1 cannot be reached: the API speaks http\n +fix: Give api\.listen a certificate/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { type Api, type Caller, type Credential, type Problem, session, StartRefused } from "portcullis";
 import { type BrowserSessionRow, browserSessionStore } from "../../storage/browser-sessions.ts";
 import type { Storage } from "../../storage/storage.ts";
+import { addressProblems, sessionProblems } from "../demands.ts";
 import { type Asker, type BrowserSessionEvent, createTeller } from "../events.ts";
 import { isOrigin } from "../oauth/clients.ts";
 import { startUpkeep } from "../upkeep.ts";
@@ -202,6 +203,12 @@ export function createBrowserSessions(
   return {
     credential,
     mount(api) {
+      const where = "browser sessions";
+      api.demand((around) => [
+        // Of an issuer of ours it is the same, which says so itself.
+        ...(own === undefined ? addressProblems(around, where, "origin", options.origin) : []),
+        ...sessionProblems(around, where, credential, options.app),
+      ]);
       mountBrowserSessions(api, {
         serviceName: options.serviceName,
         origin: options.origin,

@@ -23,7 +23,8 @@ export const returnToLength = 500;
 const PLAIN = /^\/[\x21-\x5b\x5d-\x7e]*$/;
 
 /** What is wrong with the list; undefined where nothing is. */
-export function returnPathsProblem(paths: ReturnPaths): string | undefined {
+export function returnPathsProblem(paths: ReturnPaths | undefined): string | undefined {
+  if (!Array.isArray(paths)) return "there is no list of where people may come back to";
   const [first] = paths;
   if (first === undefined || first.endsWith("*")) return "the first is no path to go to where none is asked for";
   const odd = paths.find((one) => !isReturnPath([one], one.replace(/\*$/, "x")) || /[?#]/.test(one));

@@ -84,7 +84,10 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
   function open(row: SigningKeyRow): PrivateJwk {
     const text = unseal(row.sealed, options.secret, purpose);
     if (text === undefined) {
-      throw new Error("a signing key does not open: the server was started with another secret than before");
+      throw new Error(
+        "a signing key does not open: the server was started with another secret than before. Give it that one; " +
+          "where it is lost, docs/identity.md says what to do (What is kept where)",
+      );
     }
     const jwk: JWK = JSON.parse(text);
     return { ...jwk, kid: row.kid };
