@@ -112,6 +112,7 @@ const known: Readonly<Record<keyof IdentityOptions, true>> = {
   issuer: true,
   serviceName: true,
   storage: true,
+  push: true,
   secret: true,
   clients: true,
   resources: true,
