@@ -182,6 +182,7 @@ function operation(
       })),
       ...(route.page === undefined ? {} : { page: route.page }),
       bodyMaxBytes: route.bodyMaxBytes,
+      ...(route.body?.basic === undefined ? {} : { basic: route.body.basic }),
       ...(route.startsSession ? { startsSession: route.begunBy === undefined || { begunBy: route.begunBy } } : {}),
       ...(otherVersions.length === 0 ? {} : { versions: otherVersions.map((other) => operation(config, other, [])) }),
       ...(route.sinceMs === undefined

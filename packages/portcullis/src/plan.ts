@@ -5,7 +5,7 @@ import type { Crowd } from "./events/crowd.ts";
 import type { Recorder } from "./events/recorder.ts";
 import { defaults } from "./defaults.ts";
 import { compileCoercion } from "./lib/coerce.ts";
-import { isForm } from "./lib/form.ts";
+import { type BasicFields, basicFields, isForm } from "./lib/form.ts";
 import type { Cursors } from "./lib/cursor.ts";
 import type { Deadlines } from "./lib/deadlines.ts";
 import type { JsonSchema } from "./lib/json-schema.ts";
@@ -125,6 +125,8 @@ export interface InputPart {
   readonly places: ReadonlySet<string>;
   /** The body comes as a form in place of JSON. */
   readonly form: boolean;
+  /** Fields that may come in `Authorization: Basic` in place of the body. */
+  readonly basic: BasicFields | undefined;
   /** Turns canonical numbers and booleans of a text-only place into values; undefined for JSON. */
   readonly coerce: ((values: Readonly<Record<string, string>>) => Record<string, unknown>) | undefined;
 }
@@ -267,7 +269,7 @@ function planPart(schema: AnySchema | undefined, textOnly: boolean): InputPart |
   const json = inputJsonSchema(schema);
   const form = isForm(schema);
   const coerce = textOnly || form ? compileCoercion(json) : undefined;
-  return { schema, json, places: placePointers(json), form, coerce };
+  return { schema, json, places: placePointers(json), form, basic: basicFields(schema), coerce };
 }
 
 function planObjects(policy: RoutePolicy): readonly PlannedObject[] {

@@ -1,7 +1,8 @@
 import type { Caller } from "../caller.ts";
 import type { Exchange, Outcome, SentCredential } from "../exchange.ts";
 import type { HeaderGate, RouteGate } from "../gate.ts";
-import { challengeOf } from "../lib/challenge.ts";
+import { isBasic } from "../lib/basic-credentials.ts";
+import { basicChallengeOf, challengeOf } from "../lib/challenge.ts";
 import { credentialFinder } from "../lib/find-credential.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { withinTime } from "../lib/within-time.ts";
@@ -20,9 +21,12 @@ export const authentication: RouteGate = (api, route) => {
   const find = credentialFinder(api);
   const rolesOf = api.config.roles;
   const isPublic = route.access.public;
+  const takesBasic = isPublic && route.body?.basic !== undefined;
 
   return function proveCaller(x) {
     const found = find(x);
+    // There it is a part of the form, which the handler proves.
+    if (takesBasic && isBasic(x.headers["authorization"])) return undefined;
     if (found instanceof Refusal) return found;
     if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none");
     if (found.known !== undefined) return admit(x, found.known);
@@ -90,11 +94,14 @@ const NONE: readonly string[] = Object.freeze([]);
  */
 export const challenge: HeaderGate = (api) => {
   const challenges = challengeOf(api.config.name, api.config.credentials);
+  const basic = basicChallengeOf(api.config.name);
 
   return function addChallenge(x, headers) {
     if (x.status !== 401) return;
     const said = x.refusal?.headers?.some((part, i) => i % 2 === 0 && part.toLowerCase() === "www-authenticate");
-    if (said !== true) headers.push("www-authenticate", challenges);
+    if (said === true) return;
+    const triedBasic = x.route?.body?.basic !== undefined && isBasic(x.headers["authorization"]);
+    headers.push("www-authenticate", triedBasic ? basic : challenges);
   };
 };
 

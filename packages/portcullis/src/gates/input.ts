@@ -1,8 +1,10 @@
 import { defaults } from "../defaults.ts";
 import type { Exchange, Outcome } from "../exchange.ts";
 import type { RouteGate, Step } from "../gate.ts";
+import { isBasic, readBasic } from "../lib/basic-credentials.ts";
 import { chain } from "../lib/chain.ts";
 import { explain } from "../lib/explain.ts";
+import type { BasicFields } from "../lib/form.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
 import { readMediaType } from "../lib/media-type.ts";
 import { pageReader } from "../lib/paging.ts";
@@ -111,8 +113,10 @@ export const input: RouteGate = (api, route) => {
       return new Refusal("media-type", `the body is not declared as ${mediaType}`, { headers: accept });
     }
     const bytes = x.body ?? noBytes;
-    const value = route.body.form ? readForm(bytes) : readJson(bytes, limits);
+    let value: unknown = route.body.form ? readForm(bytes) : readJson(bytes, limits);
     if (value instanceof Unreadable) return new Refusal("bad-body", `${value.reason} ${value.where}`);
+    if (route.body.basic !== undefined) value = withBasic(x.headers["authorization"], value, route.body.basic);
+    if (value instanceof Refusal) return value;
     x.bodySent = value;
     return match(route.body, value, "/body", (matched) => {
       x.bodyInput = matched;
@@ -125,6 +129,17 @@ const noBytes = new Uint8Array(0);
 /** A form is ASCII: what is not was escaped, and a byte that was not becomes a letter the reader refuses. */
 function readForm(bytes: Uint8Array): ReturnType<typeof readQuery> {
   return readQuery(latin1.decode(bytes), { lineBreaks: true });
+}
+
+/** The form with what came in the header; never both, or one is proved and the other believed. */
+function withBasic(authorization: string | undefined, sent: unknown, { user, password }: BasicFields): unknown {
+  if (authorization === undefined || !isBasic(authorization) || !isTextRecord(sent)) return sent;
+  const read = readBasic(authorization);
+  if (read instanceof Unreadable) return new Refusal("bad-credential", `${read.reason} ${read.where}`);
+  if (sent[password] !== undefined || (sent[user] ?? read.user) !== read.user) {
+    return new Refusal("several-credentials", `Authorization and ${password} or another ${user} in the form`);
+  }
+  return { ...sent, [user]: read.user, [password]: read.password };
 }
 
 const latin1 = new TextDecoder("latin1");

@@ -9,10 +9,19 @@ import type { Credential } from "../credential.ts";
  * @see RFC 9110 sections 11.6.1 and 15.5.2 (every 401 has a challenge), RFC 6750 section 3
  */
 export function challengeOf(name: string, credentials: readonly Credential[]): string {
-  const realm = name.replaceAll(/[^\x20-\x7e]/gu, "?").replaceAll(/["\\]/g, "\\$&");
+  const realm = realmOf(name);
   const schemes = new Set(credentials.map(({ carrier }) => schemeOf[carrier.in]));
   if (schemes.size === 0) schemes.add(schemeOf.cookie);
   return [...schemes].map((scheme) => `${scheme} realm="${realm}"`).join(", ");
+}
+
+/** What answers a client that tried `Basic`, and nobody else: browsers ask people for a password. RFC 6749 section 5.2 */
+export function basicChallengeOf(name: string): string {
+  return `Basic realm="${realmOf(name)}", charset="UTF-8"`;
+}
+
+function realmOf(name: string): string {
+  return name.replaceAll(/[^\x20-\x7e]/gu, "?").replaceAll(/["\\]/g, "\\$&");
 }
 
 const schemeOf = { authorization: "Bearer", header: "ApiKey", cookie: "Session" } as const;

@@ -56,7 +56,7 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
     }
   }
   if (route.cookies !== undefined) cookieProblems(config, route.cookies, add);
-  if (route.body?.form === true) formProblems(route.body, add);
+  if (route.body?.form === true) formProblems(route.body, route.access.public, add);
   for (const [field, part] of parts) {
     if (part?.form === true && part !== route.body)
       add(field, "is no body, and cannot come as a form", "take form away");
@@ -85,7 +85,15 @@ function cookieProblems(config: ApiConfig, cookies: InputPart, add: Add): void {
 }
 
 /** A form has one text per name; what cannot be written as one would never be there. */
-function formProblems(body: InputPart, add: Add): void {
+function formProblems(body: InputPart, isPublic: boolean, add: Add): void {
+  if (body.basic !== undefined) {
+    const { user, password } = body.basic;
+    const fix = 'name two of its texts: { user: "client_id", password: "client_secret" }';
+    for (const field of [user, password]) {
+      if (!fieldNames(body.json).includes(field)) add("input.body", `has no ${field} for Authorization`, fix);
+    }
+    if (!isPublic) add("input.body", "takes Authorization, which proves the caller here", "take basic out");
+  }
   const { type } = body.json;
   if (type !== undefined && type !== "object") {
     add("input.body", "is no object, and a form is nothing else", "name its fields: form(z.strictObject({ … }))");

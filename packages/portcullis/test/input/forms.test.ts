@@ -1,4 +1,4 @@
-import { anyCaller, form, notAnObject, publicAccess, unowned } from "portcullis";
+import { answer, anyCaller, form, notAnObject, protocolError, publicAccess, unowned } from "portcullis";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -167,5 +167,109 @@ describe("input: forms", () => {
     const reply = await send("name=a&age=hunter2");
     expect(reply.json).toMatchObject({ errors: [{ pointer: "/body/age" }] });
     expect(JSON.stringify(await door.recorded(reply))).not.toContain("hunter2");
+  });
+});
+
+describe("input: a form with two fields in Authorization: Basic", () => {
+  let given: unknown;
+  const basic = { user: "client_id", password: "client_secret" } as const;
+  const Client = z.strictObject({
+    client_id: z.string().max(50).optional(),
+    client_secret: z.string().max(50).optional(),
+    note: z.string().max(50).optional(),
+  });
+  const objects = { "body.client_id": notAnObject("the name of a client, public") };
+  const access = publicAccess("the handler proves them");
+  const door = sharedDoor(() => {
+    const test = testApi();
+    const output = { 204: Object.freeze({ kind: "nothing" }), 401: protocolError(z.strictObject({}), "RFC 6749") };
+    const keep = ({ body }: Given) => {
+      given = body;
+      return Reflect.get(Object(body), "client_secret") === "wrong" ? answer({}, { status: 401 }) : undefined;
+    };
+    const policy = { path: "POST /v1/token", access, input: { body: form(Client, { basic }) }, objects, output };
+    routeUntyped(test.api, policy, keep);
+    const without = { path: "POST /v1/form", access, input: { body: form(Client) }, objects, output };
+    routeUntyped(test.api, without, keep);
+    return test;
+  });
+  const send = (authorization: string, body = "note=x", line = "POST /v1/token"): Promise<Reply> => {
+    given = undefined;
+    return door.ask(line, { body, headers: { ...urlencoded, Authorization: authorization } });
+  };
+  const encoded = (text: string) => `Basic ${btoa(text)}`;
+
+  it.each([
+    ["a:b", "a", "b"],
+    ["a%3Ab:c%3Ad", "a:b", "c:d"],
+    ["a+b:c%20d%2B", "a b", "c d+"],
+    ["%C3%A9:%F0%9F%98%80", "é", "😀"],
+    ["a:b:c", "a", "b:c"],
+    ["a:b=/c==", "a", "b=/c=="],
+  ])("reads %s as OAuth has it", async (text, client_id, client_secret) => {
+    expect((await send(encoded(text))).status).toBe(204);
+    expect(given).toEqual({ client_id, client_secret, note: "x" });
+    expect((await send(`basic ${btoa(text)}`, `client_id=${encodeURIComponent(client_id)}`)).status).toBe(204);
+  });
+
+  it.each([
+    "Basic",
+    "Basic ",
+    "Basic *",
+    "Basic YTpi YTpi",
+    "Basic  YTpi",
+    "Basic YTpi=",
+    // The same bytes in another spelling.
+    "Basic YTpiYx==",
+    encoded("a"),
+    encoded(":b"),
+    encoded("a:"),
+    encoded("a b:c"),
+    encoded("a:b&client_id=c"),
+    encoded("a&x:b"),
+    encoded("a:%zz"),
+    encoded("a:%FF"),
+    encoded("a:%00"),
+    encoded("a:\u00e9"),
+  ])("refuses %j, and asks for Basic", async (authorization) => {
+    const reply = await send(authorization);
+    expect([reply.status, given]).toEqual([401, undefined]);
+    expect(reply.headers.get("www-authenticate")).toBe('Basic realm="notes", charset="UTF-8"');
+  });
+
+  it("refuses a password in both places, and another name in the form", async () => {
+    for (const body of ["client_secret=b", "client_secret=c", "client_secret=", "client_id=b", "client_id=A"]) {
+      const reply = await send(encoded("a:b"), body);
+      expect([body, reply.status, reply.code, given]).toEqual([body, 400, "several-credentials", undefined]);
+    }
+  });
+
+  it("asks for Basic whoever tried it and was wrong, and nobody else", async () => {
+    expect((await send(encoded("a:wrong"))).headers.get("www-authenticate")).toMatch(/^Basic /);
+    const posted = await door.ask("POST /v1/token", { body: "client_id=a&client_secret=wrong", headers: urlencoded });
+    expect([posted.status, posted.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="notes"']);
+  });
+
+  it("takes it where the form says so alone, and proves nobody by it", async () => {
+    expect((await send(encoded("a:b"), "note=x", "POST /v1/form")).status).toBe(401);
+    expect((await send(encoded("alice:x"), "note=x", "POST /v1/notes")).status).toBe(401);
+    expect((await send("Bearer x.y.z")).status).toBe(401);
+  });
+
+  it("stops the start where the form has no such fields, or where Authorization proves the caller", () => {
+    const problems = (policy: Readonly<Record<string, unknown>>) => {
+      const test = testApi();
+      const output = { 204: Object.freeze({ kind: "nothing" }) };
+      routeUntyped(test.api, { path: "POST /v1/x", objects, output, access, ...policy });
+      return test.api.problems().map(({ problem }) => problem);
+    };
+    const body = form(Client, { basic });
+    expect(problems({ input: { body } })).toEqual([]);
+    expect(problems({ input: { body: form(Client, { basic: { user: "client_id", password: "pw" } }) } })).toEqual([
+      "has no pw for Authorization",
+    ]);
+    expect(problems({ input: { body }, access: anyCaller })).toEqual([
+      "takes Authorization, which proves the caller here",
+    ]);
   });
 });

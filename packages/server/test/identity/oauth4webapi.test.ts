@@ -33,6 +33,7 @@ describe("oauth: oauth4webapi as an independent client", () => {
   it.each([
     ["a public client in the browser", "spa", oauth.None()],
     ["a confidential client", "web", oauth.ClientSecretPost(clients.web.secret)],
+    ["a confidential client with Basic", "web", oauth.ClientSecretBasic(clients.web.secret)],
   ] as const)("takes %s through code, ID token, refresh and revocation", async (_who, id, authentication) => {
     const client: oauth.Client = { client_id: id };
     const { redirectUris, scopes } = clients[id];
@@ -93,9 +94,37 @@ describe("oauth: oauth4webapi as an independent client", () => {
     expect((await server.call(result.access_token)).status).toBe(401);
   });
 
-  it("takes a client that calls as itself through its grant, and the API reads its token as RFC 9068 says", async () => {
+  it("asks for Basic whom it refuses by it, and refuses two ways at once", async () => {
     const client: oauth.Client = { client_id: "machine" };
-    const authentication = oauth.ClientSecretPost(clients.machine.secret);
+    expect(as.token_endpoint_auth_methods_supported).toEqual(["none", "client_secret_basic", "client_secret_post"]);
+    const parameters = new URLSearchParams({ scope: "notes:read" });
+    const ask = (proof: oauth.ClientAuth, more = {}) =>
+      oauth.clientCredentialsGrantRequest(
+        as,
+        client,
+        proof,
+        new URLSearchParams({ ...Object.fromEntries(parameters), ...more }),
+        options,
+      );
+    const wrong = await ask(oauth.ClientSecretBasic("x".repeat(40)));
+    expect([wrong.status, wrong.headers.get("www-authenticate")]).toEqual([
+      401,
+      'Basic realm="notes", charset="UTF-8"',
+    ]);
+    const both = await ask(oauth.ClientSecretBasic(clients.machine.secret), { client_secret: clients.machine.secret });
+    expect(both.status).toBe(400);
+    const another = await ask(oauth.ClientSecretBasic(clients.machine.secret), { client_id: "web" });
+    expect(another.status).toBe(400);
+    const revocation = oauth.revocationRequest(as, client, oauth.ClientSecretBasic("x".repeat(40)), "a token", options);
+    expect((await revocation).status).toBe(401);
+  });
+
+  it.each([
+    ["in the body", oauth.ClientSecretPost],
+    ["with Basic", oauth.ClientSecretBasic],
+  ])("takes a client that calls as itself %s, and the API reads its token as RFC 9068 says", async (_how, proof) => {
+    const client: oauth.Client = { client_id: "machine" };
+    const authentication = proof(clients.machine.secret);
     const parameters = new URLSearchParams({ scope: "notes:read", resource: server.resource });
     const response = await oauth.clientCredentialsGrantRequest(as, client, authentication, parameters, options);
     const result = await oauth.processClientCredentialsResponse(as, client, response);

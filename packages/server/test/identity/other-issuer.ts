@@ -38,10 +38,12 @@ export async function startOtherIssuer(redirectUri: string, clientSecret: string
         client_id: "notes",
         client_secret: clientSecret,
         redirect_uris: [redirectUri],
-        token_endpoint_auth_method: "client_secret_post",
+        token_endpoint_auth_method: "client_secret_basic",
         grant_types: ["authorization_code", "refresh_token"],
       },
     ],
+    // As many do: nothing of a secret in the body.
+    clientAuthMethods: ["client_secret_basic"],
     jwks: { keys: [{ ...(await exportJWK(privateKey)), kid, use: "sig", alg: "RS256" }] },
     cookies: { keys: ["only for tests, and long enough"] },
     features: { devInteractions: { enabled: false }, revocation: { enabled: true } },

@@ -80,6 +80,7 @@ function partyOf({ issuer, client, resource, provider, keys, now }: OwnIssuerOpt
       authorization_endpoint: `${issuer}${endpoints.authorization}`,
       token_endpoint: `${issuer}${endpoints.token}`,
       revocation_endpoint: `${issuer}${endpoints.revocation}`,
+      token_endpoint_auth_methods_supported: ["client_secret_post"],
       jwks_uri: `${issuer}${endpoints.jwks}`,
       authorization_response_iss_parameter_supported: true,
       id_token_signing_alg_values_supported: [keys.algorithm],

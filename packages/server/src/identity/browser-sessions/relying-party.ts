@@ -6,7 +6,10 @@ export interface IssuerOptions {
   /** As its metadata spells it. Over https; http on this machine alone. */
   readonly url: string;
   readonly clientId: string;
-  /** Sent in the body of the token request (`client_secret_post`); a public client has none. */
+  /**
+   * Sent in the body of the token request (`client_secret_post`) where the issuer says it takes it there, else in
+   * `Authorization: Basic`; a public client has none.
+   */
   readonly clientSecret?: string;
   /** Scopes to ask for besides `openid`; an issuer may want `offline_access` before it gives refresh tokens. */
   readonly scopes?: readonly string[];
@@ -83,7 +86,6 @@ const metadataForMs = 3_600_000;
 export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
   const { url, clientId, clientSecret, redirectUri, now } = options;
   const scope = ["openid", ...(options.scopes ?? []).filter((one) => one !== "openid")].join(" ");
-  const proof = clientSecret === undefined ? oauth.None() : oauth.ClientSecretPost(clientSecret);
   const isPlain = url.startsWith("http:");
   let known: { readonly server: oauth.AuthorizationServer; readonly at: number } | undefined;
 
@@ -161,7 +163,7 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
       const response = await oauth.authorizationCodeGrantRequest(
         as,
         self,
-        proof,
+        proofAt(as, clientSecret),
         checked,
         redirectUri,
         verifier,
@@ -193,7 +195,7 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
       const self = client();
       const additionalParameters: Record<string, string> =
         options.resource === undefined ? {} : { resource: options.resource };
-      const response = await oauth.refreshTokenGrantRequest(as, self, proof, refreshToken, {
+      const response = await oauth.refreshTokenGrantRequest(as, self, proofAt(as, clientSecret), refreshToken, {
         ...request(),
         additionalParameters,
       });
@@ -208,10 +210,17 @@ export function createRelyingParty(options: RelyingPartyOptions): RelyingParty {
     async revoke(refreshToken) {
       const as = await server();
       if (as.revocation_endpoint === undefined) return;
-      const response = await oauth.revocationRequest(as, client(), proof, refreshToken, request());
+      const response = await oauth.revocationRequest(as, client(), proofAt(as, clientSecret), refreshToken, request());
       await response.body?.cancel();
     },
   };
+}
+
+/** @see OpenID Connect Discovery 1.0 section 3: who does not say what it takes, takes Basic */
+function proofAt(as: oauth.AuthorizationServer, clientSecret: string | undefined): oauth.ClientAuth {
+  if (clientSecret === undefined) return oauth.None();
+  const takesPost = as.token_endpoint_auth_methods_supported?.includes("client_secret_post") === true;
+  return takesPost ? oauth.ClientSecretPost(clientSecret) : oauth.ClientSecretBasic(clientSecret);
 }
 
 /** Whether the issuer said no, or said something that does not fit; not where it could not be asked. */

@@ -19,8 +19,8 @@ export interface ClientOptions {
    */
   readonly origins?: readonly string[];
   /**
-   * Secret of a client that can keep one, at least 32 characters; public clients have none. Sent in the body
-   * (`client_secret_post`).
+   * Secret of a client that can keep one, at least 32 characters; public clients have none. Sent in `Authorization: Basic`
+   * or in the body (`client_secret_basic`, `client_secret_post`), as the client has it.
    */
   readonly secret?: string;
   /** Scopes it may ask for, besides `openid` and `email`. */

@@ -94,7 +94,7 @@ export function createProvider(options: ProviderOptions): Provider {
     conformIdTokenClaims: false,
     responseTypes: ["code"],
     subjectTypes: ["public"],
-    clientAuthMethods: ["none", "client_secret_post"],
+    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
     enabledJWA: { idTokenSigningAlgValues: [keys.algorithm] },
     clientDefaults: { id_token_signed_response_alg: keys.algorithm },
     pkce: { required: () => true },

@@ -67,6 +67,9 @@ const AuthorizationRequest = z.strictObject({
 });
 
 const Secret = text(200).optional();
+/** How clients prove themselves, besides the form. @see RFC 6749 section 2.3.1 */
+const basic = { user: "client_id", password: "client_secret" } as const;
+const authMethods = ["none", "client_secret_basic", "client_secret_post"];
 
 /** The grants there are: authorization_code, refresh_token, client_credentials. */
 const TokenRequest = z.strictObject({
@@ -157,8 +160,8 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
   api.route(
     {
       path: `POST ${endpoints.token}`,
-      access: publicAccess("the client proves itself, and its grant, in the body"),
-      input: { body: form(TokenRequest) },
+      access: publicAccess("the client proves itself, and its grant, in the request"),
+      input: { body: form(TokenRequest, { basic }) },
       objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
       output: { 200: TokenAnswer, 400: OAuthError, 401: OAuthError },
       // A server that refreshes for many people has one address; codes, tokens and secrets cannot be guessed.
@@ -181,7 +184,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
   api.route(
     {
       path: `POST ${endpoints.revocation}`,
-      access: publicAccess("the client proves itself in the body"),
+      access: publicAccess("the client proves itself in the request"),
       input: {
         body: form(
           z.strictObject({
@@ -190,6 +193,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
             client_id: text(100),
             client_secret: Secret,
           }),
+          { basic },
         ),
       },
       objects: { "body.client_id": notAnObject("the name of an application, proved by what goes with it") },
@@ -345,8 +349,8 @@ function metadata({ issuer, keys, clients, scopes }: OAuthRoutesOptions): z.outp
     grant_types_supported: ["authorization_code", "refresh_token", ...(machines ? ["client_credentials"] : [])],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: [keys.algorithm],
-    token_endpoint_auth_methods_supported: ["none", "client_secret_post"],
-    revocation_endpoint_auth_methods_supported: ["none", "client_secret_post"],
+    token_endpoint_auth_methods_supported: authMethods,
+    revocation_endpoint_auth_methods_supported: authMethods,
     code_challenge_methods_supported: ["S256"],
     authorization_response_iss_parameter_supported: true,
     claims_supported: ["sub", "email", "email_verified"],
