@@ -1,5 +1,6 @@
-import type { JsonRecord } from "./json.ts";
+import { type JsonRecord, listAt, recordAt } from "./json.ts";
 import type { Random } from "./random.ts";
+import { typeOf } from "./schema.ts";
 import type { Operation } from "./target.ts";
 import { validValue } from "./values.ts";
 
@@ -12,6 +13,8 @@ export interface BodyOptions {
   readonly person: () => string | undefined;
   /** The id of an object that a member may name; undefined where none is known. Only required members are asked for. */
   readonly reference?: (name: string, schema: JsonRecord) => unknown;
+  /** What its sender may do by his token: nobody gives away more. */
+  readonly scopes?: readonly string[] | undefined;
   /** How to fill it; default `marked`. */
   readonly way?: Way;
 }
@@ -44,11 +47,18 @@ export function honestBody(operation: Operation, options: BodyOptions): unknown 
     canary: options.canary,
     known: (name, schema) =>
       (namesPerson(name) ? options.person() : undefined) ??
-      (namesObject(name) ? options.reference?.(name, schema) : undefined),
+      (namesObject(name) ? options.reference?.(name, schema) : undefined) ??
+      (isListOfScopes(name, schema) ? options.scopes?.slice(0, 1) : undefined),
     omit: (name) => references.has(name) || namesObject(name),
     examples: options.way === "examples",
     requiredOnly: options.way === "required",
   });
+}
+
+/** True for a list of scopes that may be any text. */
+function isListOfScopes(name: string, schema: JsonRecord): boolean {
+  const items = recordAt(schema, "items") ?? {};
+  return /^(?:scopes?|permissions?)$/i.test(name) && typeOf(schema) === "array" && listAt(items, "enum").length === 0;
 }
 
 /** True for members that look like the id of an object: `replyToId`, `viewer_ids`, `parentUuid`. */

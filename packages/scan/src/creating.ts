@@ -2,7 +2,7 @@ import { type Answer, isSuccess } from "./answer.ts";
 import { honestBody, type Way, ways } from "./bodies.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
-import type { Identity } from "./identities.ts";
+import { type Identity, scopesOf } from "./identities.ts";
 import { idOfMarked } from "./ids.ts";
 import { textAt } from "./json.ts";
 import type { Kind } from "./kinds.ts";
@@ -52,6 +52,7 @@ export function createCreating(options: CreatingOptions): Creating {
         canary: mark,
         person: () => options.person(owner),
         reference: (name, schema) => references.known(owner, name, schema),
+        scopes: scopesOf(owner),
         way,
       });
     },

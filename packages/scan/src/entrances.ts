@@ -27,6 +27,12 @@ export interface Entrance {
     account: Account,
     options?: { readonly cookie?: string; readonly leg?: Leg; readonly label?: string },
   ): Promise<Entered>;
+  /**
+   * Fills in the form somebody signs in with on that way, and goes no further; undefined where the entrance is that itself.
+   *
+   * @throws Unreachable where there is no form
+   */
+  readonly fill?: (account: Account, leg: Leg) => Promise<Trial>;
 }
 
 /** What came of it. */
@@ -78,32 +84,35 @@ export function browserEntrance(options: {
   const live = target.operations.filter((operation) => !isGone(operation, now));
   const back = live.find(({ begunBy }) => begunBy.length > 0);
   if (back === undefined) return undefined;
+  const { begunBy } = back;
   let found: Promise<Operation> | undefined;
   return {
     operation: back,
     ...endsOf(back, target, now),
     async enter(account, { cookie, leg = "positive", label = "a browser" } = {}) {
-      found ??= findStart(back.begunBy);
-      const begin = await found;
-      const arrival = await browse(
-        browser,
-        { isHere: (to) => to.origin === browser.fetcher.url.origin },
-        { jar: createJar(cookie), account },
-        {
-          target: requestFor(begin, {}).target,
-          state: "",
-          leg,
-          label,
-          until: back.path,
-        },
-      );
-      const trial = arrival.trials.at(-1);
-      if (trial === undefined || arrival.kind !== "stopped") throw new Unreachable(`${begin.id} leads elsewhere`);
-      if (arrival.as !== "arrived") throw new Unreachable(`${begin.id} leads to no session: ${arrival.why}`);
+      const trial = await go(account, { path: back.path }, { cookie, leg, label });
       const set = isSuccess(trial.answer) ? sessionCookie(trial.answer, target) : undefined;
       return { trial: { ...trial, outgoing: { ...trial.outgoing, operation: back } }, cookie: set };
     },
+    fill: (account, leg) => go(account, "form", { leg, label: "a browser" }),
   };
+
+  async function go(
+    account: Account,
+    until: { readonly path: string } | "form",
+    { cookie, leg, label }: { readonly cookie?: string | undefined; readonly leg: Leg; readonly label: string },
+  ): Promise<Trial> {
+    found ??= findStart(begunBy);
+    const begin = await found;
+    const here = { isHere: (to: URL) => to.origin === browser.fetcher.url.origin };
+    const person = { jar: createJar(cookie), account };
+    const way = { target: requestFor(begin, {}).target, state: "", leg, label, until };
+    const arrival = await browse(browser, here, person, way);
+    const trial = arrival.trials.at(-1);
+    if (trial === undefined || arrival.kind !== "stopped") throw new Unreachable(`${begin.id} leads elsewhere`);
+    if (arrival.as !== "arrived") throw new Unreachable(`${begin.id} leads to no session: ${arrival.why}`);
+    return trial;
+  }
 
   /** Where the way begins: what sends on and sets one of those cookies. */
   async function findStart(names: readonly string[]): Promise<Operation> {

@@ -1,6 +1,6 @@
 import { isSuccess, mediaTypeOf } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
-import type { Trial } from "./exchange.ts";
+import type { Leg, Trial } from "./exchange.ts";
 import { walk } from "./json.ts";
 import { outcome } from "./objects.ts";
 import { isLimited } from "./oracle.ts";
@@ -14,8 +14,10 @@ import { compareTimes } from "./timing.ts";
 interface Route {
   readonly operation: Operation;
   readonly what: "sign-in" | "sign-up" | "reset";
-  /** A request that names this user, and must not tell whether there is one. */
-  ask(user: string): ReturnType<ProbeContext["sessions"]["attempt"]>;
+  /** Sends what names this user, with a wrong password; it must not tell whether there is one. */
+  ask(leg: Leg, user: string, burst?: true): Promise<Trial>;
+  /** Somebody signs in. */
+  honest(account: Account, burst?: true): Promise<Trial>;
 }
 
 /** Pairs of requests that compare words, statuses and headers. */
@@ -54,13 +56,33 @@ export function enumerationChecks(context: ProbeContext, account: Account): read
 function routesOf(context: ProbeContext): readonly Route[] {
   const { sessions } = context;
   const wrong = () => `Pc-${context.random.text(16)}-7`;
-  const asked = (what: Route["what"]) => (operation: Operation) => ({
-    operation,
-    what,
-    ask: (user: string) => sessions.attempt(operation, user, wrong()),
+  const send = (leg: Leg, operation: Operation, { user, password }: Account, burst?: true) => {
+    const attempt = sessions.attempt(operation, user, password);
+    return context.send(leg, burst === true ? { ...attempt, burst } : attempt);
+  };
+  const asked =
+    (what: Route["what"]) =>
+    (operation: Operation): Route => ({
+      operation,
+      what,
+      ask: (leg, user, burst) => send(leg, operation, { user, password: wrong() }, burst),
+      honest: (account, burst) => send("positive", operation, account, burst),
+    });
+  const inBrowser = sessions.entrances.flatMap((entrance): Route[] => {
+    const { fill } = entrance;
+    if (fill === undefined) return [];
+    return [
+      {
+        operation: sessions.underWay ?? entrance.operation,
+        what: "sign-in",
+        ask: (leg, user) => fill({ user, password: wrong() }, leg),
+        honest: async (account) => (await entrance.enter(account)).trial,
+      },
+    ];
   });
   return [
     ...sessions.signIns.map(asked("sign-in")),
+    ...inBrowser,
     ...sessions.signUps.map(asked("sign-up")),
     ...sessions.resets.map(asked("reset")),
   ];
@@ -74,15 +96,15 @@ function strangerLike(context: ProbeContext, { user }: Account): string {
 }
 
 async function compareWords(context: ProbeContext, route: Route, account: Account): Promise<Outcome> {
-  const { operation, what } = route;
-  const honest = what === "sign-in" ? await signsIn(context, operation, account) : undefined;
+  const { what } = route;
+  const honest = what === "sign-in" ? await route.honest(account) : undefined;
   if (honest !== undefined && !isSuccess(honest.answer))
     return inconclusive(`the account given ${outcome(honest.answer)}`, [honest]);
   const asked: { user: string; known: boolean; trial: Trial }[] = [];
   for (let pair = 0; pair < pairs; pair += 1) {
     for (const known of [false, true]) {
       const user = known ? account.user : strangerLike(context, account);
-      const trial = await context.send(known ? "attack" : "negative", route.ask(user));
+      const trial = await route.ask(known ? "attack" : "negative", user);
       asked.push({ user, known, trial });
       if (isLimited(trial.answer)) return inconclusive(limitedWhy(trial.answer), [trial]);
     }
@@ -131,21 +153,19 @@ function isLater({ answer }: Trial): boolean {
   return answer.status === 200 && tokenIn(answer.json) === undefined && !/"_?id"\s*:/.test(answer.text);
 }
 
-async function signsIn(context: ProbeContext, operation: Operation, account: Account): Promise<Trial> {
-  return await context.send("positive", context.sessions.attempt(operation, account.user, account.password));
-}
-
 /** Headers that say what time it is, how much of a limit is left or how long it took. */
 const moving =
   /^(?:date|age|etag|expires|content-length|x-response-time|server-timing|x-runtime|retry-after)$|ratelimit/;
 
-/** Everything an answer says, by where it says it; the user's name is taken out. */
-function factsOf({ answer }: Trial, user: string): ReadonlyMap<string, string> {
+/** Everything an answer says, by where it says it; the user's name is taken out, and the name of the one sign-in it is of. */
+function factsOf({ answer, outgoing }: Trial, user: string): ReadonlyMap<string, string> {
   const facts = new Map<string, string>([
     ["status", String(answer.status)],
     ["media type", mediaTypeOf(answer)],
   ]);
-  const plain = (text: string) => text.replaceAll(user, "#").replaceAll(encodeURIComponent(user), "#");
+  const once = outgoing.target.split(/[/?&=]/).filter((part) => part.length >= 16 && /\d/.test(part));
+  const plain = (text: string) =>
+    [user, encodeURIComponent(user), ...once].reduce((rest, part) => rest.replaceAll(part, "#"), text);
   for (const [name, value] of answer.headers) {
     if (moving.test(name)) continue;
     const said = name === "set-cookie" ? (value.split("=")[0] ?? "") : value;
@@ -177,18 +197,18 @@ async function compareDurations(
   context: ProbeContext,
   route: Route,
   account: Account,
-  burst: boolean,
+  stops: boolean,
 ): Promise<Outcome> {
   const { samples } = context.effort;
   const tight = tightLimit(route.operation, samples * 5, context.patienceMs);
   if (tight !== undefined) return notApplicable(tight);
-  const first = await measure(context, route, account, burst);
+  const first = await measure(context, route, account, stops);
   if (first.stopped !== undefined) return first.stopped;
   const one = compareTimes(first.known, first.strangers);
   // Said with its bound: what a machine hides from the scan it hides from others on the same line.
   if (one.kind === "noise") return held("no difference of times stands out of the noise of this machine", first.trials);
   if (one.kind === "same") return held("a user that exists takes no other time than one that does not", first.trials);
-  const second = await measure(context, route, account, burst);
+  const second = await measure(context, route, account, stops);
   if (second.stopped !== undefined) return second.stopped;
   const two = compareTimes(second.known, second.strangers);
   const trials = [...first.trials, ...second.trials];
@@ -206,17 +226,18 @@ interface Measured {
   readonly stopped?: Outcome;
 }
 
-/** @param burst  stop at a limit rather than wait until it is over */
-async function measure(context: ProbeContext, route: Route, account: Account, burst: boolean): Promise<Measured> {
+/** @param stops  at a limit, rather than wait until it is over */
+async function measure(context: ProbeContext, route: Route, account: Account, stops: boolean): Promise<Measured> {
   const { samples } = context.effort;
+  const burst = stops ? true : undefined;
   const known: number[] = [];
   const strangers: [number[], number[]] = [[], []];
   let trials: readonly Trial[] = [];
   let refusal: number | undefined;
   for (let round = 0; round < samples; round += 1) {
-    const before = await context.send("negative", { ...route.ask(strangerLike(context, account)), burst });
-    const owner = await context.send("attack", { ...route.ask(account.user), burst });
-    const after = await context.send("negative", { ...route.ask(strangerLike(context, account)), burst });
+    const before = await route.ask("negative", strangerLike(context, account), burst);
+    const owner = await route.ask("attack", account.user, burst);
+    const after = await route.ask("negative", strangerLike(context, account), burst);
     const got = [before, owner, after];
     const limited = got.find(({ answer }) => isLimited(answer) || answer.status === 423);
     refusal ??= owner.answer.status;
@@ -234,10 +255,7 @@ async function measure(context: ProbeContext, route: Route, account: Account, bu
     }
     trials = got;
     // A success in between keeps the account from being locked by what is measured.
-    if (route.what === "sign-in" && round % 2 === 1) {
-      const honest = context.sessions.attempt(route.operation, account.user, account.password);
-      await context.send("positive", { ...honest, burst });
-    }
+    if (route.what === "sign-in" && round % 2 === 1) await route.honest(account, burst);
   }
   return { known, strangers, trials };
 }

@@ -85,8 +85,8 @@ export async function browse(
     readonly label: string;
     /** The page asks whether to sign out, and that is wanted; default false: such buttons are left alone. */
     readonly signsOut?: boolean;
-    /** A path of the target where it ends, once that has answered; default: none. */
-    readonly until?: string;
+    /** Where it ends, once that has answered: a path of the target, or the form somebody signs in with; default: nowhere. */
+    readonly until?: { readonly path: string } | "form";
   },
 ): Promise<Arrival> {
   const trials: Trial[] = [];
@@ -108,7 +108,8 @@ export async function browse(
     trials.push(trial);
     for (const cookie of person.jar.take(trial.answer, path)) context.redactor.add(cookie.value, "cookie");
     const { answer } = trial;
-    if (path === request.until) return stopped("arrived", `${path} has answered`);
+    const { until } = request;
+    if (until === "form" ? filled > 0 : path === until?.path) return stopped("arrived", `${path} has answered`);
     const here = new URL(target, context.fetcher.url);
     const isRedirect = answer.status >= 300 && answer.status < 400;
     const location = isRedirect ? headerOf(answer, "location") : isSuccess(answer) ? refreshIn(answer.text) : undefined;

@@ -22,8 +22,8 @@ export function fromPattern(pattern: string, random: Random): string | undefined
 /** Longest a pattern is tried, milliseconds; whoever wrote it may have wanted it to take for ever. */
 const patienceMs = 100;
 
-/** A pattern that took too long once is not tried again. */
-const slow = new Set<string>();
+/** Patterns that took too long, and how often: a busy machine may be slow once, and what was slow twice is not tried again. */
+const slow = new Map<string, number>();
 
 let place: Context | undefined;
 const trying = new Script('new RegExp(pattern, "u").test(text)');
@@ -34,13 +34,15 @@ const trying = new Script('new RegExp(pattern, "u").test(text)');
  * @returns undefined where it is none, or does not say so in a tenth of a second: some need longer than the universe lasts
  */
 export function accepts(pattern: string, text: string): boolean | undefined {
-  if (slow.has(pattern)) return undefined;
+  const times = slow.get(pattern) ?? 0;
+  if (times > 1) return undefined;
   place ??= createContext({});
   try {
     return trying.runInContext(Object.assign(place, { pattern, text }), { timeout: patienceMs }) === true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") slow.add(pattern);
-    return undefined;
+    if (!(error instanceof Error && "code" in error && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT")) return undefined;
+    slow.set(pattern, times + 1);
+    return accepts(pattern, text);
   }
 }
 

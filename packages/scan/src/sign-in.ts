@@ -24,6 +24,8 @@ export interface Account {
 export interface Sessions {
   /** Operations that take a user name and a password. */
   readonly signIns: readonly Operation[];
+  /** The form of a sign-in that was begun elsewhere, which its path names: nobody begins with it. */
+  readonly underWay: Operation | undefined;
   /** Operations that make an account of a user name and a password. */
   readonly signUps: readonly Operation[];
   /** Operations that send something to an account, such as a password reset: they take its name and no password. */
@@ -65,8 +67,8 @@ export function createSessions(options: {
 }): Sessions {
   const { target, accounts, redactor, random } = options;
   const live = target.operations.filter((operation) => !isGone(operation, options.now));
-  // What lies below a sign-in under way cannot be begun with.
-  const signIns = live.filter((operation) => isSignIn(operation) && pathParameters(operation.path).length === 0);
+  const isUnderWay = ({ path }: Operation) => pathParameters(path).length > 0;
+  const signIns = live.filter((operation) => isSignIn(operation) && !isUnderWay(operation));
   const signUps = live.filter((operation) => isSignUp(operation) && isPublic(operation));
   const resets = live.filter((operation) => isReset(operation) && isPublic(operation));
   const ends = (operation: Operation) =>
@@ -95,6 +97,7 @@ export function createSessions(options: {
     signIns,
     signUps,
     resets,
+    underWay: live.find((operation) => isSignIn(operation) && isUnderWay(operation)),
     start,
     entrances,
     accounts,

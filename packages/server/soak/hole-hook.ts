@@ -1,18 +1,24 @@
-/** Loaded before an instance: opens the hole that `PORTCULLIS_SOAK_HOLE` names, by its place in the list. */
+/** Loaded before an instance: opens the holes that `PORTCULLIS_SOAK_HOLES` names, by their places in the list. */
 import { registerHooks } from "node:module";
 import { holes } from "./holes.ts";
 
-const hole = holes[Number(process.env["PORTCULLIS_SOAK_HOLE"])];
-if (hole === undefined) throw new Error("there is no such hole");
-const url = new URL(`../src/${hole.file}`, import.meta.url).href;
+const open = (process.env["PORTCULLIS_SOAK_HOLES"] ?? "").split(",").map((place) => {
+  const hole = holes[Number(place)];
+  if (hole === undefined) throw new Error(`there is no hole ${place}`);
+  return { ...hole, url: new URL(`../../${hole.file}`, import.meta.url).href };
+});
 
 registerHooks({
   load(specifier, context, nextLoad) {
     const loaded = nextLoad(specifier, context);
-    if (specifier !== url) return loaded;
+    const own = open.filter(({ url }) => url === specifier);
+    if (own.length === 0) return loaded;
     const { source: given = "" } = loaded;
-    const source = typeof given === "string" ? given : new TextDecoder().decode(given ?? undefined);
-    if (source.split(hole.right).length !== 2) throw new Error(`${hole.file} does not hold it once: ${hole.right}`);
-    return { ...loaded, source: source.replace(hole.right, () => hole.wrong) };
+    let source = typeof given === "string" ? given : new TextDecoder().decode(given ?? undefined);
+    for (const { file, right, wrong } of own) {
+      if (source.split(right).length !== 2) throw new Error(`${file} does not hold it once: ${right}`);
+      source = source.replace(right, () => wrong);
+    }
+    return { ...loaded, source };
   },
 });

@@ -1,6 +1,7 @@
 /** One instance of an identity server with an API behind it, in a process of its own: `instance.ts <InstanceOptions as JSON>`. */
 import { DatabaseSync } from "node:sqlite";
-import { anyCaller, createApi } from "portcullis";
+import { randomUUID } from "node:crypto";
+import { type Api, anyCaller, by, createApi, nothing, type RouteLimit, view } from "portcullis";
 import { createMemoryLimiter } from "../../portcullis/src/limits/memory-limiter.ts";
 import { openIdentity, redisPush } from "@portcullis/server/identity";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
@@ -18,6 +19,8 @@ export interface InstanceOptions {
   readonly isUnlimited?: boolean;
   /** Where a Redis is that instances tell each other through. */
   readonly redisPort?: number | undefined;
+  /** Limits are those an API has that names none; default: as good as none but those of the identity server's own routes. */
+  readonly isUsual?: boolean;
 }
 
 /** What an instance may be asked to do besides what it serves. */
@@ -42,14 +45,24 @@ export interface Reply {
 }
 
 export const clientId = "app";
+/** Another client of the same kind. */
+export const otherClientId = "other";
 export const redirectUri = "https://app.example.com/callback";
 export const machine = { id: "machine", secret: "machine-secret-that-is-only-for-tests-0123456789" } as const;
 export const resourcePath = "/api";
+const scopes = ["notes:read", "notes:write", "keys:read", "keys:write"];
 
 if (process.argv[2] !== undefined && process.send !== undefined) await main(process.argv[2]);
 
 async function main(given: string): Promise<void> {
-  const { storage: where, port, issuerPort, isUnlimited = false, redisPort }: InstanceOptions = JSON.parse(given);
+  const {
+    storage: where,
+    port,
+    issuerPort,
+    isUnlimited = false,
+    isUsual = false,
+    redisPort,
+  }: InstanceOptions = JSON.parse(given);
   const issuer = `http://localhost:${issuerPort}`;
   const storage = await openStorage(where);
   const redis = redisPort === undefined ? undefined : new Redis({ port: redisPort, retryStrategy: () => 20 });
@@ -61,10 +74,11 @@ async function main(given: string): Promise<void> {
     storage,
     secret: "tests-only: 48 characters of nothing in particular",
     clients: [
-      { id: clientId, name: "App", redirectUris: [redirectUri], scopes: ["notes:read"], isFirstParty: true },
+      { id: clientId, name: "App", redirectUris: [redirectUri], scopes, isFirstParty: true },
+      { id: otherClientId, name: "Other", redirectUris: [redirectUri], scopes, isFirstParty: true },
       { id: machine.id, name: "Machine", secret: machine.secret, scopes: ["notes:read"], callsAsItself: true },
     ],
-    resources: { [`${issuer}${resourcePath}`]: ["notes:read", "keys:read", "keys:write"] },
+    resources: { [`${issuer}${resourcePath}`]: scopes },
     keys: { prefix: "prj" },
     browserSessions: { returnTo: ["/"] },
     ...(redis === undefined ? {} : { push: redisPush(redis) }),
@@ -76,16 +90,14 @@ async function main(given: string): Promise<void> {
   let skew = 0;
   const step = isUnlimited ? 60_000 : 0;
   const plenty = "1000000/s";
+  const limit = isUsual ? {} : ({ limit: { rate: plenty, by: "caller" } } as const);
   const api = createApi({
     name: "soak",
     hosts: [...new Set([`localhost:${port}`, `localhost:${issuerPort}`])],
     credentials: [identity.tokensFor(`${issuer}${resourcePath}`), identity.keys().credential, sessions.credential],
     version: { none: "OAuth fixes its own paths" },
     limits: {
-      global: plenty,
-      address: plenty,
-      caller: plenty,
-      failures: plenty,
+      ...(isUsual ? {} : { global: plenty, address: plenty, caller: plenty, failures: plenty }),
       limiter: (options) => createMemoryLimiter({ ...options, now: () => options.now() + (skew += step) }),
     },
     audit: { sinks: [{ name: "nowhere", write: () => {} }] },
@@ -96,10 +108,11 @@ async function main(given: string): Promise<void> {
       path: "GET /me",
       access: anyCaller,
       output: z.strictObject({ subject: z.string().max(100) }),
-      limit: { rate: plenty, by: "caller" },
+      ...limit,
     },
     ({ caller }) => ({ subject: caller.subject }),
   );
+  mountNotes(api, limit);
   identity.mount(api);
   await api.listen({ port, handleSignals: false });
 
@@ -120,7 +133,12 @@ async function main(given: string): Promise<void> {
         await accounts.signOutEverywhere(command.account);
         return {};
       case "manifest":
-        return { manifest: JSON.stringify(api.manifest()) };
+        // Where limits are not what is measured, nobody is to keep to them either.
+        return {
+          manifest: JSON.stringify(api.manifest(), (name, value: unknown) =>
+            isUnlimited && name === "limits" ? undefined : value,
+          ),
+        };
       case "die-before":
         dieBefore(command.statement);
         return {};
@@ -172,4 +190,57 @@ async function main(given: string): Promise<void> {
   });
   process.on("disconnect", () => process.exit());
   process.send?.("ready");
+}
+
+/** Something to read, write and own: kept until the process ends. */
+function mountNotes(api: Api, limit: { readonly limit?: RouteLimit }): void {
+  const notes = new Map<string, { readonly id: string; readonly owner: string; readonly text: string }>();
+  const note = api.resource("note", {
+    load: (id) => Promise.resolve(notes.get(id)),
+    owner: ({ owner }) => owner,
+    serverSet: ["id", "owner"],
+  });
+  const Note = z.object({ id: z.uuid(), text: z.string().max(200) });
+  const params = z.strictObject({ noteId: z.uuid() });
+  const objects = { note: by("noteId", note) };
+  const [read, write] = ["notes:read", "notes:write"] as const;
+  api.route(
+    {
+      path: "POST /notes",
+      access: { scopes: [write] },
+      input: { body: z.strictObject({ text: z.string().min(1).max(200) }) },
+      output: { 201: view(Note, note) },
+      ...limit,
+    },
+    ({ caller, body }) => {
+      const made = { id: randomUUID(), owner: caller.subject, text: body.text };
+      notes.set(made.id, made);
+      return made;
+    },
+  );
+  api.route(
+    {
+      path: "GET /notes/:noteId",
+      access: { scopes: [read] },
+      input: { params },
+      objects,
+      output: view(Note, note),
+      ...limit,
+    },
+    ({ note: found }) => found,
+  );
+  api.route(
+    {
+      path: "DELETE /notes/:noteId",
+      access: { scopes: [write] },
+      input: { params },
+      objects,
+      output: nothing,
+      ...limit,
+    },
+    ({ note: found }) => {
+      notes.delete(found.id);
+      return undefined;
+    },
+  );
 }

@@ -45,12 +45,12 @@ export async function startInstances(
   return started;
 }
 
-/** Starts one. @param hole  opens this one of the holes, by its place in their list */
-export async function startInstance(options: InstanceOptions, hole?: number): Promise<Instance> {
-  const opening = hole === undefined ? [] : ["--import", new URL("hole-hook.ts", import.meta.url).href];
+/** Starts one. @param holes  opens these, by their places in the list */
+export async function startInstance(options: InstanceOptions, holes: readonly number[] = []): Promise<Instance> {
+  const opening = holes.length === 0 ? [] : ["--import", new URL("hole-hook.ts", import.meta.url).href];
   const child = fork(new URL("instance.ts", import.meta.url).pathname, [JSON.stringify(options)], {
     execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning", ...opening],
-    env: { ...process.env, ...(hole === undefined ? {} : { PORTCULLIS_SOAK_HOLE: String(hole) }) },
+    env: { ...process.env, PORTCULLIS_SOAK_HOLES: holes.join(",") },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let complaint = "";
@@ -103,14 +103,19 @@ export async function startInstance(options: InstanceOptions, hole?: number): Pr
 }
 
 /** Signs in as a browser without scripts does, and redeems the code. @throws Error where that does not end with tokens */
-export async function signIn(at: Instance, email: string, password: string): Promise<SignedIn> {
+export async function signIn(
+  at: Instance,
+  email: string,
+  password: string,
+  scope = "openid notes:read",
+): Promise<SignedIn> {
   const verifier = randomBytes(32).toString("base64url");
   const url = new URL("/oauth/authorize", at.origin);
   url.search = new URLSearchParams({
     client_id: clientId,
     redirect_uri: redirectUri,
     response_type: "code",
-    scope: "openid notes:read",
+    scope,
     state: randomBytes(16).toString("base64url"),
     code_challenge: createHash("sha256").update(verifier).digest("base64url"),
     code_challenge_method: "S256",

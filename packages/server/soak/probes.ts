@@ -1,62 +1,160 @@
 /**
- * `probes.ts [portcullis.ts]`: scans an instance by its own manifest, as it is and with each hole in turn, and prints what
- * the probe says. Exit 1 where it is not held without a hole, or not broken with one.
+ * `probes.ts [--whole] [portcullis.ts]`: scans an instance by its own manifest, as it is and with each hole in turn, prints
+ * what the probes say and writes it to `probes.md` beside this file. Exit 1 where a row is not held without a hole, or not
+ * broken with one. `--whole` scans all rows instead, rate-limit apart with its limits as they are, and prints what is not held.
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ProtectionId } from "portcullis";
+import { z } from "zod";
 import { embeddedStores, type TestStores } from "../test/storage/open-stores.ts";
-import { holes } from "./holes.ts";
-import { clientId, redirectUri } from "./instance.ts";
+import { type Hole, holes } from "./holes.ts";
+import { clientId, otherClientId, redirectUri } from "./instance.ts";
 import { freePorts, signIn, startInstance } from "./instances.ts";
 
-const person = { email: "alice@example.com", password: "correct horse battery" } as const;
+/** Rows of the checklist that an identity server answers for; `sessions` has the checks of enumeration. */
+export const rows = ["oauth", "sessions", "api-keys"] as const satisfies readonly ProtectionId[];
+
+const password = "correct horse battery";
+const people = ["alice", "bob", "carol"].map((name) => `${name}@example.com`);
+const scope = "openid notes:read notes:write keys:read keys:write";
 const ours = new URL("../../cli/src/portcullis.ts", import.meta.url).pathname;
 
-if (import.meta.main) {
-  const stores = await embeddedStores();
+const Report = z.object({
+  verdicts: z.array(
+    z.object({
+      protection: z.string(),
+      check: z.string(),
+      operation: z.string().optional(),
+      verdict: z.enum(["held", "broken", "inconclusive", "not-applicable"]),
+      why: z.string(),
+    }),
+  ),
+});
+
+/** What one check said. */
+export type Said = z.infer<typeof Report>["verdicts"][number];
+
+/** What a scan said. */
+export interface Scanned {
+  /** Exit code: 0 held, 1 broken, 2 inconclusive; anything else failed. */
+  readonly status: number;
+  readonly stderr: string;
+  readonly verdicts: readonly Said[];
+}
+
+/** How to scan. */
+export interface Scanning {
+  /** Opens these holes, by their places in the list. */
+  readonly holes?: readonly number[];
+  /** Rows to look at; default all but rate-limit, of which there is nothing to see here. */
+  readonly only?: readonly string[];
+  /** With its limits as they are; default without any. */
+  readonly isLimited?: boolean;
+  /** `portcullis` to scan with; default that of this repository. */
+  readonly command?: string;
+}
+
+/** Scans a new instance. */
+export async function scanned(
+  stores: TestStores,
+  { holes: open = [], only, isLimited = false, command = ours }: Scanning,
+): Promise<Scanned> {
+  const [port = 0] = await freePorts(1);
+  const folder = mkdtempSync(join(tmpdir(), "portcullis-probes-"));
+  const options = { port, issuerPort: port, isUnlimited: !isLimited, isUsual: isLimited };
+  const at = await startInstance({ storage: await stores.place(), ...options }, open);
   try {
-    for (const index of [undefined, ...holes.keys()]) {
-      const hole = index === undefined ? undefined : holes[index];
-      const said = await scanned(stores, index, process.argv[2]);
-      const isRight = said === (hole === undefined ? "held" : "broken");
+    for (const email of people) await at.ask({ do: "account", email, password });
+    const [alice = "", bob = "", carol = ""] = people;
+    const [one, two] = [await signIn(at, alice, password, scope), await signIn(at, bob, password, scope)];
+    const { manifest = "" } = await at.ask({ do: "manifest" });
+    const [of, report] = [join(folder, "manifest.json"), join(folder, "report.json")];
+    writeFileSync(of, manifest);
+    const flags = [
+      ["--manifest", of, "--no-register", "--quiet", "--json", report],
+      only === undefined ? ["--skip", "rate-limit"] : ["--only", only.join(",")],
+      ["--as", `alice=Bearer ${one.access}`, "--as", `bob=Bearer ${two.access}`],
+      ["--account", `${alice}:${password}`, "--account", `${carol}:${password}`],
+      ["--oauth", `client=${clientId},redirect=${redirectUri},scope=${scope}`],
+      ["--oauth", `client=${otherClientId},redirect=${redirectUri},scope=${scope}`],
+    ].flat();
+    const { status, stderr } = await run(["--conditions=source", command, "scan", at.origin, ...flags]);
+    const verdicts = status <= 2 ? Report.parse(JSON.parse(readFileSync(report, "utf8"))).verdicts : [];
+    return { status, stderr, verdicts };
+  } finally {
+    await at.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The worst that was said of a row. */
+export function verdictOf(row: string, { verdicts }: Scanned): Said["verdict"] {
+  const own = verdicts.filter(({ protection }) => protection === row);
+  const kinds = ["broken", "inconclusive", "held"] as const;
+  return kinds.find((kind) => own.some(({ verdict }) => verdict === kind)) ?? "not-applicable";
+}
+
+/** Whether that is what a hole is found by. */
+export function isFound(hole: Hole, { protection, check, verdict }: Said): boolean {
+  return protection === hole.protection && check === hole.check && verdict === "broken";
+}
+
+if (import.meta.main) await main();
+
+async function main(): Promise<void> {
+  const stores = await embeddedStores();
+  const command = process.argv.slice(2).find((one) => !one.startsWith("--"));
+  const given = command === undefined ? {} : { command };
+  try {
+    if (process.argv.includes("--whole")) {
+      for (const how of [{}, { only: ["rate-limit"], isLimited: true }]) {
+        const whole = await scanned(stores, { ...given, ...how });
+        for (const said of whole.verdicts) if (/broken|inconclusive/.test(said.verdict)) print(said);
+        process.stdout.write(whole.stderr);
+        process.exitCode = Math.max(Number(process.exitCode ?? 0), whole.status);
+      }
+      return;
+    }
+    const lines: string[] = [];
+    const line = (isRight: boolean, row: string, what: string, said: string) => {
       if (!isRight) process.exitCode = 1;
-      process.stdout.write(`${isRight ? "as it should" : "WRONG"}\t${said}\t${hole?.name ?? "no hole"}\n`);
+      process.stdout.write(`${isRight ? "as it should" : "WRONG"}\t${row}\t${what}\t${said}\n`);
+      lines.push(`| ${row} | ${what} | ${said.replaceAll("|", "\\|")} |`);
+    };
+    const asItIs = await scanned(stores, { ...given, only: rows });
+    for (const row of rows) {
+      const verdict = verdictOf(row, asItIs);
+      const own = asItIs.verdicts.filter(({ protection }) => protection === row);
+      const count = own.filter((said) => said.verdict === "held").length;
+      line(verdict === "held", row, "no hole", `${verdict}, by ${count} checks`);
+    }
+    for (const said of asItIs.verdicts) if (/broken|inconclusive/.test(said.verdict)) print(said);
+    process.stdout.write(asItIs.stderr);
+    const from = Number(process.env["FROM"] ?? 0);
+    for (const [index, hole] of holes.entries()) {
+      if (index < from) continue;
+      const { protection, check, name } = hole;
+      const one = await scanned(stores, { ...given, only: [protection], holes: [index] });
+      const found = one.verdicts.find((said) => isFound(hole, said));
+      line(
+        found !== undefined,
+        protection,
+        name,
+        found === undefined ? verdictOf(protection, one) : `${check}: ${found.why}`,
+      );
+      if (found === undefined) for (const said of one.verdicts) if (said.verdict !== "held") print(said);
+      process.stdout.write(one.stderr);
     }
   } finally {
     await stores.stop();
   }
 }
 
-/**
- * What the oauth probe says of an instance.
- *
- * @param hole     opens this one of the holes, by its place in their list
- * @param command  `portcullis` to scan with; default that of this repository
- */
-export async function scanned(stores: TestStores, hole: number | undefined, command = ours): Promise<string> {
-  const [port = 0] = await freePorts(1);
-  const folder = mkdtempSync(join(tmpdir(), "portcullis-probes-"));
-  const at = await startInstance({ storage: await stores.place(), port, issuerPort: port, isUnlimited: true }, hole);
-  try {
-    await at.ask({ do: "account", ...person });
-    const { access } = await signIn(at, person.email, person.password);
-    const { manifest = "" } = await at.ask({ do: "manifest" });
-    const [of, report] = [join(folder, "manifest.json"), join(folder, "report.json")];
-    writeFileSync(of, manifest);
-    const flags = [
-      ["--manifest", of, "--only", "oauth", "--no-register", "--quiet", "--json", report],
-      ["--as", `alice=Bearer ${access}`, "--account", `${person.email}:${person.password}`],
-      ["--oauth", `client=${clientId},redirect=${redirectUri},scope=openid notes:read`],
-    ].flat();
-    const args = ["--conditions=source", command, "scan", at.origin, ...flags];
-    const { status, stderr } = await run(args);
-    return ["held", "broken", "inconclusive"][status] ?? `failed: ${stderr}`;
-  } finally {
-    await at.kill();
-    rmSync(folder, { recursive: true, force: true });
-  }
+function print({ protection, check, operation = "", verdict, why }: Said): void {
+  process.stdout.write(`${verdict}\t${protection} ${check}\t${operation}\t${why}\n`);
 }
 
 function run(args: readonly string[]): Promise<{ readonly status: number; readonly stderr: string }> {

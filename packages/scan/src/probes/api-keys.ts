@@ -3,7 +3,7 @@ import type { ProbeContext, Witness } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { type Header, readToken } from "../identities.ts";
-import { type JsonRecord, listAt, recordAt, walk } from "../json.ts";
+import { type JsonRecord, listAt, recordAt, textsAt, walk } from "../json.ts";
 import { keyScopes } from "../key-scopes.ts";
 import type { Kind } from "../kinds.ts";
 import type { Thing } from "../objects.ts";
@@ -134,8 +134,15 @@ async function makeKey(
   if (kind?.create === undefined) throw new Unreachable("no key was given and nothing creates one");
   const mark = context.objects.canary();
   const honest = context.objects.creation(kind, witness.identity, undefined, mark);
-  const body = { ...bodyOf(honest), ...everyScope(context, kind.create.body?.schema ?? {}, only) };
-  const trial = await context.send("positive", { ...honest, body: JSON.stringify(body) });
+  const schema = kind.create.body?.schema ?? {};
+  const body = { ...bodyOf(honest), ...everyScope(context, schema, only) };
+  let trial = await context.send("positive", { ...honest, body: JSON.stringify(body) });
+  if (!isSuccess(trial.answer) && trial.answer.status < 500) {
+    // What may be left out may have to be something the description does not say.
+    const needed = new Set([...textsAt(schema, "required"), ...Object.keys(everyScope(context, schema, only))]);
+    const least = Object.fromEntries(Object.entries(body).filter(([name]) => needed.has(name)));
+    trial = await context.send("positive", { ...honest, body: JSON.stringify(least) });
+  }
   const thing = context.objects.adopt(kind, witness.identity, trial, {}, mark);
   if (!isSuccess(trial.answer) || thing === undefined)
     throw new Unreachable(`creating a key answered ${trial.answer.status}`);

@@ -67,8 +67,13 @@ function judgeAnswer(
 ): readonly NamedOutcome[] {
   const { answer } = trial;
   if (sendsOn(operation, answer)) return [{ check: "answer", ...held("it sends on and shows nothing", [trial]) }];
-  if (!isSuccess(answer)) return [{ check: "answer", ...notHonest(trial) }];
+  // Nothing the scan knows may get more of it, such as the step of a sign-in that nobody began.
+  const isItsOwn =
+    operation.access.kind === "public" && operation.outputs.some(({ status }) => status === answer.status);
+  if (!isSuccess(answer) && !isItsOwn) return [{ check: "answer", ...notHonest(trial) }];
+  const more = `What ${operation.id} answers where it succeeds was not looked at: it answered ${answer.status}, as it declares.`;
   return [
+    ...(isSuccess(answer) ? [] : [{ check: "answer", ...untried(more) }]),
     { check: "undeclared-fields", ...undeclared(context, operation, trial) },
     { check: "secrets", ...secrets(context, operation, trial, shown) },
   ];

@@ -76,8 +76,14 @@ function isAmple(context: ProbeContext, { create, read }: Kind): boolean {
   );
 }
 
-function methodsAt(context: ProbeContext, { path }: Operation): readonly string[] {
-  return context.target.operations.filter((entry) => entry.path === path).map(({ method }) => method);
+/** Of the path, those the scan leaves alone among them. */
+function methodsAt({ target }: ProbeContext, { path }: Operation): readonly string[] {
+  const written = path.replace(/\{([^{}]+)\}/g, ":$1");
+  const untouched = target.untouched.flatMap(({ operation }) => {
+    const [method = "", where] = operation.split(" ");
+    return where === written ? [method] : [];
+  });
+  return [...target.operations.filter((entry) => entry.path === path).map(({ method }) => method), ...untouched];
 }
 
 async function unknownPath(context: ProbeContext): Promise<Outcome> {

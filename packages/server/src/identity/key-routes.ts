@@ -50,7 +50,8 @@ export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void 
     owner: ({ owner }) => owner,
     serverSet: ["id", "owner", "tenant", "prefix", "createdAt", "lastUsedAt", "replacedBy"],
   });
-  const isOffered = (rate: string | undefined): boolean => rate === undefined || rates.some((one) => one === rate);
+  const [usual, ...further] = rates;
+  const offered = usual === undefined ? {} : { rate: z.enum([usual, ...further]).optional() };
 
   api.route(
     {
@@ -83,7 +84,7 @@ export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void 
         body: z.strictObject({
           name: z.string().min(1).max(100),
           scopes: z.array(z.string().min(1).max(100)).min(1).max(100),
-          rate: z.string().max(40).optional(),
+          ...offered,
           expiresInDays: z.int().min(1).max(365).default(90),
         }),
       },
@@ -95,14 +96,13 @@ export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void 
       if (!body.scopes.every((scope) => caller.scopes.includes(scope))) {
         return refuse("forbidden", "a key may do no more than whoever makes it");
       }
-      if (!isOffered(body.rate)) return refuse("conflict", "no such rate is offered");
       const made = await keys.create(
         {
           owner: caller.subject,
           tenant: caller.tenant,
           name: body.name,
           scopes: [...new Set(body.scopes)],
-          rate: body.rate,
+          rate: "rate" in body ? rates.find((one) => one === body.rate) : undefined,
           expiresAt: request.timeMs + body.expiresInDays * day,
         },
         request,
