@@ -114,7 +114,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const keys = await openSigningKeys({
     store: keyStore,
     secret: options.secret,
-    algorithm: "EdDSA",
+    algorithm: options.tokenAlgorithm ?? "EdDSA",
     lifetimes: { signsMs: 30 * day, announcedMs: 60 * minute, keptMs: 120 * minute },
     now,
   });
@@ -245,7 +245,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   }
 
   async function accessToken(claims: NewAccessToken) {
-    const { kid, key } = keys.signer();
+    const { kid, algorithm, key } = keys.signer();
     const seconds = Math.floor(now() / 1000);
     const token = await new SignJWT({
       client_id: claims.clientId,
@@ -254,7 +254,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       epoch: claims.epoch,
       ...(claims.sessionUid === undefined ? {} : { sid: nameInTokens(claims.sessionUid) }),
     })
-      .setProtectedHeader({ alg: keys.algorithm, typ: "at+jwt", kid })
+      .setProtectedHeader({ alg: algorithm, typ: "at+jwt", kid })
       .setIssuer(issuer)
       .setSubject(claims.subject)
       .setAudience(claims.audience)

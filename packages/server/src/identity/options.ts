@@ -27,6 +27,11 @@ export interface IdentityOptions {
   readonly keys?: KeySettings;
   /** Has instances on PostgreSQL tell each other of what was taken back, besides LISTEN and NOTIFY; `redisPush`. Default: none. */
   readonly push?: Push;
+  /**
+   * What tokens are signed with: Ed25519, or ECDSA on P-256 for verifiers that know no other. Where it changes, the new key
+   * is announced for an hour and signs then, and what the old one signed stays good as long as it lives. Default `EdDSA`.
+   */
+  readonly tokenAlgorithm?: "EdDSA" | "ES256";
   /** Default: printed, for development. */
   readonly sendMail?: SendMail;
   /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
@@ -70,6 +75,10 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
   if (weak !== undefined) {
     add("secret", weak, needed.secret);
   }
+
+  const { tokenAlgorithm = "EdDSA" } = options;
+  if (tokenAlgorithm !== "EdDSA" && tokenAlgorithm !== "ES256")
+    add("tokenAlgorithm", `${String(tokenAlgorithm)} is none we sign with`, "Write EdDSA or ES256, or leave it out.");
 
   const named = Object.entries(resources);
   if (named.length === 0) {
@@ -119,6 +128,7 @@ const known: Readonly<Record<keyof IdentityOptions, true>> = {
   browserSessions: true,
   keys: true,
   sendMail: true,
+  tokenAlgorithm: true,
   isBreached: true,
   now: true,
   onError: true,

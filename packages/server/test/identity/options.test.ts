@@ -43,6 +43,7 @@ describe("oauth: options that make no sense stop the start, and say what to writ
     [{ issuer: "id.example.com" }, /issuer/],
     [{ serviceName: " " }, /serviceName/],
     [{ secret: "" }, /secret: it is empty: is the variable set[\s\S]*export SECRET=\$\(openssl rand -base64 48\)/],
+    [JSON.parse('{"tokenAlgorithm":"HS256"}'), /tokenAlgorithm: HS256 is none we sign with/],
     [{ secret: "short" }, /secret: 5 bytes are too few/],
     [{ secret: "0123456789abcdef0123456789abcdef" }, /secret: 32 hexadecimal digits are 128 bits/],
     [{ secret: "xyz".repeat(16) }, /secret: it repeats/],

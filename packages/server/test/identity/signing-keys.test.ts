@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openIdentity } from "@portcullis/server/identity";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { createLocalJWKSet, createRemoteJWKSet, decodeProtectedHeader, type JWK, jwtVerify } from "jose";
+import * as client from "openid-client";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openSigningKeys } from "../../src/identity/oauth/signing-keys.ts";
 import { signingKeyStore } from "../../src/storage/signing-keys.ts";
@@ -16,6 +17,56 @@ const lifetimes = { signsMs: 30 * day, announcedMs: hour, keptMs: 2 * hour };
 
 beforeAll(() => void vi.useFakeTimers({ toFake: ["Date"] }));
 afterAll(() => void vi.useRealTimers());
+describe("oauth: a server that signs with another algorithm than before", () => {
+  let stores: TestStores;
+  beforeAll(async () => {
+    stores = await embeddedStores();
+  });
+  afterAll(() => stores.stop());
+
+  it("keeps tokens, sessions and refresh tokens of the other algorithm good, and clients follow", async () => {
+    const storage = await stores.open();
+    const before = await startOAuthServer(storage);
+    const { issuer } = before;
+    const port = Number(new URL(issuer).port);
+    const old = await before.tokens();
+    expect(decodeProtectedHeader(old.access).alg).toBe("EdDSA");
+    await before.close();
+
+    const after = await startOAuthServer(storage, { port, tokenAlgorithm: "ES256" });
+    const config = async () =>
+      client.discovery(new URL(issuer), "web", undefined, client.ClientSecretBasic(clients.web.secret), {
+        // oxlint-disable-next-line typescript/no-deprecated -- the server of the test is on loopback
+        execute: [client.allowInsecureRequests],
+      });
+    expect((await config()).serverMetadata().id_token_signing_alg_values_supported).toEqual(["EdDSA", "ES256"]);
+    expect((await after.call(old.access)).status).toBe(200);
+    const announced = await after.tokens();
+    expect(decodeProtectedHeader(announced.access).alg).toBe("EdDSA");
+
+    pass(hour);
+    await after.identity.upkeep();
+    after.forgiveLimits();
+    const fresh = await after.tokens();
+    const algorithms = [fresh.access, fresh.id].map((token) => decodeProtectedHeader(token).alg);
+    expect(algorithms).toEqual(["ES256", "ES256"]);
+    expect((await after.call(fresh.access)).status).toBe(200);
+    const keys = createRemoteJWKSet(new URL(`${issuer}/oauth/jwks.json`));
+    await jwtVerify(fresh.id, keys, { issuer, audience: "web", algorithms: ["ES256"] });
+    await jwtVerify(announced.access, keys, {
+      issuer,
+      algorithms: ["EdDSA"],
+      currentDate: new Date(Date.now() - hour),
+    });
+    // openid-client holds the ID token to the algorithms that the metadata names, and proves itself with Basic.
+    const renewed = await client.refreshTokenGrant(await config(), announced.refresh);
+    expect(decodeProtectedHeader(renewed.access_token).alg).toBe("ES256");
+    expect((await after.call(renewed.access_token)).status).toBe(200);
+    await after.close();
+    await storage.close();
+  }, 60_000);
+});
+
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
 describe("oauth: signing keys of several instances", () => {
@@ -186,6 +237,33 @@ describe.each([
   it("sign with ES256 as well", async () => {
     const keys = await open(await stores.open(), { algorithm: "ES256" });
     expect(createLocalJWKSet({ keys: [...keys.published()] }).jwks()).toMatchObject({ keys: [{ crv: "P-256" }] });
+    expect([keys.signer().algorithm, keys.algorithms()]).toEqual(["ES256", ["ES256"]]);
+  });
+
+  it("change their algorithm as they change otherwise: announced, then on every instance, whatever it was told", async () => {
+    const storage = await stores.open();
+    const old = await open(storage);
+    pass(1000);
+    const told = await open(storage, { algorithm: "ES256" });
+    await old.refresh();
+    for (const keys of [old, told]) {
+      expect([keys.signer().algorithm, keys.algorithms()]).toEqual(["EdDSA", ["EdDSA", "ES256"]]);
+    }
+    pass(hour);
+    for (const keys of [old, told]) {
+      expect(await keys.refresh()).toBe(true);
+      expect([keys.signer().algorithm, keys.algorithms()]).toEqual(["ES256", ["ES256", "EdDSA"]]);
+      expect(keys.published()).toHaveLength(2);
+      // Neither takes the other's choice back by itself.
+      expect(await keys.refresh()).toBe(false);
+    }
+    // One that is started again and again with the one and the other makes no endless list.
+    for (let start = 0; start < 20; start++) {
+      pass(1000);
+      await open(storage, { algorithm: start % 2 === 0 ? "EdDSA" : "ES256" });
+    }
+    await told.refresh();
+    expect(told.published().length).toBeLessThanOrEqual(10);
   });
 
   it("leave nothing of their private half in what is stored", async () => {

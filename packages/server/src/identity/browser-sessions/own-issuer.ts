@@ -83,7 +83,7 @@ function partyOf({ issuer, client, resource, provider, keys, now }: OwnIssuerOpt
       token_endpoint_auth_methods_supported: ["client_secret_post"],
       jwks_uri: `${issuer}${endpoints.jwks}`,
       authorization_response_iss_parameter_supported: true,
-      id_token_signing_alg_values_supported: [keys.algorithm],
+      id_token_signing_alg_values_supported: ["EdDSA", "ES256"],
     },
     fetch: withoutSocket,
     now,

@@ -81,6 +81,8 @@ export const endpoints = {
  */
 export function createProvider(options: ProviderOptions): Provider {
   const { issuer, keys, lifetimes } = options;
+  // With the keys as they are now: others mean another provider.
+  const { algorithm } = keys.signer();
   const resources = new Map(Object.entries(options.resources));
   const scopes = [...new Set([...resources.values()].flat())];
   const [firstResource] = resources.keys();
@@ -95,8 +97,8 @@ export function createProvider(options: ProviderOptions): Provider {
     responseTypes: ["code"],
     subjectTypes: ["public"],
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
-    enabledJWA: { idTokenSigningAlgValues: [keys.algorithm] },
-    clientDefaults: { id_token_signed_response_alg: keys.algorithm },
+    enabledJWA: { idTokenSigningAlgValues: [...keys.algorithms()] },
+    clientDefaults: { id_token_signed_response_alg: algorithm },
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: false,
     routes: {
@@ -183,7 +185,7 @@ export function createProvider(options: ProviderOptions): Provider {
             scope: known.join(" "),
             accessTokenFormat: "jwt",
             accessTokenTTL: lifetimes.accessToken,
-            jwt: { sign: { alg: keys.algorithm } },
+            jwt: { sign: { alg: algorithm } },
           };
         },
       },

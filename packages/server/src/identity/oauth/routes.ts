@@ -348,7 +348,7 @@ function metadata({ issuer, keys, clients, scopes }: OAuthRoutesOptions): z.outp
     response_modes_supported: ["query"],
     grant_types_supported: ["authorization_code", "refresh_token", ...(machines ? ["client_credentials"] : [])],
     subject_types_supported: ["public"],
-    id_token_signing_alg_values_supported: [keys.algorithm],
+    id_token_signing_alg_values_supported: [...keys.algorithms()],
     token_endpoint_auth_methods_supported: authMethods,
     revocation_endpoint_auth_methods_supported: authMethods,
     code_challenge_methods_supported: ["S256"],

@@ -12,12 +12,16 @@ export interface KeyLifetimes {
   readonly keptMs: number;
 }
 
+/** What tokens are signed with: Ed25519, or ECDSA on P-256. @see RFC 8037 section 3.1, RFC 7518 section 3.4 */
+export type Algorithm = SigningKeyRow["algorithm"];
+
 /** What they need. */
 export interface SigningKeysOptions {
   readonly store: SigningKeyStore;
   /** Encrypts private keys at rest; at least 32 bytes. */
   readonly secret: string | Uint8Array;
-  readonly algorithm: "EdDSA" | "ES256";
+  /** New keys are made for it. Where the newest is of another one, its successor is made at the start. */
+  readonly algorithm: Algorithm;
   readonly lifetimes: KeyLifetimes;
   readonly now: () => number;
 }
@@ -27,7 +31,8 @@ export type PrivateJwk = JWK & { readonly kid: string };
 
 /** The keys that sign tokens, rotated by themselves. */
 export interface SigningKeys {
-  readonly algorithm: "EdDSA" | "ES256";
+  /** Of every key that signs or is about to, that of {@link signer} first. */
+  algorithms(): readonly Algorithm[];
   /** Private JWKs, the one that signs first; the same list until {@link refresh} finds another. */
   all(): readonly PrivateJwk[];
   /** Public halves; the same list until {@link refresh} finds another. */
@@ -41,14 +46,18 @@ export interface SigningKeys {
 /** What signs. */
 export interface Signer {
   readonly kid: string;
+  readonly algorithm: Algorithm;
   readonly key: CryptoKey;
 }
 
 const purpose = "signing key";
+/** Instances that were told different algorithms make a key each time one starts; verifiers read no endless lists. */
+const mostAlive = 10;
 
 /**
  * Opens the keys; the first process makes the first one. A new one is published before it signs, so that every verifier
- * and every other instance has it by then, and stays published after it signed last, until no token of it is alive.
+ * and every other instance has it by then, and stays published after it signed last, until no token of it is alive. Each
+ * signs with the algorithm it was made for, on every instance: another algorithm comes as another key does, announced.
  *
  * @throws Error where a stored key does not open with this secret
  */
@@ -56,6 +65,7 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
   const { store, algorithm, lifetimes, now } = options;
   let stored: readonly SigningKeyRow[] = [];
   let all: readonly PrivateJwk[] = [];
+  let algorithms: readonly Algorithm[] = [];
   let published: readonly JWK[] = [];
   let signer: Signer | undefined;
 
@@ -65,8 +75,13 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
     if (order.map(({ kid }) => kid).join() === all.map(({ kid }) => kid).join()) return false;
     const opened = order.map(open);
     const [first] = opened;
-    signer = first === undefined ? undefined : { kid: first.kid, key: await imported(first) };
+    const [row] = order;
+    signer =
+      first === undefined || row === undefined
+        ? undefined
+        : { kid: first.kid, algorithm: row.algorithm, key: await imported(first, row.algorithm) };
     all = opened;
+    algorithms = [...new Set(order.map((one) => one.algorithm))];
     published = order.map((row) => {
       const jwk: JWK = JSON.parse(row.public);
       return jwk;
@@ -93,17 +108,19 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
     return { ...jwk, kid: row.kid };
   }
 
-  async function imported(jwk: PrivateJwk): Promise<CryptoKey> {
-    const key = await importJWK(jwk, algorithm);
+  async function imported(jwk: PrivateJwk, of: Algorithm): Promise<CryptoKey> {
+    const key = await importJWK(jwk, of);
     if (key instanceof Uint8Array) throw new Error("a signing key is symmetric");
     return key;
   }
 
-  async function addWhereDue(): Promise<void> {
+  /** @param changes  also where the newest is of another algorithm */
+  async function addWhereDue(changes: boolean): Promise<void> {
     const newest = stored.at(-1);
     const at = now();
     const isOver = newest === undefined || Math.min(newest.retires_at, newest.expires_at) <= at;
-    if (!isOver && newest.retires_at - lifetimes.announcedMs > at) return;
+    const isOther = changes && newest?.algorithm !== algorithm && all.length < mostAlive;
+    if (!isOver && !isOther && newest.retires_at - lifetimes.announcedMs > at) return;
     const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
     const kid = newSecret().slice(0, 16);
     // Where none signs any more, after a long standstill or because it was taken out, nothing is gained by waiting.
@@ -126,7 +143,7 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
   }
 
   const keys: SigningKeys = {
-    algorithm,
+    algorithms: () => algorithms,
     all: () => all,
     published: () => published,
     signer() {
@@ -135,11 +152,13 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
     },
     async refresh() {
       const first = await read();
-      await addWhereDue();
+      await addWhereDue(false);
       const second = await read();
       return first || second;
     },
   };
+  await read();
+  await addWhereDue(true);
   await keys.refresh();
   return keys;
 }
