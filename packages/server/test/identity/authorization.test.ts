@@ -266,6 +266,36 @@ describe("oauth: signing in and being asked", () => {
     expect((await server.authorize(browser, app)).asked).toEqual(["Allow Notes App?"]);
   });
 
+  it("takes a request as a form from another site, and goes on with who is signed in here", async () => {
+    const browser = server.browser();
+    await server.authorize(browser, web);
+    const request = {
+      ...web,
+      response_type: "code",
+      scope: "openid email notes:read",
+      code_challenge: "x".repeat(43),
+      code_challenge_method: "S256",
+      state: "a+b c&d",
+      max_age: "600",
+    };
+    // As a browser sends it: a form of another site brings none of the cookies.
+    const headers = { "sec-fetch-site": "cross-site", origin: "https://web.example.com" };
+    const send = (over: Readonly<Record<string, string>>) =>
+      fetch(`${server.base}/oauth/authorize`, {
+        method: "POST",
+        body: new URLSearchParams({ ...request, ...over }),
+        headers,
+        redirect: "manual",
+      });
+    const sent = await send({});
+    expect([sent.status, sent.headers.getSetCookie()]).toEqual([303, []]);
+    const { url } = await browser.open(new URL(sent.headers.get("location") ?? "", server.base));
+    expect([url.searchParams.has("code"), url.searchParams.get("state")]).toEqual([true, "a+b c&d"]);
+    expect((await send({ nonsense: "1" })).status).toBe(400);
+    const elsewhere = await send({ redirect_uri: "https://evil.example" });
+    expect((await browser.open(new URL(elsewhere.headers.get("location") ?? "", server.base))).status).toBe(400);
+  });
+
   it("shows no page with prompt=none, and says what is missing", async () => {
     await server.identity.withdraw(server.alice, "web");
     const browser = server.browser();

@@ -145,6 +145,22 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     },
   );
 
+  // Other sites send it, without the cookies of this one, which a GET brings along; so nothing is decided here.
+  api.route(
+    {
+      path: `POST ${endpoints.authorization}`,
+      access,
+      input: { body: form(AuthorizationRequest) },
+      objects: { "body.client_id": notAnObject("the name of an application, which is public") },
+      output: redirect([endpoints.authorization]),
+    },
+    ({ body }) => {
+      const query = new URLSearchParams();
+      for (const [name, value] of Object.entries(body)) if (value !== undefined) query.set(name, String(value));
+      return `${endpoints.authorization}?${query}`;
+    },
+  );
+
   api.route(
     {
       path: `GET ${endpoints.authorization}/:uid`,
