@@ -23,6 +23,7 @@ export const accountEvents = Object.freeze({
   "account-enabled": told("sessions", "by the application"),
   "account-deleted": told("sessions", "everything signed in ended, keys too"),
   "signed-out-everywhere": told("sessions", "everything signed in ended, on every device"),
+  "everything-ended": told("sessions", "by the application: everything of everybody, after an incident"),
   "issuer-session-started": told("sessions", "a password was right at the server's own pages"),
   "issuer-session-ended": told("sessions", "somebody signed out of the server's own pages"),
   "session-started": told("sessions", "a browser has a session with the app"),

@@ -73,8 +73,13 @@ export interface KeyEvent extends About {
   readonly key: string;
 }
 
+/** What happened to everybody. */
+export interface EverybodyEvent extends About {
+  readonly type: "everything-ended";
+}
+
 /** Everything an identity server tells of: see docs/identity.md for what each means. */
-export type IdentityEvent = AccountEvent | BrowserSessionEvent | OAuthEvent | KeyEvent;
+export type IdentityEvent = AccountEvent | BrowserSessionEvent | OAuthEvent | KeyEvent | EverybodyEvent;
 
 /** Hands events on, to the application's own `onEvent` and to the records of the APIs. */
 export interface Teller<Event extends IdentityEvent> {

@@ -4,6 +4,7 @@ import type { Provider } from "oidc-provider";
 import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
 import { apiKeyStore } from "../storage/api-keys.ts";
+import { endEverything } from "../storage/everything.ts";
 import { grantStore } from "../storage/grants.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
@@ -71,6 +72,14 @@ export interface Identity {
   /** Takes back everything a person allowed an application, and what it was given. */
   withdraw(accountId: string, clientId: string, asker?: Asker): Promise<void>;
   /**
+   * Ends everything of everybody, after an incident: access tokens, refresh tokens, sessions, permissions. Accounts,
+   * passwords and API keys stay. For 30 s after it no new access token is accepted either, so that no instance whose clock
+   * is that much ahead leaves one alive.
+   *
+   * @throws Error where not all of it is done; do it again
+   */
+  endEverything(): Promise<void>;
+  /**
    * What it does by itself every minute: sees keys that other instances added, adds one where one is due, and takes out
    * what ran out. Resolves when it is done.
    */
@@ -119,7 +128,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     now,
   });
 
-  const keepMs = accessTokenSeconds * 1000 + minute;
+  // Whose clock is behind keeps a token alive for longer, and forgets later what was taken back.
+  const keepMs = accessTokenSeconds * 1000 + 2 * minute;
   const revocationRows = revocationStore(storage, storage.pool);
   const revocations = await openRevocations({
     store: revocationRows,
@@ -176,6 +186,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const ownSessions = createOwnSessions({
     provider: () => provider,
     accounts,
+    endSession: grants.endSession,
     idle: ownLifetimes.idle,
     absolute: ownLifetimes.absolute,
     now,
@@ -232,6 +243,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
             keys,
             revocations: revocations.forTokens,
             account: (id) => accounts.find(id),
+            endOwnSession: ownSessions.end,
             endEverything: async (id, asker) => void (await accounts.signOutEverywhere(id, asker)),
             now,
           }),
@@ -373,6 +385,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     async withdraw(accountId, clientId, request) {
       await grants.withdraw(accountId, clientId);
       tell({ type: "consent-withdrawn", subject: accountId, client: clientId, request });
+    },
+    async endEverything() {
+      await endEverything(storage, takingBack, issuer);
+      tell({ type: "everything-ended" });
     },
     upkeep: upkeep.now,
     async close() {

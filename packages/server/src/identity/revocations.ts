@@ -14,8 +14,6 @@ export interface Revocations {
   revoke(what: Pick<Revocation, "kind" | "value">): Promise<void>;
   /** What the store has told the others already, and this instance has to know. */
   noted(revocation: Revocation): void;
-  /** Everything that was issued until now. */
-  revokeEverything(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +37,11 @@ export interface RevocationsOptions {
 const pollEveryMs = 300;
 /** Older knowledge than this is none: then every token is asked for in the table. The promise is 1 s. */
 const knownForMs = 800;
+/**
+ * Whatever an instance issued whose clock is that much ahead of the clock of the one that took everything back is over, too.
+ * As much as is allowed between an issuer and an API.
+ */
+const clocksDifferMs = 30_000;
 /** However many say that there is something to read, it is read that often at most; milliseconds. */
 const lookEveryMs = 50;
 
@@ -53,8 +56,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   const known = new Map<string, number>();
   /** By account: the last epoch that is over, and until when that has to be known. */
   const users = new Map<string, { readonly epoch: number; readonly expiresAt: number }>();
-  /** Tokens issued up to then are revoked, Unix milliseconds. */
-  let epoch = 0;
+  /** Everything was taken back then, Unix milliseconds. */
+  let epoch = Number.NEGATIVE_INFINITY;
   let generation = 0;
   let asked = 0;
   let readAt = monotonic();
@@ -161,7 +164,6 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     generation: () => (isKnown() ? generation : undefined),
     revoke: ({ kind, value }) => add({ kind, value, revokedAt: now(), expiresAt: now() + keepMs }),
     noted,
-    revokeEverything: () => add({ kind: "epoch", value: "", revokedAt: now(), expiresAt: now() + keepMs }),
     async close() {
       isClosed = true;
       clearInterval(poll);
@@ -173,7 +175,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   };
 
   function isListed(claims: ProvedClaims): boolean {
-    if (claims.iat * 1000 <= epoch) return true;
+    if (claims.iat * 1000 <= epoch + clocksDifferMs) return true;
     const over = users.get(claims.sub ?? "");
     // Earlier ones are over too: whoever failed to say so then says it again with a later one.
     if (over !== undefined && !(Number(claims["epoch"] ?? 0) > over.epoch)) return true;

@@ -3,12 +3,12 @@ import { type TakingBack, takingBack } from "./revocations.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
-/** How grants are called. */
+/** How grants and sessions are called. */
 export interface GrantNames {
   /** Where its payload is kept. */
-  readonly hashOf: (grantId: string) => string;
+  readonly hashOf: (id: string) => string;
   /** In access tokens. */
-  readonly nameInTokens: (grantId: string) => string;
+  readonly nameInTokens: (id: string) => string;
 }
 
 /** Ends grants, each with all that was issued with it: access tokens, codes, families of refresh tokens. All or nothing. */
@@ -17,6 +17,16 @@ export interface GrantStore {
   end(grantId: string, why: string): Promise<void>;
   /** Ends what an account allowed a client, and forgets that it did. */
   withdraw(accountId: string, clientId: string): Promise<void>;
+  /**
+   * Ends a browser's session at this server with the grants that began in it.
+   *
+   * @param session  `id` is what the browser has, `uid` what is in tokens
+   */
+  endSession(session: {
+    readonly id: string;
+    readonly uid: string;
+    readonly grantIds: readonly string[];
+  }): Promise<void>;
 }
 
 /** Grants in the tables. */
@@ -51,6 +61,12 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Takin
           .where("client_id", "=", clientId)
           .execute();
         return ended;
+      }),
+    endSession: ({ id, uid, grantIds }) =>
+      takingBack(storage, options, async (one) => {
+        await one.deleteFrom("oidc_payload").where("model", "=", "Session").where("hash", "=", hashOf(id)).execute();
+        const { taken } = await ending(one, grantIds, "signed out");
+        return { value: undefined, taken: [{ kind: "session", value: nameInTokens(uid) }, ...taken] };
       }),
   };
 

@@ -124,6 +124,21 @@ describe("sessions: three instances on PostgreSQL", () => {
     expect(families?.filter(({ revoked_why }) => revoked_why === "reused")).toEqual([]);
   });
 
+  it("ends with everything of everybody on all within 1 s, whoever's it is", async () => {
+    clock = Date.now();
+    const browser = first().browser();
+    await browser.submit(await browser.open("/auth/sign-in"), { email: person.email, password });
+    const cookie = browser.cookies.get(sessionCookie) ?? "";
+    expect(await everywhere(cookie)).toEqual([200, 200, 200]);
+    await first().identity.endEverything();
+    const begun = performance.now();
+    let refused = await everywhere(cookie);
+    while (refused.includes(200) && performance.now() - begun < 5000) refused = await everywhere(cookie);
+    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(refused).toEqual([401, 401, 401]);
+    expect(await first().sessions.list(accountId)).toEqual([]);
+  });
+
   function renew(origin: string, cookie: string): Promise<number> {
     return post("/auth/refresh", cookie, origin);
   }

@@ -237,6 +237,11 @@ describe("identity: whatever changes who may do what is an event", () => {
     await during(() => keys.revoke(one.value?.id ?? "", "somebody else"));
   });
 
+  it("tells once that everything of everybody ended", async () => {
+    const { events } = await during(() => server.identity.endEverything(), "everything-ended");
+    expect(events).toEqual([{ type: "everything-ended" }]);
+  });
+
   it("has told of all there is by now, in records that say the same without a secret", async () => {
     expect([...new Set(told.map(({ type }) => type))].toSorted()).toEqual(Object.keys(accountEvents).toSorted());
     await vi.waitFor(() => expect(records()).toHaveLength(told.length));

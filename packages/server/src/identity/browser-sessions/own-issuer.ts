@@ -24,6 +24,8 @@ export interface OwnIssuerOptions {
   readonly revocations: TokenRevocations;
   readonly account: (id: string) => Promise<Account | undefined>;
   readonly endEverything: (accountId: string, asker: Asker) => Promise<void>;
+  /** Ends the session a browser has at the issuer itself. */
+  readonly endOwnSession: (cookie: string) => Promise<unknown>;
   readonly now: () => number;
 }
 
@@ -61,7 +63,7 @@ export function ownIssuer(options: OwnIssuerOptions): SignInAt {
     endEverything: options.endEverything,
     cookie: {
       name: cookieNames.session,
-      end: async (value) => (await options.provider().Session.find(value))?.destroy(),
+      end: options.endOwnSession,
     },
   };
   return { party: partyOf(options), own };

@@ -15,5 +15,5 @@ export interface OwnIssuer {
   /** Signs a person out of everything. */
   endEverything(subject: string, asker: Asker): Promise<void>;
   /** The issuer's own cookie on this host, and how its session ends. */
-  readonly cookie: { readonly name: string; readonly end: (value: string) => Promise<void> };
+  readonly cookie: { readonly name: string; readonly end: (value: string) => Promise<unknown> };
 }

@@ -1,5 +1,6 @@
 import type { Provider } from "oidc-provider";
 import type { CookieToSet } from "portcullis";
+import type { GrantStore } from "../../storage/grants.ts";
 import type { Account, Accounts } from "../accounts.ts";
 import { cookieNames, epochContext } from "./provider.ts";
 
@@ -9,6 +10,7 @@ export interface OwnSessions {
   accountOf(cookie: string | undefined): Promise<Account | undefined>;
   /** Begins one with a new id; the one the browser had ends. */
   start(account: Account, instead: string | undefined): Promise<CookieToSet>;
+  /** Ends it, with what applications were given in it. */
   end(cookie: string | undefined): Promise<CookieToSet>;
 }
 
@@ -16,13 +18,21 @@ export interface OwnSessions {
 export interface OwnSessionsOptions {
   readonly provider: () => Provider;
   readonly accounts: Pick<Accounts, "find">;
+  readonly endSession: GrantStore["endSession"];
   readonly idle: number;
   readonly absolute: number;
   readonly now: () => number;
 }
 
 /** @see OWASP ASVS 5.0 7.2.4 (a new id at every sign-in), 7.3.1 and 7.3.2 (lifetimes) */
-export function createOwnSessions({ provider, accounts, idle, absolute, now }: OwnSessionsOptions): OwnSessions {
+export function createOwnSessions({
+  provider,
+  accounts,
+  endSession,
+  idle,
+  absolute,
+  now,
+}: OwnSessionsOptions): OwnSessions {
   const find = async (cookie: string | undefined) =>
     cookie === undefined ? undefined : provider().Session.find(cookie);
 
@@ -51,7 +61,11 @@ export function createOwnSessions({ provider, accounts, idle, absolute, now }: O
       return { name: cookieNames.session, value: session.jti, sameSite: "Lax" };
     },
     async end(cookie) {
-      await (await find(cookie))?.destroy();
+      const session = await find(cookie);
+      if (session !== undefined) {
+        const grantIds = Object.values(session.authorizations ?? {}).flatMap(({ grantId }) => grantId ?? []);
+        await endSession({ id: session.jti, uid: session.uid, grantIds });
+      }
       return { name: cookieNames.session, value: "", maxAgeSeconds: 0, sameSite: "Lax" };
     },
   };
