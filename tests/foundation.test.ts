@@ -61,7 +61,7 @@ describe("./start and ./test on a machine", () => {
     expect(run.said).toContain("npm has no Node 24 that runs on this platform (");
   });
 
-  it("hands scan, check and manifest to the command line and everything else to the demonstration", () => {
+  it("hands scan, check, manifest and keys to the command line and everything else to the demonstration", () => {
     const args = (...words: string[]) => setUp({ node: "v24.0.0", command: "start", words }).ran?.split("\n").at(-1);
     expect(args("scan", "https://localhost:1", "--json")).toBe(
       "v24.0.0 --conditions=source packages/cli/src/portcullis.ts scan https://localhost:1 --json",
@@ -70,6 +70,7 @@ describe("./start and ./test on a machine", () => {
     expect(args("manifest", "a b.ts")).toBe(
       "v24.0.0 --conditions=source packages/cli/src/portcullis.ts manifest a b.ts",
     );
+    expect(args("keys", "list")).toBe("v24.0.0 --conditions=source packages/cli/src/portcullis.ts keys list");
     expect(args("--check")).toBe("v24.0.0 --conditions=source scripts/start.ts --check");
     expect(args()).toBe("v24.0.0 --conditions=source scripts/start.ts");
   });

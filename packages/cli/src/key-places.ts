@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -7,7 +8,6 @@ export interface PlaceFlags {
   readonly folder?: string;
   readonly url?: string;
   readonly owner?: string;
-  readonly prefix?: string;
 }
 
 /** A key as people read it; `key` once, when it was made. */
@@ -37,6 +37,7 @@ const Listed = z.object({
   expiresAt: z.string().nullable(),
   lastUsedAt: z.string().nullable(),
   replacedBy: z.string().nullable(),
+  client: z.string().nullable(),
   key: z.string().optional(),
 });
 
@@ -68,9 +69,8 @@ async function embedded(folder: string, flags: PlaceFlags, env: NodeJS.ProcessEn
 
 type Where = { readonly folder: string } | { readonly postgres: { readonly connectionString: string } };
 
-async function stored(where: Where, { owner: who, prefix }: PlaceFlags, env: NodeJS.ProcessEnv): Promise<KeyPlace> {
+async function stored(where: Where, { owner: who }: PlaceFlags, env: NodeJS.ProcessEnv): Promise<KeyPlace> {
   if (who === undefined) throw new Error("whose keys? Say --owner, an account's id or e-mail address");
-  if (prefix === undefined) throw new Error("say --prefix, the first part of keys as the server has it");
   // Only who opens a store needs what opens it.
   const [{ openKeys }, { openStorage }] = await Promise.all([
     import("@portcullis/server/keys"),
@@ -78,15 +78,18 @@ async function stored(where: Where, { owner: who, prefix }: PlaceFlags, env: Nod
   ]);
   const storage = await openStorage(where);
   const pepper = env["PORTCULLIS_PEPPER"] ?? "";
-  // Without it a server that has one would take none of the keys that are made here.
-  const keys = openKeys(storage, { prefix, ...(pepper === "" ? {} : { pepper }) });
-  const owner = who.includes("@") ? await keys.ownerOf(who) : who;
-  if (owner === undefined) {
-    await storage.close();
-    throw new Error(`there is no account ${who}`);
-  }
+  const by = `portcullis keys, by ${userHere()}`;
+  const [keys, found] = await closingAtFailure(storage, async () => {
+    const open = await openKeys(storage, { by, pepper: pepper === "" ? undefined : pepper });
+    const account = await open.ownerOf(who);
+    if (account === undefined && who.includes("@")) throw new Error(`there is no account ${who}`);
+    return [open, account] as const;
+  });
+  // Keys of somebody who is gone can still be looked at and revoked.
+  const owner = found ?? who;
   return {
     async create({ expiresInDays, rate, ...key }) {
+      if (found === undefined) throw new Error(`there is no account or application ${who}`);
       const expiresAt = Date.now() + expiresInDays * 86_400_000;
       const made = await keys.create({ ...key, owner, expiresAt, rate });
       if (made === undefined) throw new Error("the owner has as many keys as he may");
@@ -102,6 +105,25 @@ async function stored(where: Where, { owner: who, prefix }: PlaceFlags, env: Nod
   };
 }
 
+/** As the system names who runs the command; a container may have no name for the number. */
+function userHere(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
+/** What is left open where it throws is closed. */
+async function closingAtFailure<T>(storage: { close(): Promise<void> }, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
 interface StoredKey {
   readonly id: string;
   readonly name: string;
@@ -112,10 +134,11 @@ interface StoredKey {
   readonly expiresAt: number | undefined;
   readonly lastUsedAt: number | undefined;
   readonly replacedBy: string | undefined;
+  readonly client: string | undefined;
   readonly key?: string;
 }
 
-function shown({ createdAt, expiresAt, lastUsedAt, rate, replacedBy, ...key }: StoredKey): ListedKey {
+function shown({ createdAt, expiresAt, lastUsedAt, rate, replacedBy, client, ...key }: StoredKey): ListedKey {
   const time = (ms: number | undefined) => (ms === undefined ? null : new Date(ms).toISOString());
   return Listed.parse({
     ...key,
@@ -124,6 +147,7 @@ function shown({ createdAt, expiresAt, lastUsedAt, rate, replacedBy, ...key }: S
     expiresAt: time(expiresAt),
     lastUsedAt: time(lastUsedAt),
     replacedBy: replacedBy ?? null,
+    client: client ?? null,
   });
 }
 

@@ -64,8 +64,9 @@ interface NewFlags {
 const where = `
 Where the keys are (one of):
   --folder <folder>          the embedded store, while no server has it open
-  PORTCULLIS_POSTGRES_URL    the server's PostgreSQL, with --prefix and --owner
-                             (either: with PORTCULLIS_PEPPER where the server's keys have a pepper)
+  PORTCULLIS_POSTGRES_URL    the server's PostgreSQL
+                             (either: with --owner, and PORTCULLIS_PEPPER where the server's keys have a pepper; what is
+                             done is in the server's records a minute later, with your name on this machine)
   --url <address>            a running API, with an access token of the owner in PORTCULLIS_TOKEN
 `;
 
@@ -73,8 +74,10 @@ function withPlace(command: Command): Command {
   return command
     .option("--folder <folder>", "folder of the embedded store")
     .option("--url <address>", "address of a running API")
-    .option("--owner <account>", "id or e-mail address of the account, where the store is opened directly")
-    .option("--prefix <prefix>", "first part of keys, as the server has it, where the store is opened directly")
+    .option(
+      "--owner <account>",
+      "e-mail address or id of the account, or id of an application, where the store is opened directly",
+    )
     .option("--json", "print JSON");
 }
 
@@ -111,6 +114,7 @@ function line(key: ListedKey): string {
     ...(key.rate === null ? [] : [key.rate]),
     `expires ${key.expiresAt ?? "never"}`,
     `last used ${key.lastUsedAt ?? "never"}`,
+    ...(key.client === null ? [] : [`made with ${key.client}`]),
     ...(key.replacedBy === null ? [] : [`replaced by ${key.replacedBy}`]),
   ].join(" · ");
   return key.key === undefined ? facts : `${facts}\n\n${key.key}\n\nThis is the only time it is shown.`;

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { openIdentity } from "@portcullis/server/identity";
+import { type IdentityEvent, openIdentity } from "@portcullis/server/identity";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { anyCaller, createApi, jwt, nothing, secret } from "portcullis";
 import { SignJWT } from "jose";
@@ -31,7 +31,7 @@ function keys(args: readonly string[], env: Readonly<Record<string, string>> = {
 }
 
 /** An API that takes keys of this store and tells which. */
-async function serve(storage: Storage, port: number, pepper?: string) {
+async function serve(storage: Storage, port: number, pepper?: string, onEvent?: (event: IdentityEvent) => void) {
   const issuer = `http://localhost:${port}`;
   const identity = await openIdentity({
     issuer,
@@ -42,6 +42,7 @@ async function serve(storage: Storage, port: number, pepper?: string) {
     resources: { [`${issuer}/api`]: scopes },
     keys: { prefix: "prj", rates: ["60/min"], ...(pepper === undefined ? {} : { pepper }) },
     sendMail: () => {},
+    ...(onEvent === undefined ? {} : { onEvent }),
   });
   const test = jwt({ issuer: "https://tests.example", audience: "tests", keys: secret(aSecret) });
   const api = createApi({
@@ -69,6 +70,8 @@ async function serve(storage: Storage, port: number, pepper?: string) {
   return {
     issuer,
     token,
+    upkeep: () => identity.upkeep(),
+    subject: async () => (await identity.accounts.findByEmail(email))?.id,
     async me(key: string): Promise<number> {
       const response = await fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${key}` } });
       return response.status;
@@ -80,7 +83,7 @@ async function serve(storage: Storage, port: number, pepper?: string) {
   };
 }
 
-const direct = ["--owner", email, "--prefix", "prj"];
+const direct = ["--owner", email];
 const made = (ran: Ran): { id: string; key: string; prefix: string } => {
   expect(ran).toMatchObject({ code: 0, err: "" });
   const [one] = JSON.parse(ran.out);
@@ -126,7 +129,20 @@ describe("portcullis keys", () => {
       expect(table.out).toContain("last used never");
 
       const again = await openStorage({ folder });
-      const back = await serve(again, port);
+      const told: IdentityEvent[] = [];
+      const back = await serve(again, port, undefined, (event) => void told.push(event));
+      await back.upkeep();
+      const by = expect.stringMatching(/^portcullis keys, by \S+, \d{4}-\d\d-\d\dT/);
+      const subject = await back.subject();
+      expect(told.filter(({ type }) => type.startsWith("key-"))).toEqual([
+        { type: "key-created", subject, key: first.id, why: by },
+        { type: "key-rotated", subject, key: second.id, why: by },
+        { type: "key-created", subject, key: third.id, why: by },
+        { type: "key-revoked", subject, key: third.id, why: by },
+      ]);
+      const once = told.length;
+      await back.upkeep();
+      expect(told).toHaveLength(once);
       expect([await back.me(first.key), await back.me(second.key), await back.me(third.key)]).toEqual([401, 204, 401]);
       await back.close();
       await again.close();
@@ -140,23 +156,29 @@ describe("portcullis keys", () => {
       await storage.close();
 
       const args = ["create", "--name", "ci", "--scopes", "notes:read", "--folder", place.folder, ...direct, "--json"];
-      const plain = made(await keys(args));
+      const plain = await keys(args);
+      expect([plain.code, plain.err]).toEqual([3, expect.stringContaining("have a pepper")]);
       const peppered = made(await keys(args, { PORTCULLIS_PEPPER: pepper }));
 
       const again = await openStorage(place);
       const back = await serve(again, port, pepper);
-      expect([await back.me(plain.key), await back.me(peppered.key)]).toEqual([401, 204]);
+      expect(await back.me(peppered.key)).toBe(204);
       await back.close();
       await again.close();
     });
 
     it("makes no store where there is none, and says what is missing", async () => {
-      await (await openStorage({ folder })).close();
+      const empty = `${folder}-empty`;
+      await (await openStorage({ folder: empty })).close();
+      const create = ["create", "--folder", folder, "--name", "x"];
       for (const [args, said] of [
         [["list", "--folder", `${folder}-nowhere`, ...direct], "there is no store in"],
-        [["list", "--folder", folder, "--prefix", "prj"], "--owner"],
-        [["list", "--folder", folder, "--owner", email], "--prefix"],
-        [["list", "--folder", folder, "--owner", "nobody@example.com", "--prefix", "prj"], "there is no account"],
+        [["list", "--folder", folder], "--owner"],
+        [["list", "--folder", empty, ...direct], "no server that takes API keys has run on this store"],
+        [["list", "--folder", folder, "--owner", "nobody@example.com"], "there is no account"],
+        [[...create, "--scopes", "notes:read", "--owner", "nobody"], "there is no account or application nobody"],
+        [[...create, "--scopes", "notes:reed", ...direct], "no resource has the scope notes:reed"],
+        [[...create, "--scopes", "notes:read", "--rate", "0/min", ...direct], "the rate 0/min is not offered"],
         [["list"], "say where the keys are"],
         [["list", "--url", "https://api.example.com"], "PORTCULLIS_TOKEN"],
       ] as const) {

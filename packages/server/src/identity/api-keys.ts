@@ -4,12 +4,13 @@ import {
   apiKeys,
   type Credential,
   issueApiKey,
+  OptionsError,
   type Problem,
   type RateText,
   revokeApiKey,
   rotateApiKey,
 } from "portcullis";
-import type { SqlApiKeyStore } from "../storage/api-keys.ts";
+import type { SqlApiKeyStore, StoredKey } from "../storage/api-keys.ts";
 import type { Asker, KeyEvent } from "./events.ts";
 
 /** API keys of an identity server. */
@@ -43,6 +44,8 @@ export interface Key {
   readonly lastUsedAt: number | undefined;
   /** Id of the key that took its place. */
   readonly replacedBy: string | undefined;
+  /** Id of the application whose token asked for it; it ends when the owner takes the application's permission back. */
+  readonly client: string | undefined;
 }
 
 /** A new key. The only moment at which `key` exists: show it once, keep it nowhere. */
@@ -65,12 +68,24 @@ export interface KeyToCreate {
   readonly expiresAt?: number | undefined;
 }
 
+/** Who asks for a key: the request, and the application whose token came with it, where one did. */
+export interface KeyAsker {
+  /** Undefined where a program of the service does it by itself. */
+  readonly request?: Asker | undefined;
+  readonly client?: string | undefined;
+  /** What that token follows from, as it names it itself: the claim `grant`. */
+  readonly grant?: string | undefined;
+}
+
 /** API keys, for programs of this process. */
 export interface Keys {
   /** For `createApi({ credentials })`: who calls with a key is its owner, with the key's scopes. */
   readonly credential: Credential;
-  /** @returns undefined where the owner has as many as he may. @throws OptionsError as `issueApiKey` */
-  create(key: KeyToCreate, asker?: Asker): Promise<NewKey | undefined>;
+  /**
+   * @returns undefined where the owner has as many as he may, or the asking application was withdrawn meanwhile
+   * @throws OptionsError as `issueApiKey`, and where no resource has a scope, or no such rate is offered
+   */
+  create(key: KeyToCreate, asker?: KeyAsker): Promise<NewKey | undefined>;
   /** Those that still work, newest first. */
   list(owner: string): Promise<readonly Key[]>;
   /** One that still works. */
@@ -80,16 +95,21 @@ export interface Keys {
    *
    * @returns undefined where the owner has no such key, or it was revoked, has expired or was rotated before
    */
-  rotate(id: string, owner: string, overlapSeconds?: number, asker?: Asker): Promise<NewKey | undefined>;
+  rotate(id: string, owner: string, overlapSeconds?: number, asker?: KeyAsker): Promise<NewKey | undefined>;
   /** When it resolves, this instance refuses the key, and the others are being told. @returns false where there is none */
-  revoke(id: string, owner: string, asker?: Asker): Promise<boolean>;
+  revoke(id: string, owner: string, asker?: KeyAsker): Promise<boolean>;
 }
 
 /** What they are made of. */
-export interface KeysOptions extends KeySettings {
+export interface KeysOptions {
+  readonly settings: KeySettings;
   readonly store: SqlApiKeyStore;
+  /** All that a key may be for. */
+  readonly scopes: ReadonlySet<string>;
   /** Whether the account with this id may call; undefined where there is none. */
   readonly mayCall: (accountId: string) => Promise<boolean>;
+  /** Whether there is such an application still. */
+  readonly isClient: (id: string) => boolean;
   readonly tell: (event: KeyEvent) => void;
   readonly now: () => number;
   readonly monotonic: () => number;
@@ -105,19 +125,25 @@ const recordsRead = 1000;
  * @see OWASP ASVS 5.0 7.4.2
  */
 export function createKeys(options: KeysOptions): Keys {
-  const { store, prefix, now, mayCall, tell, most = keysDefaults.most, pepper } = options;
+  const { settings, store, scopes, now, mayCall, isClient, tell } = options;
+  const { prefix, most = keysDefaults.most, rates = [], pepper } = settings;
   const withPepper = pepper === undefined ? {} : { pepper };
   const environment = { clock: { now, monotonic: options.monotonic }, hashing, randomBytes };
 
-  /** The owner's right to call is looked at whenever the key is. */
+  /** The right of its owner, and of the application that asked for it, is looked at whenever the key is. */
   const verifying = {
     ...store,
     async find(id: string): Promise<ApiKeyRecord | undefined> {
       const record = await store.find(id);
-      if (record === undefined || !isAccountId(record.subject) || (await mayCall(record.subject))) return record;
+      if (record === undefined || (await mayBeUsed(record))) return record;
       return { ...record, revokedAt: record.revokedAt ?? now() };
     },
   };
+
+  async function mayBeUsed({ subject, clientId }: StoredKey): Promise<boolean> {
+    if (clientId !== undefined && !isClient(clientId)) return false;
+    return !isAccountId(subject) || mayCall(subject);
+  }
 
   const works = (record: ApiKeyRecord): boolean =>
     record.revokedAt === undefined && (record.expiresAt === undefined || record.expiresAt > now());
@@ -127,13 +153,21 @@ export function createKeys(options: KeysOptions): Keys {
       prefix,
       environments: [environmentName],
       store: verifying,
-      rates: options.rates ?? [],
+      rates,
       ...withPepper,
     }),
-    async create({ owner, ...key }, request) {
+    async create({ owner, ...key }, asker) {
+      const unknown = key.scopes.find((scope) => !scopes.has(scope));
+      if (unknown !== undefined) {
+        throw new OptionsError(`no resource has the scope ${unknown}.`, `Use some of: ${[...scopes].join(", ")}.`);
+      }
+      if (key.rate !== undefined && !rates.some((rate) => rate === key.rate)) {
+        const fix = rates.length === 0 ? "Leave it out: none is offered." : `Use one of: ${rates.join(", ")}.`;
+        throw new OptionsError(`the rate ${key.rate} is not offered.`, fix);
+      }
       let isWithin = true;
       const insert = async (record: ApiKeyRecord): Promise<void> => {
-        isWithin = await store.insertWithin(record, most);
+        isWithin = await store.insertWithin({ ...record, clientId: asker?.client }, most, asker?.grant);
       };
       const within = { ...store, insert };
       const { key: text, record } = await issueApiKey(
@@ -141,8 +175,8 @@ export function createKeys(options: KeysOptions): Keys {
         environment,
       );
       if (!isWithin) return undefined;
-      tell({ type: "key-created", subject: owner, key: record.id, request });
-      return { ...keyOf(record), key: text };
+      tell({ type: "key-created", subject: owner, key: record.id, ...by(asker) });
+      return { ...keyOf({ ...record, clientId: asker?.client }), key: text };
     },
     async list(owner) {
       return (await store.listBySubject(owner, recordsRead)).filter(works).map(keyOf);
@@ -151,10 +185,13 @@ export function createKeys(options: KeysOptions): Keys {
       const record = await store.find(id);
       return record === undefined || !works(record) ? undefined : keyOf(record);
     },
-    async rotate(id, owner, overlapSeconds, request) {
+    async rotate(id, owner, overlapSeconds, asker) {
+      // Whoever rotates it knows the new one, so that it ends with whoever that is.
+      const rotate = (old: string, successor: ApiKeyRecord, oldExpiresAt: number) =>
+        store.rotate(old, { ...successor, clientId: asker?.client }, oldExpiresAt, asker?.grant);
       const issued = await rotateApiKey(
         {
-          store,
+          store: { ...store, rotate },
           prefix,
           ...withPepper,
           id,
@@ -164,13 +201,13 @@ export function createKeys(options: KeysOptions): Keys {
         environment,
       );
       if (issued === undefined) return undefined;
-      tell({ type: "key-rotated", subject: owner, key: issued.record.id, request, why: `in place of ${id}` });
-      return { ...keyOf(issued.record), key: issued.key };
+      tell({ type: "key-rotated", subject: owner, key: issued.record.id, ...by(asker), why: `in place of ${id}` });
+      return { ...keyOf({ ...issued.record, clientId: asker?.client }), key: issued.key };
     },
-    async revoke(id, owner, request) {
+    async revoke(id, owner, asker) {
       const before = await store.find(id);
       if (!(await revokeApiKey({ store, id, subject: owner }, environment))) return false;
-      if (before?.revokedAt === undefined) tell({ type: "key-revoked", subject: owner, key: id, request });
+      if (before?.revokedAt === undefined) tell({ type: "key-revoked", subject: owner, key: id, ...by(asker) });
       return true;
     },
   };
@@ -206,7 +243,11 @@ function isAccountId(subject: string): boolean {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(subject);
 }
 
-function keyOf(record: ApiKeyRecord): Key {
+function by({ client, request }: KeyAsker = {}) {
+  return { ...(client === undefined ? {} : { client }), request };
+}
+
+function keyOf(record: StoredKey): Key {
   return {
     id: record.id,
     owner: record.subject,
@@ -219,6 +260,7 @@ function keyOf(record: ApiKeyRecord): Key {
     expiresAt: record.expiresAt,
     lastUsedAt: record.lastUsedAt,
     replacedBy: record.replacedBy,
+    client: record.clientId,
   };
 }
 

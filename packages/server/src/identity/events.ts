@@ -86,6 +86,8 @@ export interface Teller<Event extends IdentityEvent> {
   tell(event: Event): void;
   /** From now on the records of this API have what is told. */
   mount(api: Api): void;
+  /** Whether anybody hears of anything by now. */
+  isHeard(): boolean;
 }
 
 /** @param onError  gets what `onEvent` throws: whoever hears of something does not undo it */
@@ -108,6 +110,7 @@ export function createTeller<Event extends IdentityEvent>(
     mount(api) {
       apis.add(api);
     },
+    isHeard: () => onEvent !== undefined || apis.size > 0,
   };
 }
 

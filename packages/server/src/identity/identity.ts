@@ -9,7 +9,9 @@ import { grantStore } from "../storage/grants.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
 import { refreshTokenStore } from "../storage/refresh-tokens.ts";
 import { revocationStore } from "../storage/revocations.ts";
+import { settingStore } from "../storage/settings.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
+import { takeEvents } from "../storage/waiting-events.ts";
 import { mountAccountPages } from "./account/account.ts";
 import { accountPaths } from "./account/paths.ts";
 import { type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
@@ -17,6 +19,8 @@ import { isCommon } from "./breached.ts";
 import { createKeys, type Keys } from "./api-keys.ts";
 import { addressProblems } from "./demands.ts";
 import { type Asker, createTeller } from "./events.ts";
+import { keyEventOf } from "./open-keys.ts";
+import { offerKeys } from "./offered-keys.ts";
 import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
 import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
@@ -46,7 +50,7 @@ export type {
   BrowserSessionsOptions,
 } from "./browser-sessions/browser-sessions.ts";
 export type { IdClaims, IssuerOptions } from "./browser-sessions/relying-party.ts";
-export type { Key, Keys, KeySettings, KeyToCreate, NewKey } from "./api-keys.ts";
+export type { Key, KeyAsker, Keys, KeySettings, KeyToCreate, NewKey } from "./api-keys.ts";
 export type { AccountEvent, Asker, BrowserSessionEvent, IdentityEvent, KeyEvent, OAuthEvent } from "./events.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
@@ -93,8 +97,6 @@ const day = 24 * 60 * minute;
 const accessTokenSeconds = 15 * 60;
 /** Of a browser at this server itself; seconds. */
 const ownLifetimes = { idle: day / 1000, absolute: (14 * day) / 1000 } as const;
-/** An account has fewer, those that ended among them. */
-const mostKeys = 100_000;
 /** How long the answer to a refresh may be asked for again. */
 const replayMs = 10_000;
 
@@ -114,6 +116,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const ofBrowsers = browserClient(issuer, options.serviceName, resourceScopes, options.secret);
   const clients = options.browserSessions === undefined ? options.clients : [...options.clients, ofBrowsers];
 
+  const offeredScopes = new Set(Object.values(resources).flat());
   const teller = createTeller(options.onEvent, onError);
   const { tell } = teller;
 
@@ -160,11 +163,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       await sessions?.endAll(accountId);
     },
     async claimed(accountId) {
-      const records = await keyRows.listBySubject(accountId, mostKeys);
-      for (const { id: key, revokedAt } of records) {
-        if (revokedAt !== undefined) continue;
-        await keyRows.revoke(key, now());
-        tell({ type: "key-revoked", subject: accountId, key, why: "the address was claimed by its owner" });
+      const why = "the address was claimed by its owner";
+      for (const key of await keyRows.revokeAll(accountId)) {
+        tell({ type: "key-revoked", subject: accountId, key, why });
       }
     },
   });
@@ -286,9 +287,11 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     options.keys === undefined
       ? undefined
       : createKeys({
-          ...options.keys,
+          settings: options.keys,
           store: keyRows,
+          scopes: offeredScopes,
           mayCall: async (id) => (await standing(id)) !== undefined,
+          isClient: (id) => clients.some((client) => client.id === id),
           tell,
           now,
           monotonic: () => performance.now(),
@@ -305,7 +308,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     await sessions?.sweep();
   }
 
-  const upkeep = startUpkeep([followKeys, sweep], minute, onError);
+  // What commands on this store need to make keys that this server takes.
+  await offerKeys(settingStore(storage.db), options.keys, offeredScopes, clients);
+
+  async function tellWhatWaits(): Promise<void> {
+    if (!teller.isHeard()) return;
+    for (const event of await takeEvents(storage.db)) tell(keyEventOf(event));
+  }
+
+  const upkeep = startUpkeep([followKeys, tellWhatWaits, sweep], minute, onError);
 
   /** @see RFC 7009 section 2.1: only the client it was issued to, and nothing is said where it is no token */
   async function revokeAccessToken(token: string, clientId: string, request: Asker): Promise<void> {
@@ -349,11 +360,11 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         keys,
         flowCookies,
         clients,
-        scopes: [...new Set(Object.values(resources).flat())],
+        scopes: [...offeredScopes],
         revokeAccessToken,
       });
       if (apiKeysOf !== undefined && options.keys !== undefined) {
-        mountKeys(api, { keys: apiKeysOf, settings: options.keys });
+        mountKeys(api, { keys: apiKeysOf, settings: options.keys, issuer });
       }
       const inRoutes = refusingWhenBusy(accounts);
       mountInteractions(api, {
@@ -373,6 +384,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         sessions: ownSessions,
         flowCookies,
         clients,
+        keys: apiKeysOf,
         issuer,
         tell,
       });
@@ -383,8 +395,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       return apiKeysOf;
     },
     async withdraw(accountId, clientId, request) {
-      await grants.withdraw(accountId, clientId);
-      tell({ type: "consent-withdrawn", subject: accountId, client: clientId, request });
+      const about = { subject: accountId, client: clientId, request };
+      const ended = await grants.withdraw(accountId, clientId);
+      tell({ type: "consent-withdrawn", ...about });
+      for (const key of ended) tell({ type: "key-revoked", ...about, key, why: "the application was withdrawn" });
     },
     async endEverything() {
       await endEverything(storage, takingBack, issuer);

@@ -1,4 +1,4 @@
-import { type Api, by, cursorPages, list, nothing, refuse, view } from "portcullis";
+import { type Api, by, type Caller, cursorPages, list, nothing, refuse, view } from "portcullis";
 import { z } from "zod";
 import { type Key, type Keys, keysDefaults, type KeySettings } from "./api-keys.ts";
 
@@ -6,6 +6,8 @@ import { type Key, type Keys, keysDefaults, type KeySettings } from "./api-keys.
 export interface KeyRoutesOptions {
   readonly keys: Keys;
   readonly settings: KeySettings;
+  /** Whose tokens name the application that asks. */
+  readonly issuer: string;
 }
 
 const Id = z.strictObject({ keyId: z.string().regex(/^[0-9A-Za-z]{16}$/) });
@@ -21,6 +23,8 @@ const KeyView = z.object({
   expiresAt: Time.nullable(),
   lastUsedAt: Time.nullable(),
   replacedBy: z.string().max(20).nullable(),
+  /** Application whose token asked for it. */
+  client: z.string().max(100).nullable(),
 });
 
 /** The one answer that ever holds the key itself. */
@@ -38,7 +42,7 @@ const paths = { all: "/keys", one: "/keys/:keyId" } as const;
  *
  * @see OWASP API1:2023, API5:2023; CVE-2025-61928 (an owner that came from the body)
  */
-export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void {
+export function mountKeys(api: Api, { keys, settings, issuer }: KeyRoutesOptions): void {
   const { read, write } = settings.scopes ?? keysDefaults.scopes;
   const rates = settings.rates ?? [];
   const ownKey = api.resource("apiKey", {
@@ -105,7 +109,7 @@ export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void 
           rate: "rate" in body ? rates.find((one) => one === body.rate) : undefined,
           expiresAt: request.timeMs + body.expiresInDays * day,
         },
-        request,
+        { request, ...applicationOf(caller) },
       );
       if (made === undefined) return refuse("conflict", "too many keys");
       return { ...shown(made), key: made.key };
@@ -129,7 +133,10 @@ export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void 
       if (!key.scopes.every((scope) => caller.scopes.includes(scope))) {
         return refuse("forbidden", "a key may do no more than whoever rotates it");
       }
-      const made = await keys.rotate(key.id, caller.subject, body.overlapSeconds, request);
+      const made = await keys.rotate(key.id, caller.subject, body.overlapSeconds, {
+        request,
+        ...applicationOf(caller),
+      });
       if (made === undefined) return refuse("conflict", "it was rotated before, or has ended");
       return { ...shown(made), key: made.key };
     },
@@ -146,10 +153,20 @@ export function mountKeys(api: Api, { keys, settings }: KeyRoutesOptions): void 
     },
     async ({ caller, key, request }) => {
       if (caller.proof.kind === "api-keys") return refuse("forbidden", "a key revokes no keys");
-      await keys.revoke(key.id, caller.subject, request);
+      await keys.revoke(key.id, caller.subject, { request, ...applicationOf(caller) });
       return undefined;
     },
   );
+
+  /** Of a token of this server; a session is a browser's, and a key makes no keys. */
+  function applicationOf({ proof: { kind, issuer: by, claims } }: Caller) {
+    if (kind !== "jwt" || by !== issuer) return {};
+    const { client_id: client, grant } = claims;
+    return {
+      ...(typeof client === "string" ? { client } : {}),
+      ...(typeof grant === "string" ? { grant } : {}),
+    };
+  }
 }
 
 function shown(key: Key) {
@@ -166,5 +183,6 @@ function shown(key: Key) {
     expiresAt: time(key.expiresAt),
     lastUsedAt: time(key.lastUsedAt),
     replacedBy: key.replacedBy ?? null,
+    client: key.client ?? null,
   };
 }

@@ -3,25 +3,45 @@ import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
+import { leaveEvent } from "./waiting-events.ts";
+
+/** A key's record, with the application that asked for it. */
+export interface StoredKey extends ApiKeyRecord {
+  /** Undefined where a person or a program of the service did. */
+  readonly clientId?: string | undefined;
+}
+
+/** A change of a key, for whoever leaves word of it. */
+export interface KeyChange {
+  readonly type: "key-created" | "key-rotated" | "key-revoked";
+  readonly subject: string;
+  readonly key: string;
+}
 
 /** What a store of API keys needs besides the tables. */
 export interface ApiKeyStoreOptions extends TakingBack {
   /** As `ApiKeyStore.generation`; changes with what `revoked` is told, and with what other instances take back. */
   readonly generation: () => number | undefined;
+  /** The event to leave for a server to tell, as JSON, in the same step; default none, where a server tells it itself. */
+  readonly eventOf?: (change: KeyChange) => string;
 }
 
 /** Keeps API keys in the tables; a revocation and the word of it commit together. */
 export interface SqlApiKeyStore extends ApiKeyStore {
-  find(id: string): Promise<ApiKeyRecord | undefined>;
-  listBySubject(subject: string, limit: number): Promise<readonly ApiKeyRecord[]>;
+  find(id: string): Promise<StoredKey | undefined>;
+  listBySubject(subject: string, limit: number): Promise<readonly StoredKey[]>;
   revoke(id: string, at: number): Promise<boolean>;
   /**
    * Keeps a new record unless its owner has `most` keys that still work.
    *
-   * @returns false, and nothing is kept, where he has
+   * @param grant  what the token that asks for it follows from, as tokens name it
+   * @returns false, and nothing is kept, where he has, or where the grant was taken back meanwhile
    */
-  insertWithin(record: ApiKeyRecord, most: number): Promise<boolean>;
-  /** Takes out what expired or was revoked before that time. */
+  insertWithin(record: StoredKey, most: number, grant?: string): Promise<boolean>;
+  rotate(id: string, successor: StoredKey, oldExpiresAt: number, grant?: string): Promise<boolean>;
+  /** Revokes all keys of an owner. @returns which */
+  revokeAll(subject: string): Promise<readonly string[]>;
+  /** Takes out what expired or was revoked before that time, and what belongs to an account that is gone. */
   sweep(before: number): Promise<void>;
 }
 
@@ -41,12 +61,11 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     async insert(record) {
       await db.insertInto("api_key").values(rowOf(record)).execute();
     },
-    insertWithin: (record, most) =>
+    insertWithin: (record, most, grant) =>
       db.transaction().execute(async (one) => {
-        // One owner's inserts come one after the other, so that none counts what another is about to add.
-        if (kind === "postgres") {
-          await sql`select pg_advisory_xact_lock(hashtextextended(${`api_key ${record.subject}`}, 0))`.execute(one);
-        }
+        // So that none counts what another is about to add.
+        await oneAfterTheOther(one, kind, record.subject);
+        if (await isTakenBack(one, grant)) return false;
         const { count } = await one
           .selectFrom("api_key")
           .select((value) => value.fn.countAll<number>().as("count"))
@@ -56,6 +75,7 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
           .executeTakeFirstOrThrow();
         if (count >= most) return false;
         await one.insertInto("api_key").values(rowOf(record)).execute();
+        await leave(one, "key-created", record.subject, record.id);
         return true;
       }),
     async find(id) {
@@ -75,18 +95,29 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     },
     revoke: (id, at) =>
       changing(id, async (one) => {
-        const { numUpdatedRows } = await one
+        const revoked = await one
           .updateTable("api_key")
           .set({ revoked_at: at })
           .where("id", "=", id)
           .where("revoked_at", "is", null)
+          .returning("subject")
           .executeTakeFirst();
-        if (numUpdatedRows > 0n) return { did: true, value: true };
+        if (revoked !== undefined) {
+          await leave(one, "key-revoked", revoked.subject, id);
+          return { did: true, value: true };
+        }
         const there = await one.selectFrom("api_key").select("id").where("id", "=", id).executeTakeFirst();
         return { did: false, value: there !== undefined };
       }),
-    rotate: (id, successor, oldExpiresAt) =>
+    revokeAll: (subject) =>
+      takingBack(storage, options, async (one) => {
+        const ids = await revokeKeysOf(one, kind, { subject, at: options.now() });
+        return { value: ids, taken: ids.map((value) => ({ kind: "api-key", value })) };
+      }),
+    rotate: (id, successor, oldExpiresAt, grant) =>
       changing(id, async (one) => {
+        await oneAfterTheOther(one, kind, successor.subject);
+        if (await isTakenBack(one, grant)) return { did: false, value: false };
         const { numUpdatedRows } = await one
           .updateTable("api_key")
           .set(({ eb, ref }) => ({
@@ -105,6 +136,7 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
           .executeTakeFirst();
         if (numUpdatedRows === 0n) return { did: false, value: false };
         await one.insertInto("api_key").values(rowOf(successor)).execute();
+        await leave(one, "key-rotated", successor.subject, successor.id);
         return { did: true, value: true };
       }),
     async touch(id, at) {
@@ -121,11 +153,57 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
         .deleteFrom("api_key")
         .where(({ or, eb }) => or([eb("expires_at", "<", before), eb("revoked_at", "<", before)]))
         .execute();
+      // An account does not come back, and no client is called like one; nobody can call with such a key already.
+      await db
+        .deleteFrom("api_key")
+        .where("subject", "like", "________-____-____-____-____________")
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(selectFrom("account").select("account.id").whereRef("account.id", "=", "api_key.subject"))),
+        )
+        .execute();
     },
   };
+
+  async function leave(one: Transaction<Schema>, type: KeyChange["type"], subject: string, key: string) {
+    if (options.eventOf !== undefined) await leaveEvent(one, options.eventOf({ type, subject, key }));
+  }
 }
 
-function rowOf(record: ApiKeyRecord): Selectable<ApiKeyTable> {
+/** Revokes the keys of an owner, or those of them that one application asked for. @returns which */
+export async function revokeKeysOf(
+  one: Transaction<Schema>,
+  kind: Storage["kind"],
+  { subject, clientId, at }: { readonly subject: string; readonly clientId?: string; readonly at: number },
+): Promise<readonly string[]> {
+  await oneAfterTheOther(one, kind, subject);
+  let query = one
+    .updateTable("api_key")
+    .set({ revoked_at: at })
+    .where("subject", "=", subject)
+    .where("revoked_at", "is", null);
+  if (clientId !== undefined) query = query.where("client_id", "=", clientId);
+  return (await query.returning("id").execute()).map(({ id }) => id);
+}
+
+/** One owner's changes wait for each other. SQLite lets nobody else write anyway. */
+async function oneAfterTheOther(one: Transaction<Schema>, kind: Storage["kind"], subject: string): Promise<void> {
+  if (kind === "embedded") return;
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`api_key ${subject}`}, 0))`.execute(one);
+}
+
+/** Another instance may take the token for a moment longer than what it follows from. */
+async function isTakenBack(one: Transaction<Schema>, grant: string | undefined): Promise<boolean> {
+  if (grant === undefined) return false;
+  const found = await one
+    .selectFrom("revocation")
+    .select("seq")
+    .where("kind", "=", "grant")
+    .where("value", "=", grant)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+function rowOf(record: StoredKey): Selectable<ApiKeyTable> {
   return {
     id: record.id,
     hash: Buffer.from(record.hash).toString("base64url"),
@@ -141,10 +219,11 @@ function rowOf(record: ApiKeyRecord): Selectable<ApiKeyTable> {
     revoked_at: record.revokedAt ?? null,
     last_used_at: record.lastUsedAt ?? null,
     replaced_by: record.replacedBy ?? null,
+    client_id: record.clientId ?? null,
   };
 }
 
-function recordOf(row: Selectable<ApiKeyTable>): ApiKeyRecord {
+function recordOf(row: Selectable<ApiKeyTable>): StoredKey {
   const scopes: unknown = JSON.parse(row.scopes);
   if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string")) {
     throw new TypeError("stored scopes are no list of texts");
@@ -164,5 +243,6 @@ function recordOf(row: Selectable<ApiKeyTable>): ApiKeyRecord {
     revokedAt: row.revoked_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
     replacedBy: row.replaced_by ?? undefined,
+    ...(row.client_id === null ? {} : { clientId: row.client_id }),
   });
 }

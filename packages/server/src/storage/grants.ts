@@ -1,4 +1,5 @@
 import type { Transaction } from "kysely";
+import { revokeKeysOf } from "./api-keys.ts";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
@@ -15,8 +16,8 @@ export interface GrantNames {
 export interface GrantStore {
   /** @param why  kept with the families */
   end(grantId: string, why: string): Promise<void>;
-  /** Ends what an account allowed a client, and forgets that it did. */
-  withdraw(accountId: string, clientId: string): Promise<void>;
+  /** Ends what an account allowed a client, and forgets that it did. @returns ids of the API keys that end with it */
+  withdraw(accountId: string, clientId: string): Promise<readonly string[]>;
   /**
    * Ends a browser's session at this server with the grants that began in it.
    *
@@ -38,6 +39,8 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Takin
     withdraw: (accountId, clientId) =>
       takingBack(storage, options, async (one) => {
         const why = "withdrawn";
+        // First, because it waits for keys that are being made; those that come later find the grant taken back.
+        const keys = await revokeKeysOf(one, storage.kind, { subject: accountId, clientId, at: now() });
         const rows = await one
           .selectFrom("oidc_payload")
           .select("payload")
@@ -60,7 +63,10 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Takin
           .where("account_id", "=", accountId)
           .where("client_id", "=", clientId)
           .execute();
-        return ended;
+        return {
+          value: keys,
+          taken: [...ended.taken, ...keys.map((value) => ({ kind: "api-key" as const, value }))],
+        };
       }),
     endSession: ({ id, uid, grantIds }) =>
       takingBack(storage, options, async (one) => {

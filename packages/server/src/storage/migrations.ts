@@ -48,6 +48,7 @@ async function refuseNewer(
 /** Never changed once released; a new version adds one. */
 const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0001-identity": { up: identity(kind === "postgres") },
+  "0002-keys-of-applications": { up: keysOfApplications(kind === "postgres") },
 });
 
 const identity =
@@ -201,4 +202,24 @@ const identity =
 
     // SQLite compares text byte by byte already; PostgreSQL's collations do not.
     if (isPostgres) await sql`alter table account alter column email_key type text collate "C"`.execute(db);
+  };
+
+const keysOfApplications =
+  (isPostgres: boolean): Migration["up"] =>
+  async (db) => {
+    await db.schema.alterTable("api_key").addColumn("client_id", "text").execute();
+
+    await db.schema
+      .createTable("setting")
+      .addColumn("name", "text", (column) => column.primaryKey())
+      .addColumn("value", "text", (column) => column.notNull())
+      .execute();
+
+    await db.schema
+      .createTable("waiting_event")
+      .addColumn("seq", isPostgres ? "bigserial" : "integer", (column) =>
+        isPostgres ? column.primaryKey() : column.primaryKey().autoIncrement(),
+      )
+      .addColumn("event", "text", (column) => column.notNull())
+      .execute();
   };

@@ -16,6 +16,8 @@ export interface Schema {
   revocation: RevocationTable;
   signing_key: SigningKeyTable;
   client: ClientTable;
+  setting: SettingTable;
+  waiting_event: WaitingEventTable;
 }
 
 /** Who can sign in. */
@@ -144,6 +146,8 @@ export interface ApiKeyTable {
   revoked_at: number | null;
   last_used_at: number | null;
   replaced_by: string | null;
+  /** Application whose token asked for it, and with which it ends; null where a person or a program of the service did. */
+  client_id: string | null;
 }
 
 /** What was taken back; every instance holds those that have not run out. */
@@ -183,4 +187,18 @@ export interface ClientTable {
   /** JSON, as RFC 7591 names the members; a secret stands there as its hash. */
   metadata: string;
   created_at: number;
+}
+
+/** What servers say of themselves, for commands that open the same store. */
+export interface SettingTable {
+  name: string;
+  /** JSON. */
+  value: string;
+}
+
+/** What somebody did beside the servers, until one of them has told it. */
+export interface WaitingEventTable {
+  seq: Generated<number>;
+  /** JSON. */
+  event: string;
 }

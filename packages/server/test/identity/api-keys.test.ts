@@ -3,7 +3,11 @@ import { embeddedStores, postgresStores, type TestStores } from "../storage/open
 import type { Storage } from "@portcullis/server/storage";
 import type { KeyEvent } from "@portcullis/server/identity";
 import { freePorts } from "../../soak/instances.ts";
-import { bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import { record } from "../../../portcullis/test/credentials/api-key-store.contract.ts";
+import { apiKeyStore } from "../../src/storage/api-keys.ts";
+import { grantStore } from "../../src/storage/grants.ts";
+import type { Browser } from "./browser.ts";
+import { alice, bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const scopes = ["notes:read", "notes:write", "keys:read", "keys:write"];
 const client = {
@@ -132,8 +136,126 @@ describe.each([
     const [old, heir] = [String(made.body["key"]), String(next["key"])];
     expect([(await ask("GET", "/me", old)).status, (await ask("GET", "/me", heir)).status]).toEqual([200, 200]);
     expect((await server.identity.keys().list(server.alice)).map(({ replacedBy }) => replacedBy)).toContain(next["id"]);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 601_000 });
+    expect([(await ask("GET", "/me", old)).status, (await ask("GET", "/me", heir)).status]).toEqual([401, 200]);
+    vi.useRealTimers();
     await revokeAll();
     expect([(await ask("GET", "/me", old)).status, (await ask("GET", "/me", heir)).status]).toEqual([401, 401]);
+  });
+
+  it("rotate in a program as they do through the API: a successor lives as long as the one before, and counts for itself", async () => {
+    const keys = server.identity.keys();
+    const [owner, name] = [server.alice, "x"];
+    const expiresAt = Date.now() + 3_600_000;
+    const one = await keys.create({ owner, name, scopes: ["notes:read"], rate: "3/h", expiresAt });
+    const use = async (key = "") => (await ask("GET", "/me", key)).status;
+    expect([await use(one?.key), await use(one?.key), await use(one?.key)]).toEqual([200, 200, 200]);
+    expect(await keys.rotate(one?.id ?? "", "somebody else")).toBeUndefined();
+    const two = await keys.rotate(one?.id ?? "", owner, 0);
+    expect(two?.expiresAt).toBeGreaterThanOrEqual(expiresAt);
+    expect(two).toMatchObject({ owner, name, scopes: ["notes:read"], rate: "3/h", client: undefined });
+    expect([
+      await use(one?.key),
+      await use(two?.key),
+      await use(two?.key),
+      await use(two?.key),
+      await use(two?.key),
+    ]).toEqual([401, 200, 200, 200, 429]);
+    expect(await keys.rotate(one?.id ?? "", owner)).toBeUndefined();
+    await expect(keys.create({ owner, name, scopes: ["admin"] })).rejects.toThrow("no resource has the scope admin");
+    for (const rate of ["9/s", "0/h", "-3/h", "NaN/h", "3"])
+      await expect(keys.create({ owner, name, scopes: [], rate })).rejects.toThrow(`the rate ${rate} is not offered`);
+    await revokeAll();
+  });
+
+  it("end with the permission of the application that asked for them or rotated them, and no others do", async () => {
+    const keys = server.identity.keys();
+    const [owner, name] = [server.alice, "x"];
+    const webs = await server.tokens("web", { scope: "openid notes:read keys:read keys:write" });
+    const byWeb = await make(webs.access, { name, scopes: ["notes:read"] });
+    expect(byWeb.body).toMatchObject({ client: "web" });
+    const byAlice = await keys.create({ owner, name, scopes: ["notes:read"] });
+    const hers = await keys.create({ owner, name, scopes: ["notes:read"] });
+    const taken = await ask("POST", `/keys/${hers?.id}/rotate`, webs.access, { overlapSeconds: 600 });
+    const use = async (key: unknown) => (await ask("GET", "/me", String(key))).status;
+    const all = [byWeb.body["key"], taken.body["key"], byAlice?.key];
+    expect(await Promise.all(all.map(use))).toEqual([200, 200, 200]);
+    const before = events.length;
+    await server.identity.withdraw(owner, "web");
+    expect(await Promise.all(all.map(use))).toEqual([401, 401, 200]);
+    expect(
+      events
+        .slice(before)
+        .map(({ type, key, client: by }) => [type, key, by])
+        .toSorted(),
+    ).toEqual([byWeb.body["id"], taken.body["id"]].map((key) => ["key-revoked", key, "web"]).toSorted());
+    alices = (await server.tokens("web", { scope: "openid notes:read keys:read keys:write" })).access;
+    readers = (await server.tokens("web", { scope: "openid notes:read keys:read" })).access;
+    await revokeAll();
+  });
+
+  it("are not made any more with a token that follows from what was withdrawn, though an instance still takes it", async () => {
+    const store = apiKeyStore(storage, { revoked() {}, keepMs: 60_000, now: Date.now, generation: () => undefined });
+    const grants = grantStore(storage, {
+      revoked() {},
+      keepMs: 60_000,
+      now: Date.now,
+      hashOf: (id) => id,
+      nameInTokens: (id) => id,
+    });
+    const about = { subject: server.alice, clientId: "web" };
+    expect(await store.insertWithin(record({ id: "before", ...about }), 100, "late")).toBe(true);
+    await grants.end("late", "withdrawn");
+    expect(await store.insertWithin(record({ id: "after", ...about }), 100, "late")).toBe(false);
+    expect(await store.rotate("before", record({ id: "next", ...about }), 9, "late")).toBe(false);
+    expect(await store.find("after")).toBeUndefined();
+    await store.revokeAll(server.alice);
+  });
+
+  it("end with an application that there is no more", async () => {
+    const { key } = (await make(alices, { name: "x", scopes: ["notes:read"] })).body;
+    const own = await server.identity.keys().create({ owner: server.alice, name: "y", scopes: ["notes:read"] });
+    const [port = 0] = await freePorts(1);
+    const resources = { [`http://localhost:${port}/api`]: scopes };
+    const without = await startOAuthServer(storage, { port, clients: [], keys: { prefix: "prj" }, resources });
+    try {
+      const use = async (one: unknown) => (await without.call(String(one))).status;
+      expect([await use(key), await use(own?.key)]).toEqual([401, 200]);
+    } finally {
+      await without.close();
+    }
+    await revokeAll();
+  });
+
+  it("stand on the account's page with who made them, and are revoked there by their owner alone", async () => {
+    const made = await make(alices, { name: "night <job>", scopes: ["notes:read"] });
+    const [key, id] = [String(made.body["key"]), String(made.body["id"])];
+    const pageOf = async (browser: Browser, who: typeof bob) => {
+      server.forgiveLimits();
+      await browser.submit(await browser.open("/account/sign-in"), { ...who });
+      return browser.open("/account");
+    };
+    const browser = server.browser();
+    const page = await pageOf(browser, alice);
+    expect(page.text).toContain(`night &#60;job&#62;<p class="hint">${String(made.body["prefix"])}…`);
+    expect(page.text).toContain("with Web Notes, never used, expires ");
+    expect(page.text).not.toContain(key.slice(-40));
+    const revoke = (by: Browser, site: string) =>
+      fetch(`${server.base}/account/revoke-key`, {
+        method: "POST",
+        redirect: "manual",
+        headers: { cookie: [...by.cookies].map((one) => one.join("=")).join("; "), "sec-fetch-site": site },
+        body: new URLSearchParams({ key: id }),
+      });
+    expect((await revoke(browser, "cross-site")).status).toBe(403);
+    const others = server.browser();
+    expect((await pageOf(others, bob)).text).not.toContain("API keys");
+    expect((await revoke(others, "same-origin")).headers.get("location")).toBe("/account");
+    expect((await revoke(server.browser(), "same-origin")).headers.get("location")).toBe("/account/sign-in");
+    expect((await ask("GET", "/me", key)).status).toBe(200);
+    expect((await revoke(browser, "same-origin")).headers.get("location")).toBe("/account");
+    expect((await browser.open("/account")).text).not.toContain("API keys");
+    expect((await ask("GET", "/me", key)).status).toBe(401);
   });
 
   it("have limits of their own", async () => {
@@ -166,8 +288,13 @@ describe.each([
     expect((await ask("GET", "/me", key)).status).toBe(401);
     await server.identity.accounts.enable(account?.id ?? "");
     expect((await ask("GET", "/me", key)).status).toBe(200);
+    await server.identity.keys().create({ owner: account?.id ?? "", name: "for ever", scopes: ["notes:read"] });
+    await server.identity.upkeep();
+    expect(await server.identity.keys().list(account?.id ?? "")).toHaveLength(2);
     await server.identity.accounts.remove(account?.id ?? "");
     expect((await ask("GET", "/me", key)).status).toBe(401);
+    await server.identity.upkeep();
+    expect(await server.identity.keys().list(account?.id ?? "")).toEqual([]);
     await server.identity.accounts.signUp(bob.email, bob.password);
   });
 
@@ -197,9 +324,10 @@ describe.each([
         reason: `key ${String(body["id"])}`,
       }),
     );
+    const about = { subject: server.alice, client: "web", key: body["id"], request: expect.anything() };
     expect(events.slice(before)).toEqual([
-      { type: "key-created", subject: server.alice, key: body["id"], request: expect.anything() },
-      { type: "key-revoked", subject: server.alice, key: body["id"], request: expect.anything() },
+      { type: "key-created", ...about },
+      { type: "key-revoked", ...about },
     ]);
   });
 

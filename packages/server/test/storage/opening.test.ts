@@ -11,7 +11,7 @@ import type { PostgresServer } from "../../../portcullis/test/postgres/postgres-
 import { accountsOf, asSuperuser, embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
 
 const tables =
-  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation sign_in signing_key";
+  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation setting sign_in signing_key waiting_event";
 
 describe.each([
   ["embedded", embeddedStores],

@@ -1,5 +1,6 @@
 import type { Api } from "portcullis";
 import { mountAccountJson } from "./json.ts";
+import { mountKeyPages } from "./keys.ts";
 import { mountMailedPages } from "./mailed-pages.ts";
 import { mountOwnPages } from "./own-pages.ts";
 import type { AccountPagesOptions } from "./paths.ts";
@@ -10,5 +11,6 @@ export function mountAccountPages(api: Api, options: AccountPagesOptions): void 
   mountSignUp(api, options);
   mountMailedPages(api, options);
   mountOwnPages(api, options);
+  mountKeyPages(api, options);
   mountAccountJson(api, options);
 }

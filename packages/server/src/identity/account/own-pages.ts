@@ -5,6 +5,7 @@ import type { Account } from "../accounts.ts";
 import { browserClientId } from "../browser-sessions/own-issuer.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
+import { keySection } from "./keys.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { sayBrowser, sayProblem } from "./words.ts";
 
@@ -219,6 +220,7 @@ ${passwordField()}
 ${account.isVerified ? undefined : again}
 <h2>Signed in</h2>
 <ul class="plain"><li>This browser</li>${places.map(placeItem)}</ul>
+${await keySection(account, options)}
 <h2>Change</h2>
 <ul class="plain"><li><a href="${accountPaths.password}">Change password</a></li>
 <li><a href="${accountPaths.everywhere}">Sign out everywhere</a></li>

@@ -1,4 +1,5 @@
 import type { Accounts } from "../accounts.ts";
+import type { Keys } from "../api-keys.ts";
 import type { IdentityEvent } from "../events.ts";
 import type { ClientOptions } from "../oauth/clients.ts";
 import type { FlowCookies } from "../oauth/flow-cookies.ts";
@@ -11,6 +12,8 @@ export interface AccountPagesOptions {
   readonly sessions: OwnSessions;
   readonly flowCookies: FlowCookies;
   readonly clients: readonly ClientOptions[];
+  /** Undefined where the server takes no API keys. */
+  readonly keys: Keys | undefined;
   readonly issuer: string;
   readonly tell: (event: IdentityEvent) => void;
 }
@@ -28,5 +31,6 @@ export const accountPaths = {
   password: "/account/password",
   everywhere: "/account/sign-out-everywhere",
   remove: "/account/delete",
+  revokeKey: "/account/revoke-key",
   json: "/account/json",
 } as const;
