@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-import { createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import type { Provider } from "oidc-provider";
 import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
@@ -25,13 +23,14 @@ import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
 import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
 import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
+import { createAccessTokens } from "./oauth/access-tokens.ts";
 import { createAdapter } from "./oauth/adapter.ts";
 import { createConsents } from "./oauth/consents.ts";
 import { createFlowCookies } from "./oauth/flow-cookies.ts";
 import { mountInteractions } from "./oauth/interactions.ts";
 import { createOwnSessions } from "./oauth/own-sessions.ts";
 import { createProvider } from "./oauth/provider.ts";
-import { type NewAccessToken, registerRefreshGrant } from "./oauth/refresh-grant.ts";
+import { registerRefreshGrant } from "./oauth/refresh-grant.ts";
 import { mountOAuth } from "./oauth/routes.ts";
 import { openSigningKeys } from "./oauth/signing-keys.ts";
 import { grantTakenBack, tellOfProvider } from "./oauth/telling.ts";
@@ -147,6 +146,16 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const accountRows = accountStore(storage, takingBack);
   const grants = grantStore(storage, { ...takingBack, hashOf, nameInTokens });
 
+  const accessTokens = createAccessTokens({
+    issuer,
+    keys,
+    revocations,
+    nameInTokens,
+    seconds: accessTokenSeconds,
+    tell,
+    now,
+  });
+
   const accounts = createAccounts({
     store: accountRows,
     sendMail: options.sendMail ?? mailToConsole(),
@@ -222,7 +231,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       concurrentMs: 5_000,
       concurrentMost: 100,
       epochOf: async (id) => (await standing(id))?.epoch,
-      accessToken,
+      accessToken: accessTokens.issue,
       onEvent: tell,
       endGrant: grants.end,
       scopesOf: (resource) => (Object.hasOwn(resources, resource) ? resources[resource] : undefined),
@@ -255,27 +264,6 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     const row = await accountRows.find(id);
     if (row === undefined || row.disabled_at !== null) return undefined;
     return { id, email: row.email, isVerified: row.verified_at !== null, epoch: row.epoch };
-  }
-
-  async function accessToken(claims: NewAccessToken) {
-    const { kid, algorithm, key } = keys.signer();
-    const seconds = Math.floor(now() / 1000);
-    const token = await new SignJWT({
-      client_id: claims.clientId,
-      scope: claims.scope,
-      grant: nameInTokens(claims.grantId),
-      epoch: claims.epoch,
-      ...(claims.sessionUid === undefined ? {} : { sid: nameInTokens(claims.sessionUid) }),
-    })
-      .setProtectedHeader({ alg: algorithm, typ: "at+jwt", kid })
-      .setIssuer(issuer)
-      .setSubject(claims.subject)
-      .setAudience(claims.audience)
-      .setIssuedAt(seconds)
-      .setExpirationTime(seconds + accessTokenSeconds)
-      .setJti(randomUUID())
-      .sign(key);
-    return { token, expiresIn: accessTokenSeconds };
   }
 
   async function followKeys(): Promise<void> {
@@ -318,16 +306,6 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   const upkeep = startUpkeep([followKeys, tellWhatWaits, sweep], minute, onError);
 
-  /** @see RFC 7009 section 2.1: only the client it was issued to, and nothing is said where it is no token */
-  async function revokeAccessToken(token: string, clientId: string, request: Asker): Promise<void> {
-    const keySet = createLocalJWKSet({ keys: [...keys.published()] });
-    const verified = await jwtVerify(token, keySet, { issuer, typ: "at+jwt" }).catch(() => undefined);
-    const { jti, sub, client_id: issuedTo } = verified?.payload ?? {};
-    if (jti === undefined || issuedTo !== clientId) return;
-    await revocations.revoke({ kind: "jti", value: jti });
-    tell({ type: "token-revoked", subject: sub, client: clientId, request });
-  }
-
   return {
     accounts,
     origins: [...new Set(clients.flatMap(({ origins = [] }) => origins))],
@@ -361,7 +339,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         flowCookies,
         clients,
         scopes: [...offeredScopes],
-        revokeAccessToken,
+        revokeAccessToken: accessTokens.revoke,
       });
       if (apiKeysOf !== undefined && options.keys !== undefined) {
         mountKeys(api, { keys: apiKeysOf, settings: options.keys, issuer });
