@@ -208,7 +208,7 @@ export async function inUrl({ context, first: identity, read }: Life, trial: Tri
  * A read without parameters that the identity may make and a stranger may not: what wants a caller, or, for a cookie that
  * proves nobody to the API, a page that takes it.
  *
- * @returns the first that was seen to; else the first there is
+ * @returns one that was seen to; else the first there is
  */
 export async function readFor(context: ProbeContext, identity: Identity): Promise<Operation | undefined> {
   const { target } = context;
@@ -227,14 +227,19 @@ export async function readFor(context: ProbeContext, identity: Identity): Promis
           takes(operation, identity, target)
         : operation.parameters.some(({ name, in: place }) => place === "cookie" && name === identity.cookie)),
   );
+  // Of pages the shortest: one that lists who is signed in where changes while the scan signs in.
+  let page: { readonly operation: Operation; readonly length: number } | undefined;
   for (const operation of likely.slice(0, mostReads)) {
-    const mine = await context.send("positive", requestFor(operation, { as: identity }));
-    if (!isSuccess(mine.answer)) continue;
+    const { answer } = await context.send("positive", requestFor(operation, { as: identity }));
+    const { length } = answer.text;
+    if (!isSuccess(answer) || (page !== undefined && page.length <= length)) continue;
     const strangers = await context.send("negative", requestFor(operation, { label: "nobody" }));
-    if (!resembles(strangers.answer, mine.answer)) return operation;
+    if (resembles(strangers.answer, answer)) continue;
+    if (answer.json !== undefined) return operation;
+    page = { operation, length };
   }
-  return likely[0];
+  return page?.operation ?? likely[0];
 }
 
 /** So many reads are tried before the first is taken. */
-const mostReads = 6;
+const mostReads = 8;

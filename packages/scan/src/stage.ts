@@ -4,7 +4,7 @@ import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Identity } from "./identities.ts";
-import { isRecord } from "./json.ts";
+import { isRecord, type JsonRecord, walk } from "./json.ts";
 import { type Kind, kindAt } from "./kinds.ts";
 import type { Thing } from "./objects.ts";
 import { contentOf, volatilePaths } from "./oracle.ts";
@@ -134,10 +134,17 @@ async function stageInside(
   // There must be something to delete before deleting it can have an effect.
   if (operation.method === "DELETE" && put !== undefined) await context.send("positive", write(put, params));
   const view = readerOf(context, operation, thing.kind);
-  const look = async () => await context.send("reread", requestFor(view, { as: owner, params }));
+  const isList = view === thing.kind.list;
+  const most = isList ? view.page?.max : undefined;
+  const query: Record<string, string> = most === undefined ? {} : { limit: String(most) };
+  const look = async () => await context.send("reread", requestFor(view, { as: owner, params, query }));
   const samples = [await look(), await look()];
   const volatile = volatilePaths(samples.map((trial) => trial.answer));
-  const before = samples.map((trial) => contentOf(trial.answer, volatile))[0];
+  // Of a list only what it says of this one: others come and go meanwhile.
+  const contentIn = ({ answer }: Trial) =>
+    isList ? JSON.stringify(recordOf(answer.json, thing.id)) : contentOf(answer, volatile);
+  const before = samples.map(contentIn)[0];
+  if (before === undefined) throw new Unreachable(`nothing reads back what ${operation.id} does`);
   const request = (as: Identity | undefined, label?: string) => asSomebody(write(operation, params), owner, as, label);
   return {
     operation,
@@ -145,10 +152,19 @@ async function stageInside(
     request,
     async changed() {
       const trial = await look();
-      return { changed: contentOf(trial.answer, volatile) !== before, trial };
+      return { changed: contentIn(trial) !== before, trial };
     },
     prove: () => context.send("positive", request(owner)),
   };
+}
+
+/** The object of a list that has this id; undefined where none has. */
+function recordOf(json: unknown, id: string): JsonRecord | undefined {
+  let found: JsonRecord | undefined;
+  walk(json, (_path, _name, value) => {
+    if (isRecord(value) && Object.values(value).includes(id)) found ??= value;
+  });
+  return found;
 }
 
 /**
@@ -237,7 +253,10 @@ function readerOf(context: ProbeContext, operation: Operation, kind: Kind): Oper
   const reads = context.target.operations.filter((entry) => entry.method === "GET");
   const above = operation.path.slice(0, operation.path.lastIndexOf("/"));
   const found =
-    reads.find((entry) => entry.path === operation.path) ?? reads.find((entry) => entry.path === above) ?? kind.read;
+    reads.find((entry) => entry.path === operation.path) ??
+    reads.find((entry) => entry.path === above) ??
+    kind.read ??
+    kind.list;
   if (found === undefined) throw new Unreachable(`nothing reads back what ${operation.id} does`);
   return found;
 }

@@ -52,6 +52,13 @@ describe("sessions", { timeout: 60_000 }, () => {
     expect((await scanSessions({ forgets: false })).broken).toEqual(["sign-out", "token-sign-out"]);
   });
 
+  it("signs nobody in where a password is asked for again, to delete the account or to change it", async () => {
+    const found = await scanSessions({});
+    const at = found.verdicts.filter(({ operation }) => operation === "POST /account/delete");
+    expect(at.map(({ verdict }) => verdict)).not.toContain("held");
+    expect(found.deleted).toEqual([]);
+  });
+
   it("finds a session id taken from the URL", async () => {
     expect((await scanSessions({ inUrl: true })).broken).toEqual(["session-in-url"]);
   });
@@ -109,7 +116,8 @@ interface Behaviour {
 }
 
 async function scanSessions(behaviour: Behaviour) {
-  const url = await serve(behaviour);
+  const deleted: string[] = [];
+  const url = await serve(behaviour, deleted);
   const { verdicts } = await scan({
     url,
     openapi: description,
@@ -128,6 +136,7 @@ async function scanSessions(behaviour: Behaviour) {
     at: (name: string) =>
       verdicts.filter(({ verdict, check }) => verdict === "broken" && check === name).map(({ operation }) => operation),
     verdicts,
+    deleted,
   };
 }
 
@@ -163,13 +172,14 @@ const description = {
     "/login": { post: { ...everybody, ...fine, requestBody: credentials } },
     "/logout": { post: fine },
     "/logout-everywhere": { post: fine },
+    "/account/delete": { post: { ...everybody, ...fine, requestBody: credentials } },
     "/register": { post: { ...everybody, ...fine, requestBody: credentials } },
     "/forgot-password": { post: { ...everybody, ...fine, requestBody: onlyName } },
   },
 };
 
 /** The API itself, on loopback: cookies by POST /session, tokens by POST /login. */
-async function serve(behaviour: Behaviour): Promise<string> {
+async function serve(behaviour: Behaviour, deleted: string[]): Promise<string> {
   const flags = behaviour.flags ?? "; HttpOnly; Secure; SameSite=Strict; Path=/";
   const accounts = new Map([
     ["alice@example.com", "correct horse"],
@@ -216,6 +226,10 @@ async function serve(behaviour: Behaviour): Promise<string> {
       if (pathname === "/forgot-password") {
         const tells = behaviour.resetTells === true && !accounts.has(user);
         return say(200, { message: tells ? "We do not know that address" : "Look into your mail" });
+      }
+      if (pathname === "/account/delete") {
+        if (accounts.get(user) === textAt(body, "password")) deleted.push(user);
+        return say(200, {});
       }
       if (pathname === "/register") {
         if (behaviour.signUp === "tells")

@@ -130,22 +130,6 @@ export const holes: readonly Hole[] = [
   },
   {
     protection: "sessions",
-    check: "cookie-prefix",
-    name: "the cookie has no prefix, so that a host beside may set it",
-    file: "server/src/identity/oauth/provider.ts",
-    right: 'session: "__Host-portcullis-op",',
-    wrong: 'session: "portcullis-op",',
-  },
-  {
-    protection: "sessions",
-    check: "cookie-lifetime",
-    name: "the cookie is kept for good",
-    file: "server/src/identity/oauth/own-sessions.ts",
-    right: 'value: session.jti, sameSite: "Lax" }',
-    wrong: 'value: session.jti, sameSite: "Lax", maxAgeSeconds: 34_560_000 }',
-  },
-  {
-    protection: "sessions",
     check: "fixation",
     name: "whoever signs in keeps the id the browser came with",
     file: "server/src/identity/oauth/own-sessions.ts",

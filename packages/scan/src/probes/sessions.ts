@@ -52,11 +52,18 @@ function planSessions(context: ProbeContext): readonly Check[] {
   const [account] = accounts;
   if (account !== undefined) {
     checks.push(...enumerationChecks(context, account));
+    // Signing out everywhere at one entrance would end what another is looking at.
+    let before: Promise<unknown> = Promise.resolve();
+    const inTurn = async (life: Life): Promise<Outcome> => {
+      const own = before.then(() => signOutEverywhere(life));
+      before = own.catch(() => {});
+      return await own;
+    };
     for (const entrance of entrances)
       checks.push({
         check: "cookie",
         operation: entrance.operation,
-        run: () => cookieChecks(context, entrance, account),
+        run: () => cookieChecks(context, entrance, account, inTurn),
       });
   }
   if (entrances.length === 0) checks.push({ check: "cookie", notApplicable: "No operation starts a cookie session." });
@@ -68,6 +75,7 @@ async function cookieChecks(
   context: ProbeContext,
   entrance: Entrance,
   account: Account,
+  everywhere: (life: Life) => Promise<Outcome>,
 ): Promise<readonly NamedOutcome[]> {
   const { operation } = entrance;
   if (!operation.startsSession && operation.begunBy.length === 0) {
@@ -89,7 +97,7 @@ async function cookieChecks(
     { check: "fixation", ...(await fixation(life)) },
     { check: "rotation", ...(await rotation(life)) },
     { check: "sign-out", ...(await signOut(life, second.identity)) },
-    { check: "sign-out-everywhere", ...(await signOutEverywhere(life)) },
+    { check: "sign-out-everywhere", ...(await everywhere(life)) },
   ];
 }
 
