@@ -14,7 +14,8 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     testTimeout: 30_000,
-    maxWorkers: 2,
+    // On two cores, as CI has: one more than cores, since every third second of a test is waiting for a limit or a process.
+    maxWorkers: 3,
     reporters: ["default", new ClosingLineReporter()],
   },
 });

@@ -1,4 +1,5 @@
 /** One instance of an identity server with an API behind it, in a process of its own: `instance.ts <InstanceOptions as JSON>`. */
+import { flushCompileCache } from "node:module";
 import { DatabaseSync } from "node:sqlite";
 import { randomUUID } from "node:crypto";
 import { type Api, anyCaller, by, createApi, nothing, type RouteLimit, view } from "portcullis";
@@ -189,6 +190,8 @@ async function main(given: string): Promise<void> {
     );
   });
   process.on("disconnect", () => process.exit());
+  // It is killed, and what was compiled would be lost to the next one.
+  flushCompileCache();
   process.send?.("ready");
 }
 

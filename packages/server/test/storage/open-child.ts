@@ -1,5 +1,6 @@
 /** Opens a store in a process of its own: `open-child.ts <options as JSON> <what to do then> <die before that statement>`. */
 import { randomUUID } from "node:crypto";
+import { flushCompileCache } from "node:module";
 import { DatabaseSync } from "node:sqlite";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
 import { Client } from "pg";
@@ -8,6 +9,8 @@ import { accountsOf } from "./open-stores.ts";
 const [, , given = "{}", then = "hold", dieBefore = "0"] = process.argv;
 const options: StorageOptions = JSON.parse(given);
 let statements = 0;
+// It is killed, and what was compiled would be lost to the next one.
+flushCompileCache();
 
 /** As the kernel's out-of-memory killer would. */
 function count(): void {
