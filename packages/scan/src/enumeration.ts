@@ -1,9 +1,10 @@
 import { isSuccess, mediaTypeOf } from "./answer.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Leg, Trial } from "./exchange.ts";
+import { unescaped } from "./html-forms.ts";
 import { walk } from "./json.ts";
 import { outcome } from "./objects.ts";
-import { isLimited } from "./oracle.ts";
+import { blank, isLimited } from "./oracle.ts";
 import { type Attack, broken, held, inconclusive, limitedWhy, notApplicable, type Outcome } from "./probe.ts";
 import type { Account } from "./sign-in.ts";
 import { tokenIn } from "./sign-in.ts";
@@ -171,7 +172,11 @@ function factsOf({ answer, outgoing }: Trial, user: string): ReadonlyMap<string,
     const said = name === "set-cookie" ? (value.split("=")[0] ?? "") : value;
     facts.set(`header ${name}`, `${facts.get(`header ${name}`) ?? ""}${plain(said)};`);
   }
-  if (answer.json === undefined) facts.set("text", plain(answer.text));
+  if (answer.json === undefined) {
+    // A page writes the name in its own way.
+    const text = plain(unescaped(answer.text));
+    facts.set("text", text).set("words", blank(text));
+  }
   walk(answer.json, (path, _name, value) => {
     const said = typeof value === "object" && value !== null ? "…" : plain(JSON.stringify(value) ?? "");
     facts.set(`member ${path}`, `${facts.get(`member ${path}`) ?? ""}${said};`);

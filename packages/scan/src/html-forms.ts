@@ -131,7 +131,8 @@ function attributesOf(text: string): ReadonlyMap<string, string> {
 
 const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
 
-function unescaped(text: string): string {
+/** The text with its character references resolved. */
+export function unescaped(text: string): string {
   return text.replace(/&(?:#x([\da-f]{1,6})|#(\d{1,7})|([a-z]{2,4}));/gi, (whole, hex, decimal, name) => {
     if (typeof name === "string") return named[name.toLowerCase()] ?? whole;
     const code = typeof hex === "string" ? Number.parseInt(hex, 16) : Number(decimal);

@@ -72,7 +72,7 @@ function jsonSignature(json: unknown): string {
 }
 
 /** A text without ids, numbers, quoted values and times. */
-function blank(text: string): string {
+export function blank(text: string): string {
   return text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, "#")
     .replace(/pc-[a-z0-9-]+/g, "#")

@@ -59,7 +59,8 @@ describe("a method that the scan leaves alone", () => {
       "x-portcullis": { format: 1, name: "t" },
       paths: { "/reset": { get: said, post: said } },
     };
-    const result = await scan({ url, manifest, only: ["versioning"], identities: [], seed: 1 }).finally(close);
+    const result = await scan({ url, manifest, only: ["versioning"], identities: [], seed: 1 });
+    await close();
     expect(verdictOn(result, "undeclared-method")).toMatchObject({ verdict: "held" });
   });
 });

@@ -82,6 +82,11 @@ describe("sessions", { timeout: 60_000 }, () => {
     expect(found.verdicts.find(({ operation }) => operation === "POST /register")?.verdict).toBe("not-applicable");
   });
 
+  it("finds a page that tells it, in whatever way it writes the name", async () => {
+    const found = await scanSessions({ resetTells: "in a page" });
+    expect(found.at("one-answer")).toEqual(["POST /forgot-password"]);
+  });
+
   it("finds a sign-up that promises a message to everybody and tells the taken names all the same", async () => {
     const found = await scanSessions({ signUp: "tells" });
     expect(found.at("one-answer")).toEqual(["POST /register"]);
@@ -110,7 +115,7 @@ interface Behaviour {
   readonly everywhere?: "ends all" | "ends only this one";
   readonly inUrl?: boolean;
   readonly unknown?: { status: number; json: JsonRecord; headers?: Readonly<Record<string, string>> };
-  readonly resetTells?: boolean;
+  readonly resetTells?: boolean | "in a page";
   readonly signUp?: "tells";
   readonly hashMs?: { readonly known: number; readonly unknown: number; readonly jitter?: number };
 }
@@ -224,6 +229,11 @@ async function serve(behaviour: Behaviour, deleted: string[]): Promise<string> {
         return say(200, { bye: true });
       }
       if (pathname === "/forgot-password") {
+        if (behaviour.resetTells === "in a page") {
+          const text = accounts.has(user) ? "a mail was sent" : "no such account";
+          response.writeHead(200, { "content-type": "text/html" }).end(`<p>${user.replace("@", "&#64;")}: ${text}</p>`);
+          return;
+        }
         const tells = behaviour.resetTells === true && !accounts.has(user);
         return say(200, { message: tells ? "We do not know that address" : "Look into your mail" });
       }
