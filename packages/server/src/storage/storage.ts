@@ -45,6 +45,10 @@ function embedded(folder: string): Storage {
 }
 
 async function postgres(config: PoolConfig): Promise<Storage> {
+  // pg would take whichever PostgreSQL runs on this machine.
+  if (Object.hasOwn(config, "connectionString") && (config.connectionString ?? "") === "") {
+    throw new Error("postgres.connectionString is empty: is the variable set that it comes from?");
+  }
   const pool = new Pool({ ...config, types: wholeNumbers() });
   // A connection that breaks while nobody uses it is replaced at the next use.
   pool.on("error", () => {});
@@ -73,6 +77,9 @@ async function refuseSuperuser(db: Kysely<Schema>): Promise<void> {
   const [role] = rows;
   const isMighty = typeof role === "object" && role !== null && "mighty" in role && role.mighty !== false;
   if (role === undefined || isMighty) {
-    throw new Error("the PostgreSQL role is a superuser: give the server a login role of its own that is none");
+    throw new Error(
+      "the PostgreSQL role is a superuser: give the server a login role of its own that is none, such as " +
+        "create role notes login password '…'; create database notes owner notes",
+    );
   }
 }

@@ -149,6 +149,14 @@ describe("storage: PostgreSQL's own", () => {
     }
   });
 
+  it("takes no PostgreSQL that happens to run here where the address is missing", async () => {
+    for (const connectionString of ["", undefined]) {
+      await expect(openStorage({ postgres: { connectionString } })).rejects.toThrow(
+        /connectionString is empty: is the var/,
+      );
+    }
+  });
+
   it("says that it cannot be reached, instead of waiting for ever", async () => {
     await expect(openStorage({ postgres: { host: "/nowhere", user: "nobody" } })).rejects.toThrow();
   });
