@@ -178,6 +178,7 @@ function operation(
         windowMs: limit.rate.windowMs,
         by: limit.by === "field" ? `body.${limit.field ?? ""}` : limit.by,
         ...(limit.isPerAddress ? { and: "address" } : {}),
+        ...(limit.sharedAs === undefined ? {} : { sharedAs: limit.sharedAs }),
         counts: limit.counts,
       })),
       ...(route.page === undefined ? {} : { page: route.page }),

@@ -335,6 +335,7 @@ function planLimits({ limit, startsSession, access }: RoutePolicy, method: Metho
       field: isField ? by.slice("body.".length) : undefined,
       isPerAddress: rule.and === "address",
       counts: rule.counts ?? "requests",
+      sharedAs: rule.sharedAs,
     };
   });
 }

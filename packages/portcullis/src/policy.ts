@@ -229,6 +229,11 @@ export interface RouteLimit {
   readonly and?: "address";
   /** `failures`: only answers of 400 and above count. Default `requests`. */
   readonly counts?: "requests" | "failures";
+  /**
+   * Routes whose limits have the same name, rate and `by` count in one place, so that whoever guesses gains nothing by
+   * trying one form after the other. Default: each route counts by itself.
+   */
+  readonly sharedAs?: string;
 }
 
 /** How a list is paged. */

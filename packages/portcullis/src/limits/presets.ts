@@ -13,24 +13,30 @@ export const deliveries: RouteLimit = Object.freeze({ rate: "600/min", by: "call
  * Limits of a sign-in: 5 tries a minute per address, against one machine that tries many accounts; 5 failures an hour per
  * account and address together, against one machine that tries one account, and nobody else notices; and 50 failures an
  * hour per account, against many machines that try one. Successes use up no failures. Whoever has ten networks can still
- * close an account's sign-in for an hour; one network cannot.
+ * close an account's sign-in for an hour; one network cannot. All forms of an API that check a password by it count
+ * together: whoever guesses gains nothing by trying one after the other.
  *
  * @param account  body field that names the account, such as `body.email`
  * @see OWASP ASVS 5.0 items 6.1.1 and 6.3.1 (anti-brute-force controls that cannot be used to lock accounts)
  */
 export function signIn(account: `body.${string}`): readonly RouteLimit[] {
-  return Object.freeze([
-    Object.freeze({ rate: "5/min", by: "address" }),
-    Object.freeze({ rate: "5/h", by: account, and: "address", counts: "failures" }),
-    Object.freeze({ rate: "50/h", by: account, counts: "failures" }),
-  ] as const satisfies readonly RouteLimit[]);
+  return limitsOf(account, "sign-in");
 }
 
 /**
- * Limits of a sign-up: the same as of a sign-in, because its answers tell as much about which accounts exist.
+ * Limits of a sign-up: the same as of a sign-in, because its answers tell as much about which accounts exist; counted apart
+ * from it.
  *
  * @param account  body field that names the account, such as `body.email`
  */
 export function signUp(account: `body.${string}`): readonly RouteLimit[] {
-  return signIn(account);
+  return limitsOf(account, "sign-up");
+}
+
+function limitsOf(account: `body.${string}`, sharedAs: string): readonly RouteLimit[] {
+  return Object.freeze([
+    Object.freeze({ rate: "5/min", by: "address", sharedAs }),
+    Object.freeze({ rate: "5/h", by: account, and: "address", counts: "failures", sharedAs }),
+    Object.freeze({ rate: "50/h", by: account, counts: "failures", sharedAs }),
+  ] as const satisfies readonly RouteLimit[]);
 }

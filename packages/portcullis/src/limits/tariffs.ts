@@ -24,6 +24,8 @@ export interface PlannedLimit {
   /** Whether the field's value counts apart for each address it comes from. */
   readonly isPerAddress: boolean;
   readonly counts: "requests" | "failures";
+  /** Routes that say the same count in one place. */
+  readonly sharedAs: string | undefined;
 }
 
 /** What counting needs to know of a route. */
@@ -132,7 +134,7 @@ export function planDimensions(rates: ApiRates, routes: readonly CountedRoute[])
 
   const byRate = new Map<string, number>();
   const keyOf = (limit: PlannedLimit, place: number): string =>
-    `${limit.rate.limit}/${limit.rate.windowMs}/${limit.by}/${limit.isPerAddress}/${place}`;
+    `${limit.rate.limit}/${limit.rate.windowMs}/${limit.by}/${limit.isPerAddress}/${limit.sharedAs === undefined ? place : "shared"}`;
   for (const route of routes) {
     route.limits.forEach((limit, place) => {
       const key = keyOf(limit, place);
@@ -202,8 +204,10 @@ export function planTariffs(limiter: Limiter, planned: PlannedDimensions, rates:
  * The same for the same limit of the same route in every release: where two of them run beside each other, or one follows
  * the other, they count in one place.
  */
-function scopeOf({ name }: CountedRoute, { by, field, isPerAddress }: PlannedLimit, place: number): number {
-  return crc32(encoder.encode(JSON.stringify([name, by, field, isPerAddress, place])));
+function scopeOf({ name }: CountedRoute, { by, field, isPerAddress, sharedAs }: PlannedLimit, place: number): number {
+  const owner =
+    sharedAs === undefined ? [name, by, field, isPerAddress, place] : [{ sharedAs }, by, field, isPerAddress];
+  return crc32(encoder.encode(JSON.stringify(owner)));
 }
 
 const encoder = new TextEncoder();

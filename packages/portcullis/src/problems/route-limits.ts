@@ -31,8 +31,8 @@ export function limitProblems(route: RoutePlan, add: Add): void {
   const written: readonly unknown[] = Array.isArray(limit) ? limit : [limit];
   for (const one of written) {
     if (typeof one !== "object" || one === null || !("rate" in one)) continue;
-    for (const key of unknownKeys(one, ["rate", "by", "and", "counts"])) {
-      add("limit", `${key} is no part of a limit`, "a limit has rate, by, and, counts");
+    for (const key of unknownKeys(one, ["rate", "by", "and", "counts", "sharedAs"])) {
+      add("limit", `${key} is no part of a limit`, "a limit has rate, by, and, counts, sharedAs");
     }
     const by = "by" in one ? String(one.by) : "caller";
     if ("and" in one && one.and !== undefined && !(one.and === "address" && by.startsWith("body."))) {
@@ -43,6 +43,12 @@ export function limitProblems(route: RoutePlan, add: Add): void {
     if (counts !== "requests" && counts !== "failures") {
       add("limit", `counts ${String(counts)}, which nobody counts`, "say requests or failures");
     }
+  }
+  const shared = route.limits.flatMap(({ sharedAs, rate, by, field, isPerAddress }) =>
+    sharedAs === undefined ? [] : [JSON.stringify([sharedAs, rate, by, field, isPerAddress])],
+  );
+  if (new Set(shared).size < shared.length) {
+    add("limit", "shares one count with itself", "leave one of the two out, or give it another sharedAs");
   }
   if (route.limits.length === 0) add("limit", "names none", "leave it out for the preset, or name at least one rate");
   for (const { by, field = "" } of route.limits) {

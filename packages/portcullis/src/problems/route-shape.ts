@@ -106,7 +106,7 @@ function limitShape(limit: unknown, add: Add): void {
       add("limit", `${shown(one)} is no limit`, 'write "60/min", { rate: "5/min", by: "address" }, or a list of those');
       continue;
     }
-    for (const name of ["by", "counts"]) {
+    for (const name of ["by", "counts", "sharedAs"]) {
       if (one[name] !== undefined && typeof one[name] !== "string") {
         add(`limit.${name}`, `${shown(one[name])} is no text`, 'write by: "caller", counts: "requests"');
       }

@@ -1,5 +1,5 @@
-import type { ApiConfig } from "portcullis";
-import { anyCaller, createApi, jwt, nothing, publicAccess, refuse, secret } from "portcullis";
+import type { ApiConfig, RoutePolicy } from "portcullis";
+import { anyCaller, createApi, jwt, nothing, publicAccess, refuse, secret, signIn } from "portcullis";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Limiter, Tariff } from "../../src/limits/limiter.ts";
@@ -246,14 +246,47 @@ describe("rate-limit", () => {
 
   it("counts failures of one account from wherever they come, and successes not at all", async () => {
     const { ask } = await serve();
-    const signIn = async (user: string, password: string): Promise<number> =>
+    const enter = async (user: string, password: string): Promise<number> =>
       (await ask("POST /v1/sign-in", { json: { user, password } })).status;
-    for (let i = 0; i < 4; i++) expect(await signIn("alice", "right")).toBe(204);
+    for (let i = 0; i < 4; i++) expect(await enter("alice", "right")).toBe(204);
     nowMs += 61_000;
-    expect(await signIn("alice", "wrong")).toBe(401);
-    expect(await signIn("ALICE", "wrong")).toBe(401);
-    expect(await signIn("alice", "wrong")).toBe(429);
-    expect(await signIn("bob", "right")).toBe(204);
+    expect(await enter("alice", "wrong")).toBe(401);
+    expect(await enter("ALICE", "wrong")).toBe(401);
+    expect(await enter("alice", "wrong")).toBe(429);
+    expect(await enter("bob", "right")).toBe(204);
+  });
+
+  it("counts a limit that several forms share in one place, whichever of them is tried", async () => {
+    const test = testApi({ clock, limits: high });
+    const form = (path: `POST /${string}`, limit: RoutePolicy["limit"]) =>
+      test.api.route(
+        {
+          path,
+          access: publicAccess("signing in"),
+          input: { body: z.strictObject({ user: z.string().max(50), password: z.string().max(50) }) },
+          output: nothing,
+          startsSession: { account: "body.user" },
+          ...(limit === undefined ? {} : { limit }),
+        },
+        ({ body }) => (body.password === "right" ? undefined : refuse("sign-in-failed", "wrong password")),
+      );
+    form("POST /v1/sign-in", undefined);
+    form("POST /v1/change", signIn("body.user"));
+    // In another place of its list, and after a limit of its own.
+    form("POST /v1/delete", [{ rate: "100/min", by: "address" }, ...signIn("body.user").slice(1)]);
+    form("POST /v1/apart", [{ rate: "5/h", by: "body.user", counts: "failures" }]);
+    const { ask } = (door = await openDoor(test));
+    const guess = async (path: string, user: string) => {
+      nowMs += 60_000;
+      return (await ask(`POST /v1/${path}`, { json: { user, password: "wrong" } })).status;
+    };
+    const forms = ["sign-in", "change", "delete"];
+    expect(await times(5, (at) => guess(forms[at % 3] ?? "", "alice"))).toEqual([401, 401, 401, 401, 401]);
+    expect(await times(3, (at) => guess(forms[at] ?? "", "alice"))).toEqual([429, 429, 429]);
+    expect([await guess("apart", "alice"), await guess("delete", "bob")]).toEqual([401, 401]);
+    expect(test.api.problems()).toEqual([]);
+    form("POST /v1/twice", [...signIn("body.user"), ...signIn("body.user")]);
+    expect(test.api.problems().map(({ problem }) => problem)).toEqual(["shares one count with itself"]);
   });
 
   it("gives one account one budget however its name is spelt", async () => {

@@ -8,13 +8,16 @@ describe("rate-limit: presets", () => {
     expect(write).toEqual({ rate: "10/min", by: "caller" });
   });
 
-  it.each([signIn, signUp])(
-    "bounds sign-in and sign-up per address, and failures per account and address together and per account",
-    (preset) => {
+  it.each([
+    [signIn, "sign-in"],
+    [signUp, "sign-up"],
+  ] as const)(
+    "bounds sign-in and sign-up per address, and failures per account and address together and per account, over all such forms",
+    (preset, sharedAs) => {
       expect(preset("body.email")).toEqual([
-        { rate: "5/min", by: "address" },
-        { rate: "5/h", by: "body.email", and: "address", counts: "failures" },
-        { rate: "50/h", by: "body.email", counts: "failures" },
+        { rate: "5/min", by: "address", sharedAs },
+        { rate: "5/h", by: "body.email", and: "address", counts: "failures", sharedAs },
+        { rate: "50/h", by: "body.email", counts: "failures", sharedAs },
       ]);
     },
   );

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { hashPassword } from "../../src/identity/passwords.ts";
 import { accountsOf, embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser, Page } from "./browser.ts";
-import { type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import { clients, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const minute = 60_000;
 const first = "correct horse battery";
@@ -329,6 +329,59 @@ describe.each([
     }
     expect(await isSignedIn(browser)).toBe(true);
     expect([await canSignIn(alice, first), await canSignIn(bob, second)]).toEqual([true, true]);
+  });
+
+  it("lets five wrong passwords an hour be tried, whichever form they are typed into", async () => {
+    const email = await signUp();
+    const browser = await signIn(email);
+    const authorize = new URL("/oauth/authorize", server.issuer);
+    authorize.search = new URLSearchParams({
+      client_id: "web",
+      redirect_uri: clients.web.redirectUris[0],
+      response_type: "code",
+      scope: "openid",
+      code_challenge: "x".repeat(43),
+      code_challenge_method: "S256",
+      prompt: "login",
+    }).toString();
+    const link = await mailed(email, /^Confirm/);
+    server.forgiveLimits();
+    const forms = ["sign-out-everywhere", "delete", "password"].map((name) => `/account/${name}`);
+    const guess = async (form: string, extra = {}) =>
+      (await browser.submit(await browser.open(form), { email, password: "not the one", ...extra })).status;
+    expect(await guess(forms[0] ?? "")).toBe(401);
+    expect(await guess(forms[1] ?? "")).toBe(401);
+    expect(await guess(forms[2] ?? "", { newPassword: second })).toBe(401);
+    expect(await guess(authorize.href)).toBe(401);
+    expect(await guess(link)).toBe(401);
+    server.forgiveLimits(minute);
+    for (const form of [...forms.slice(0, 2), authorize.href, link]) {
+      expect([form, await guess(form)]).toEqual([form, 429]);
+    }
+    // Who has no account is told the same, after as many.
+    const unknown = newAddress();
+    const sendTo = (address: string) =>
+      fetch(`${server.base}/account/sign-in`, {
+        method: "POST",
+        body: new URLSearchParams({ email: address, password: "not the one" }),
+        headers: { "sec-fetch-site": "same-origin", accept: "text/html" },
+      });
+    for (let at = 0; at < 5; at++) {
+      server.forgiveLimits(minute);
+      expect((await sendTo(unknown)).status).toBe(401);
+    }
+    const told = [];
+    for (const address of [email, unknown]) {
+      server.forgiveLimits(minute);
+      const answer = await sendTo(address);
+      const text = await answer.text();
+      expect([answer.status, /Try again in \d+ minutes\./.test(text)]).toEqual([429, true]);
+      told.push([
+        text.replaceAll(/nonce="[^"]+"|Request [\w-]{22}|in \d+ minutes/g, ""),
+        [...answer.headers.keys()].toSorted(),
+      ]);
+    }
+    expect(told[0]).toEqual(told[1]);
   });
 
   it("signs out here, or everywhere at once", async () => {

@@ -157,7 +157,7 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     ({ body }) => {
       const query = new URLSearchParams();
       for (const [name, value] of Object.entries(body)) if (value !== undefined) query.set(name, String(value));
-      return `${endpoints.authorization}?${query}`;
+      return `${endpoints.authorization}?${query.toString()}`;
     },
   );
 
