@@ -10,6 +10,10 @@ export interface PostgresServer {
   /** How `pg` reaches it as this role; there are no passwords, and no port is open. */
   as(user: string): PoolConfig;
   stop(): Promise<void>;
+  /** Stands still: connections stay open, new ones are taken up, and nothing is answered. */
+  stall(): Promise<void>;
+  /** Goes on, and does what was sent meanwhile. */
+  resume(): void;
   /** Ends it under everybody's feet; `stop` still clears up. */
   crash(): Promise<void>;
 }
@@ -42,9 +46,15 @@ export async function startPostgres(): Promise<PostgresServer> {
     cwd: data,
     stdio: "ignore",
   });
+  let stalled: readonly number[] = [];
+  const resume = (): void => {
+    for (const pid of stalled) process.kill(pid, "SIGCONT");
+    stalled = [];
+  };
   // A test that fails before it can stop the server leaves none behind.
   const abandon = (): void => {
     server.kill("SIGQUIT");
+    resume();
   };
   process.once("exit", abandon);
   const as = (user: string): PoolConfig => ({ host: data, user, database: "postgres" });
@@ -52,6 +62,19 @@ export async function startPostgres(): Promise<PostgresServer> {
   const hasEnded = (): boolean => server.exitCode !== null || server.signalCode !== null;
   return {
     as,
+    async stall() {
+      const client = new Client(as(superuser));
+      await client.connect();
+      // First who starts others: then there are no more of them.
+      server.kill("SIGSTOP");
+      const { rows } = await client.query<{ pid: number }>(
+        "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+      );
+      await client.end();
+      stalled = [...rows.map(({ pid }) => pid), ...(server.pid === undefined ? [] : [server.pid])];
+      for (const pid of stalled) process.kill(pid, "SIGSTOP");
+    },
+    resume,
     async crash() {
       const ended = new Promise((resolve) => server.once("exit", resolve));
       server.kill("SIGQUIT");
@@ -59,6 +82,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
     async stop() {
       process.removeListener("exit", abandon);
+      resume();
       const ended = hasEnded() ? undefined : new Promise((resolve) => server.once("exit", resolve));
       // Waits until everybody has hung up: a pool says it has ended a moment before its connections have.
       server.kill("SIGTERM");

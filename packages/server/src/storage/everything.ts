@@ -9,10 +9,11 @@ import type { Storage } from "./storage.ts";
  * @throws Error where it is not done; access tokens that were issued before are over all the same, if they could be
  */
 export async function endEverything(
-  storage: Pick<Storage, "db" | "kind">,
+  { kind, patient }: Pick<Storage, "kind" | "patient">,
   options: TakingBack,
   issuer: string,
 ): Promise<void> {
+  const storage = { kind, db: patient };
   const tokens = { value: undefined, taken: [{ kind: "epoch", value: "" }] } as const;
   // At once, however many rows have to be changed next.
   await takingBack(storage, options, () => Promise.resolve(tokens));

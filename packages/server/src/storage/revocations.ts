@@ -136,12 +136,13 @@ function listenOn(pool: Pool, heard: () => void): () => Promise<void> {
 
   async function connect(): Promise<void> {
     // Not one of the pool's: it is never given back.
-    const client = new Client(pool.options);
+    const client = new Client({ ...pool.options, query_timeout: 5_000 });
     let isOver = false;
     const over = (): void => {
       if (isOver) return;
       isOver = true;
       current = undefined;
+      client.end().catch(() => {});
       if (!ended) waiting = setTimeout(() => void connect(), 100).unref();
     };
     client.on("error", over);
@@ -151,7 +152,7 @@ function listenOn(pool: Pool, heard: () => void): () => Promise<void> {
     try {
       await client.connect();
       await client.query(`listen ${channel}`);
-      if (ended) return await client.end();
+      if (ended) return over();
       current = client;
     } catch {
       over();
@@ -162,6 +163,7 @@ function listenOn(pool: Pool, heard: () => void): () => Promise<void> {
     ended = true;
     clearTimeout(waiting);
     await connecting;
-    await current?.end();
+    // Where PostgreSQL stands still, it does not say good-bye.
+    await Promise.race([current?.end(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
   };
 }

@@ -1,5 +1,6 @@
 import { CompiledQuery, Kysely, PostgresDialect } from "kysely";
 import { Pool, type PoolConfig, TypeOverrides, types } from "pg";
+import { boundedPool } from "./bounded-pool.ts";
 import { migrate, type StorageKind } from "./migrations.ts";
 import { openEmbedded } from "./node-sqlite.ts";
 import type { Schema } from "./schema.ts";
@@ -8,6 +9,8 @@ import type { Schema } from "./schema.ts";
 export interface Storage {
   readonly kind: StorageKind;
   readonly db: Kysely<Schema>;
+  /** The same for what touches every row, and takes its time: up to ten minutes for a statement. */
+  readonly patient: Kysely<Schema>;
   /** The pool, for what only PostgreSQL has; undefined on the embedded store. */
   readonly pool: Pool | undefined;
   close(): Promise<void>;
@@ -17,9 +20,16 @@ export interface Storage {
 export type StorageOptions =
   | { readonly folder: string }
   | {
-      /** As `pg` takes it; the role is no superuser. */
+      /**
+       * As `pg` takes it; the role is no superuser. Where PostgreSQL stands still, nobody waits for longer than
+       * `connectionTimeoutMillis` for a connection, and for `query_timeout` for the answer to a statement: 5000 each.
+       */
       readonly postgres: PoolConfig;
     };
+
+const connectMs = 5_000;
+const answerMs = 5_000;
+const patientMs = 600_000;
 
 /**
  * Opens the store and brings its tables to this version.
@@ -30,7 +40,7 @@ export type StorageOptions =
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const storage = "folder" in options ? embedded(options.folder) : await postgres(options.postgres);
   try {
-    await migrate(storage.db, storage.kind);
+    await migrate(storage.patient, storage.kind);
     return storage;
   } catch (error) {
     await storage.close();
@@ -41,7 +51,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
 function embedded(folder: string): Storage {
   const { dialect } = openEmbedded(folder);
   const db = new Kysely<Schema>({ dialect });
-  return { kind: "embedded", db, pool: undefined, close: () => db.destroy() };
+  return { kind: "embedded", db, patient: db, pool: undefined, close: () => db.destroy() };
 }
 
 async function postgres(config: PoolConfig): Promise<Storage> {
@@ -49,17 +59,20 @@ async function postgres(config: PoolConfig): Promise<Storage> {
   if (Object.hasOwn(config, "connectionString") && (config.connectionString ?? "") === "") {
     throw new Error("postgres.connectionString is empty: is the variable set that it comes from?");
   }
-  const pool = new Pool({ ...config, types: wholeNumbers() });
+  const { query_timeout = answerMs, ...rest } = config;
+  if (!(query_timeout > 0)) throw new Error("query_timeout: milliseconds above 0; nobody may wait for ever");
+  const pool = new Pool({ connectionTimeoutMillis: connectMs, keepAlive: true, ...rest, types: wholeNumbers() });
   // A connection that breaks while nobody uses it is replaced at the next use.
   pool.on("error", () => {});
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const within = (ms: number) => new Kysely<Schema>({ dialect: new PostgresDialect({ pool: boundedPool(pool, ms) }) });
+  const [db, patient] = [within(query_timeout), within(patientMs)];
   try {
     await refuseSuperuser(db);
   } catch (error) {
     await db.destroy();
     throw error;
   }
-  return { kind: "postgres", db, pool, close: () => db.destroy() };
+  return { kind: "postgres", db, patient, pool, close: () => db.destroy() };
 }
 
 /** Times and counts are far below 2^53. */

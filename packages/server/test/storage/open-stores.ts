@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage, type StorageOptions } from "@portcullis/server/storage";
 import { sql } from "kysely";
-import { Client } from "pg";
+import { Client, type PoolConfig } from "pg";
 import { type AccountRow, accountStore } from "../../src/storage/accounts.ts";
 import { type PostgresServer, startPostgres, superuser } from "../../../portcullis/test/postgres/postgres-server.ts";
 
@@ -36,8 +36,14 @@ export function embeddedStores(): Promise<TestStores> {
   });
 }
 
+/** Stores on PostgreSQL. */
+export interface PostgresStores extends TestStores {
+  readonly server: PostgresServer;
+  place(): Promise<{ readonly postgres: PoolConfig }>;
+}
+
 /** Databases of one server, owned by a login role that is no superuser. */
-export async function postgresStores(): Promise<TestStores & { readonly server: PostgresServer }> {
+export async function postgresStores(): Promise<PostgresStores> {
   const server = await startPostgres();
   const opened: Storage[] = [];
   const role = "identity_server";

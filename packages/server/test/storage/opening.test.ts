@@ -7,8 +7,14 @@ import { createInterface } from "node:readline";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PostgresServer } from "../../../portcullis/test/postgres/postgres-server.ts";
-import { accountsOf, asSuperuser, embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+import {
+  accountsOf,
+  asSuperuser,
+  embeddedStores,
+  type PostgresStores,
+  postgresStores,
+  type TestStores,
+} from "./open-stores.ts";
 
 const tables =
   "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation setting sign_in signing_key waiting_event";
@@ -127,7 +133,7 @@ describe("storage: a folder of its own", () => {
 });
 
 describe("storage: PostgreSQL's own", () => {
-  let stores: TestStores & { readonly server: PostgresServer };
+  let stores: PostgresStores;
   beforeAll(async () => {
     stores = await postgresStores();
   }, 60_000);
@@ -155,6 +161,28 @@ describe("storage: PostgreSQL's own", () => {
         /connectionString is empty: is the var/,
       );
     }
+  });
+
+  it("gives up a statement that is not answered, and its connection: nothing waits behind it or runs inside of it", async () => {
+    const { postgres } = await stores.place();
+    const storage = await openStorage({ postgres: { ...postgres, max: 1, query_timeout: 300 } });
+    const other = await openStorage({ postgres });
+    expect(other.pool?.options.connectionTimeoutMillis).toBe(5_000);
+    const blocking = await other.db.startTransaction().execute();
+    await sql`lock table account in access exclusive mode`.execute(blocking);
+    await expect(accountsOf(storage).add({ id: "given up" })).rejects.toThrow(/did not answer within 300 ms/);
+    await expect(accountsOf(storage).find("given up")).rejects.toThrow(/did not answer within 300 ms/);
+    // While that is still waited for inside of PostgreSQL, the only connection there may be is another one.
+    expect(await storage.db.selectFrom("signing_key").select("kid").execute()).toEqual([]);
+    await blocking.rollback().execute();
+    expect(await accountsOf(storage).add({ id: "kept" })).toBe(true);
+    expect([await accountsOf(other).find("given up"), await accountsOf(other).find("kept")]).toMatchObject([
+      undefined,
+      { id: "kept" },
+    ]);
+    await storage.close();
+    await other.close();
+    await expect(openStorage({ postgres: { ...postgres, query_timeout: 0 } })).rejects.toThrow(/query_timeout/);
   });
 
   it("says that it cannot be reached, instead of waiting for ever", async () => {
