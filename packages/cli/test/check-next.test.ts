@@ -1,9 +1,9 @@
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { listedRoutes } from "../src/checks/next-listed.ts";
 import { ourRoute } from "../src/checks/next-routes.ts";
+import { portcullis } from "./command.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const folders: string[] = [];
@@ -57,17 +57,7 @@ interface Report {
 }
 
 /** Runs the command in the folder, as the build script does. */
-function check(folder: string, ...flags: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const command = join(root, "packages/cli/src/portcullis.ts");
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ["--conditions=source", command, "check", ...flags],
-      { cwd: folder },
-      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
-}
+const check = (folder: string, ...flags: readonly string[]) => portcullis(["check", ...flags], { cwd: folder });
 
 async function reportOf(files: Readonly<Record<string, string>>): Promise<Report & { readonly code: number }> {
   const { code, out, err } = await check(appWith(files), "--json");

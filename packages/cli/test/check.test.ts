@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -6,6 +5,7 @@ import { type Finding, rules } from "eslint-plugin-portcullis";
 import { afterAll, describe, expect, it } from "vitest";
 import { cases } from "../../eslint-plugin/test/cases.ts";
 import { findIn } from "../src/checks/source.ts";
+import { portcullis } from "./command.ts";
 
 const folders: string[] = [];
 afterAll(() => {
@@ -23,15 +23,7 @@ function folderOf(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-/** Runs the command as a person would. */
-function check(folder: string, ...flags: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const command = join(import.meta.dirname, "../src/portcullis.ts");
-  return new Promise((resolve) => {
-    execFile(process.execPath, ["--conditions=source", command, "check", folder, ...flags], (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
-  });
-}
+const check = (folder: string, ...flags: readonly string[]) => portcullis(["check", folder, ...flags]);
 
 const hole = 'process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";\n';
 

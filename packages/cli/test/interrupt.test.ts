@@ -1,16 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { description, type Reactions, startThings } from "../../scan/test/things.ts";
+import { type Reactions, startThings } from "../../scan/test/things.ts";
+import { command, folderWithDescription, people } from "./command.ts";
 
-const command = join(import.meta.dirname, "../src/portcullis.ts");
 let folder = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "portcullis-"));
-  await writeFile(join(folder, "openapi.json"), JSON.stringify(description));
+  ({ folder } = await folderWithDescription());
 });
 
 const closing: (() => Promise<void>)[] = [];
@@ -31,7 +29,6 @@ async function underWay(before: Reactions["before"] = () => undefined) {
     },
   });
   closing.push(close);
-  const people = ["--as", "alice=Bearer token-of-alice", "--as", "bob=Bearer token-of-bob"];
   const files = ["--openapi", "openapi.json", "--json", "report.json"];
   const child = spawn(process.execPath, ["--conditions=source", command, "scan", url, ...files, ...people, "--quiet"], {
     cwd: folder,

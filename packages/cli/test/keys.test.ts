@@ -1,5 +1,3 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { type IdentityEvent, openIdentity } from "@portcullis/server/identity";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { anyCaller, createApi, jwt, nothing, secret } from "portcullis";
@@ -7,28 +5,14 @@ import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freePorts } from "../../server/soak/instances.ts";
 import { embeddedStores, postgresStores } from "../../server/test/storage/open-stores.ts";
+import { portcullis, type Ran } from "./command.ts";
 
-const command = join(import.meta.dirname, "../src/portcullis.ts");
 const email = "alice@example.com";
 const scopes = ["notes:read", "keys:read", "keys:write"];
 const aSecret = "tests-only: 48 characters of nothing in particular";
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function keys(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ["--conditions=source", "--disable-warning=ExperimentalWarning", command, "keys", ...args],
-      { env: { ...process.env, ...env } },
-      (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-  });
-}
+const keys = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+  portcullis(["keys", ...args], { env: { ...env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" } });
 
 /** An API that takes keys of this store and tells which. */
 async function serve(storage: Storage, port: number, pepper?: string, onEvent?: (event: IdentityEvent) => void) {

@@ -1,35 +1,18 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { description, startThings } from "../../scan/test/things.ts";
+import { startThings } from "../../scan/test/things.ts";
+import { command, folderWithDescription, people, toAnybody } from "./command.ts";
 
-const command = join(import.meta.dirname, "../src/portcullis.ts");
 const client = new Client({ name: "tests", version: "1" });
 let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), "portcullis-mcp-"));
-  const openapi = join(folder, "openapi.json");
-  await writeFile(openapi, JSON.stringify(description));
-  const things = await startThings({
-    stranger: ({ path }) => [200, path === "/me" ? { id: "alice" } : { items: [] }],
-  });
+  const { openapi } = await folderWithDescription();
+  const things = await startThings({ stranger: toAnybody });
   close = things.close;
-  const target = [
-    things.url,
-    "--openapi",
-    openapi,
-    "--as",
-    "alice=Bearer token-of-alice",
-    "--as",
-    "bob=Bearer token-of-bob",
-    "--only",
-    "authentication,cors",
-  ];
+  const target = [things.url, "--openapi", openapi, ...people, "--only", "authentication,cors"];
   await client.connect(
     new StdioClientTransport({
       command: process.execPath,

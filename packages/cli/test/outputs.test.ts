@@ -1,16 +1,15 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type Answered, description, startThings } from "../../scan/test/things.ts";
+import { type Answered, startThings } from "../../scan/test/things.ts";
+import { command, folderWithDescription, people, portcullis, type Ran, toAnybody } from "./command.ts";
 
-const command = join(import.meta.dirname, "../src/portcullis.ts");
 let folder = "";
 let openapi = "";
 const closing: (() => Promise<void>)[] = [];
@@ -20,12 +19,9 @@ const children: ChildProcess[] = [];
 let isOpen = true;
 let url = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "portcullis-outputs-"));
-  openapi = join(folder, "openapi.json");
-  await writeFile(openapi, JSON.stringify(description));
+  ({ folder, openapi } = await folderWithDescription());
   const things = await startThings({
-    stranger: ({ path }): Answered =>
-      isOpen ? [200, path === "/me" ? { id: "alice" } : { items: [] }] : [401, { title: "No", status: 401 }],
+    stranger: (asked): Answered => (isOpen ? toAnybody(asked) : [401, { title: "No", status: 401 }]),
   });
   closing.push(things.close);
   url = things.url;
@@ -35,36 +31,19 @@ afterAll(async () => {
   for (const close of closing) await close();
 });
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+const scanArguments = (at: string) =>
+  ["scan", at, "--openapi", openapi, ...people, "--only", "authentication", "--quiet"] as const;
 
-const scanArguments = (at: string) => [
+const scan = (...args: readonly string[]): Promise<Ran> =>
+  portcullis([...scanArguments(url), ...args], { cwd: folder });
+
+/** What a scan that is not waited for is started with. */
+const started = (at: string, ...args: readonly string[]) => [
   "--conditions=source",
   command,
-  "scan",
-  at,
-  "--openapi",
-  openapi,
-  "--as",
-  "alice=Bearer token-of-alice",
-  "--as",
-  "bob=Bearer token-of-bob",
-  "--only",
-  "authentication",
-  "--quiet",
+  ...scanArguments(at),
+  ...args,
 ];
-
-function scan(...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const all = [...scanArguments(url), ...args];
-    execFile(process.execPath, all, { cwd: folder, maxBuffer: 32 * 1024 * 1024 }, (error, out, err) => {
-      resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    });
-  });
-}
 
 const read = (name: string) => readFile(join(folder, name), "utf8");
 
@@ -166,7 +145,7 @@ describe("portcullis scan --jsonl", () => {
     // The API stops answering in the middle, so that the scan hangs until it is killed.
     let answered = 0;
     const slow = await startThings({
-      stranger: ({ path }) => [200, path === "/me" ? { id: "alice" } : { items: [] }],
+      stranger: toAnybody,
       before: async () => {
         answered += 1;
         if (answered > 40) await wait(60_000, undefined, { ref: false });
@@ -174,7 +153,7 @@ describe("portcullis scan --jsonl", () => {
       },
     });
     closing.push(slow.close);
-    const child = spawn(process.execPath, [...scanArguments(slow.url), "--jsonl", "killed.jsonl"], { cwd: folder });
+    const child = spawn(process.execPath, started(slow.url, "--jsonl", "killed.jsonl"), { cwd: folder });
     children.push(child);
     await expect.poll(() => read("killed.jsonl").catch(() => ""), { timeout: 30_000 }).toContain('"verdict":"broken"');
     child.kill("SIGKILL");
@@ -207,7 +186,7 @@ describe("portcullis scan --every --notify", () => {
     isOpen = false;
     const child = spawn(
       process.execPath,
-      [...scanArguments(url), "--every", "1s", "--notify", `http://127.0.0.1:${port}/hook`, "--report", "last.json"],
+      started(url, "--every", "1s", "--notify", `http://127.0.0.1:${port}/hook`, "--report", "last.json"),
       { cwd: folder, env: { ...process.env, PORTCULLIS_NOTIFY_SECRET: secret }, stdio: ["ignore", "pipe", "inherit"] },
     );
     children.push(child);

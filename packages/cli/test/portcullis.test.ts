@@ -1,17 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { description, startThings } from "../../scan/test/things.ts";
+import { startThings } from "../../scan/test/things.ts";
+import { command, folderWithDescription, people, portcullis as runIn, type Ran, toAnybody } from "./command.ts";
 
-const command = join(import.meta.dirname, "../src/portcullis.ts");
 let folder = "";
 let openapi = "";
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "portcullis-"));
-  openapi = join(folder, "openapi.json");
-  await writeFile(openapi, JSON.stringify(description));
+  ({ folder, openapi } = await folderWithDescription());
 });
 
 const closing: (() => Promise<void>)[] = [];
@@ -19,27 +16,8 @@ afterAll(async () => {
   for (const close of closing) await close();
 });
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command as a person would, from another folder. */
-function portcullis(...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ["--conditions=source", command, ...args],
-      { cwd: folder, maxBuffer: 32 * 1024 * 1024 },
-      (error, out, err) => {
-        resolve({ code: error === null ? 0 : Number(error.code), out, err });
-      },
-    );
-  });
-}
-
-const people = ["--as", "alice=Bearer token-of-alice", "--as", "bob=Bearer token-of-bob"];
+/** From another folder than the command's own. */
+const portcullis = (...args: readonly string[]): Promise<Ran> => runIn(args, { cwd: folder });
 
 describe("portcullis scan", () => {
   it("exits 0 and prints the table when everything it attacked held", async () => {
@@ -60,9 +38,7 @@ describe("portcullis scan", () => {
   });
 
   it("exits 1 when something is broken, and writes one JSON document to standard output", async () => {
-    const { url, close } = await startThings({
-      stranger: ({ path }) => [200, path === "/me" ? { id: "alice" } : { items: [] }],
-    });
+    const { url, close } = await startThings({ stranger: toAnybody });
     closing.push(close);
     const ran = await portcullis(
       "scan",

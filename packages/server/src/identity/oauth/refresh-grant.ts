@@ -82,8 +82,8 @@ interface TokenAnswer {
 /**
  * The refresh grant: every use of a token puts exactly one successor in its place. The same answer is given again to the
  * same client and scope, to all that ask at the same time and for a few seconds more a few times, while the successor is
- * unused, so that tabs, processes and a lost answer sign nobody out; any other use of a token that was used revokes the whole family. What is kept of the answer
- * opens only with the token that was presented.
+ * unused, so that tabs, processes and a lost answer sign nobody out; any other use of a token that was used revokes the
+ * whole family. What is kept of the answer opens only with the token that was presented.
  *
  * @see RFC 9700 section 4.14, RFC 6749 section 6, OWASP ASVS 5.0 10.4.5 and 10.4.8
  */
