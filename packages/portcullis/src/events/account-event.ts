@@ -17,6 +17,8 @@ const told = (protection: ProtectionId, means: string): Told => ({ protection, m
 export const accountEvents = Object.freeze({
   "signed-up": told("sessions", "an account was made"),
   "address-verified": told("sessions", "somebody showed that the account's address is theirs"),
+  "address-requested": told("sessions", "somebody who knows the password asked for another address; it is as it was"),
+  "address-changed": told("sessions", "by the link mailed to the new one and the password; everything signed in ended"),
   "password-changed": told("sessions", "by whoever knew the old one; everything signed in ended"),
   "password-reset": told("sessions", "by a mailed link; everything signed in ended"),
   "account-disabled": told("sessions", "by the application; everything signed in ended"),

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { refuse } from "portcullis";
 import type { AccountRow, AccountStore, MailTokenRow, SignedIn } from "../storage/accounts.ts";
+import { type AddressChange, createAddressChange } from "./address-change.ts";
 import { emailKey, isAddress } from "./addresses.ts";
 import type { IsBreached } from "./breached.ts";
 import type { AccountEvent, Asker } from "./events.ts";
@@ -33,7 +34,7 @@ export interface AccountsOptions {
   /** Whether a password is known from a breach. */
   readonly isBreached: IsBreached;
   /** Address of the page a mailed link leads to; gets the purpose and the token. */
-  readonly linkTo: (purpose: "verify" | "reset", token: string) => string;
+  readonly linkTo: (purpose: MailTokenRow["purpose"], token: string) => string;
   readonly serviceName: string;
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
@@ -48,7 +49,7 @@ export interface AccountsOptions {
 }
 
 /** People who can sign in. Whatever hashes a password rejects with `TooBusy` where too many wait for it already. */
-export interface Accounts {
+export interface Accounts extends AddressChange {
   /**
    * Makes an account and mails a link that verifies the address. Where the address has one already, its owner is mailed
    * instead, and nobody else learns of it: answer and time are the same.
@@ -103,6 +104,16 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const sendMail = plainMail(options.sendMail);
 
   const accounts: Accounts = {
+    ...createAddressChange({
+      store,
+      authenticate: (email, password) => accounts.authenticate(email, password),
+      linkTo: (token) => options.linkTo("email", token),
+      serviceName: options.serviceName,
+      send,
+      tell,
+      ended: options.ended,
+      now,
+    }),
     async signUp(typed, password, asker) {
       const email = typed.trim();
       if (!isAddress(email)) return "no-address";
@@ -308,6 +319,7 @@ export function refusingWhenBusy(accounts: Accounts): Accounts {
     signUp: (...given) => refusing(accounts.signUp(...given)),
     authenticate: (...given) => refusing(accounts.authenticate(...given)),
     verifyEmail: (...given) => refusing(accounts.verifyEmail(...given)),
+    changeAddress: (...given) => refusing(accounts.changeAddress(...given)),
     resetPassword: (...given) => refusing(accounts.resetPassword(...given)),
     changePassword: (...given) => refusing(accounts.changePassword(...given)),
   };

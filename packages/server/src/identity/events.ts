@@ -23,6 +23,8 @@ export interface AccountEvent extends About {
   readonly type:
     | "signed-up"
     | "address-verified"
+    | "address-requested"
+    | "address-changed"
     | "password-changed"
     | "password-reset"
     | "account-disabled"

@@ -59,6 +59,12 @@ export function emailField(value = ""): Markup {
 <input id="email" name="email" type="email" autocomplete="username" required maxlength="254" spellcheck="false" value="${value}"></div>`;
 }
 
+/** Where somebody types another address for the account. */
+export function newEmailField(value = ""): Markup {
+  return markup`<div class="field"><label for="newEmail">New e-mail address</label>
+<input id="newEmail" name="newEmail" type="email" autocomplete="email" required maxlength="254" spellcheck="false" value="${value}"></div>`;
+}
+
 /** Whose password is asked for; password managers look for it, and it goes along so that wrong ones are counted for it. */
 export function ownAddressField(value: string): Markup {
   return markup`<div class="field"><label for="email">Your account</label>

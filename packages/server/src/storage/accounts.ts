@@ -52,6 +52,15 @@ export interface AccountStore {
   remove(id: string): Promise<boolean>;
   /** Keeps a mailed token in place of earlier ones of its purpose to that address. */
   putToken(row: MailTokenRow): Promise<void>;
+  /** Keeps what was mailed to an address that an account shall have, in place of what was for the same account. */
+  putAddressToken(id: string, row: MailTokenRow): Promise<void>;
+  /**
+   * Takes such a token out, gives the account its address as a verified one, ends everything signed in, and takes out
+   * whatever else was mailed for the account, all in one step.
+   *
+   * @returns false, and nothing has changed, where the token is gone or another account has the address by now
+   */
+  setAddress(hash: string, to: Pick<AccountRow, "id" | "email" | "email_key">, at: number): Promise<boolean>;
   findToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
   /** Takes a token out, once: of several that ask at once, one gets it. */
   takeToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
@@ -86,7 +95,12 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
       ending(id, async (one) => {
         const epoch = await nextEpoch(one, id, { password }, instead);
         if (epoch !== undefined) {
-          await one.deleteFrom("mail_token").where("account_id", "=", id).where("purpose", "=", "reset").execute();
+          // Nor does the address change that whoever knew the old one asked for.
+          await one
+            .deleteFrom("mail_token")
+            .where("account_id", "=", id)
+            .where("purpose", "in", ["reset", "email"])
+            .execute();
         }
         return epoch;
       }),
@@ -128,6 +142,33 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
         return row?.epoch;
       }),
     putToken: (row) => db.transaction().execute((one) => replaceToken(one, row)),
+    putAddressToken: (id, row) =>
+      db.transaction().execute(async (one) => {
+        await one.deleteFrom("mail_token").where("account_id", "=", id).where("purpose", "=", "email").execute();
+        await one.insertInto("mail_token").values(row).execute();
+      }),
+    setAddress: (hash, { id, ...address }, at) =>
+      ending(id, async (one) => {
+        const other = await one
+          .selectFrom("account")
+          .select("id")
+          .where("email_key", "=", address.email_key)
+          .where("id", "!=", id)
+          .executeTakeFirst();
+        if (other !== undefined) return undefined;
+        // Of two that ask at once with the same link, one takes it out.
+        const token = await one
+          .deleteFrom("mail_token")
+          .where("hash", "=", hash)
+          .where("account_id", "=", id)
+          .where("purpose", "=", "email")
+          .where("expires_at", ">", at)
+          .returning("hash")
+          .executeTakeFirst();
+        if (token === undefined) return undefined;
+        await one.deleteFrom("mail_token").where("account_id", "=", id).execute();
+        return nextEpoch(one, id, { ...address, verified_at: at });
+      }),
     findToken: (hash, purpose, now) =>
       db
         .selectFrom("mail_token")
@@ -216,7 +257,7 @@ async function replaceToken(db: Kysely<Schema>, row: MailTokenRow): Promise<void
 async function nextEpoch(
   db: Kysely<Schema>,
   id: string,
-  change: { readonly password?: string; readonly disabled_at?: number },
+  change: Partial<Pick<AccountRow, "password" | "disabled_at" | "email" | "email_key" | "verified_at">>,
   instead?: string,
 ): Promise<number | undefined> {
   let query = db

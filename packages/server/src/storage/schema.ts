@@ -45,7 +45,7 @@ export interface MailTokenTable {
   hash: string;
   /** Null where it was asked for an address nobody has: written all the same, and opens nothing. */
   account_id: string | null;
-  purpose: "verify" | "reset";
+  purpose: "verify" | "reset" | "email";
   /** The address it was sent to. */
   email: string;
   expires_at: number;

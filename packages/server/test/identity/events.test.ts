@@ -182,6 +182,15 @@ describe("identity: whatever changes who may do what is an event", () => {
     secrets.add(token);
     await during(() => sendForm(`/account/verify/${token}`, person), "address-verified");
     await during(() => sendForm("/account/sign-in", person), "issuer-session-started");
+    const newEmail = "carol@elsewhere.example";
+    secrets.add(newEmail);
+    const count = mailed.length;
+    await during(() => sendForm("/account/email", { ...person, newEmail }), "address-requested");
+    await vi.waitFor(() => expect(mailed.length).toBe(count + 2));
+    const link = mailed.findLast((one) => one !== "");
+    await during(() => sendForm(`/account/email/${link}`, person), "address-changed");
+    person.email = newEmail;
+    await sendForm("/account/sign-in", person);
     const newPassword = "harbour lights at nine";
     await during(() => sendForm("/account/password", { ...person, newPassword }), "password-changed");
     const now = { ...person, password: newPassword };

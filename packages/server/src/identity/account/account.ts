@@ -1,4 +1,5 @@
 import type { Api } from "portcullis";
+import { mountAddressPages } from "./address.ts";
 import { mountAccountJson } from "./json.ts";
 import { mountKeyPages } from "./keys.ts";
 import { mountMailedPages } from "./mailed-pages.ts";
@@ -11,6 +12,7 @@ export function mountAccountPages(api: Api, options: AccountPagesOptions): void 
   mountSignUp(api, options);
   mountMailedPages(api, options);
   mountOwnPages(api, options);
+  mountAddressPages(api, options);
   mountKeyPages(api, options);
   mountAccountJson(api, options);
 }

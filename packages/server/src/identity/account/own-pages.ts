@@ -223,6 +223,7 @@ ${account.isVerified ? undefined : again}
 ${await keySection(account, options)}
 <h2>Change</h2>
 <ul class="plain"><li><a href="${accountPaths.password}">Change password</a></li>
+<li><a href="${accountPaths.email}">Change e-mail address</a></li>
 <li><a href="${accountPaths.everywhere}">Sign out everywhere</a></li>
 <li><a class="danger" href="${accountPaths.remove}">Delete this account</a></li></ul>
 <form method="post" action="${accountPaths.signOut}"><button class="second">Sign out</button></form>`,

@@ -28,6 +28,7 @@ export const accountPaths = {
   verifyAgain: "/account/verify-again",
   forgotten: "/account/forgotten",
   reset: "/account/reset",
+  email: "/account/email",
   password: "/account/password",
   everywhere: "/account/sign-out-everywhere",
   remove: "/account/delete",
