@@ -76,6 +76,12 @@ class Facts implements RequestFacts {
     return this.#x.address?.text ?? "unknown";
   }
 
+  get sentFrom(): RequestFacts["sentFrom"] {
+    const site = this.#x.headers["sec-fetch-site"];
+    if (site === "same-origin" || site === "none") return "own-page";
+    return site === "same-site" ? site : site === "cross-site" ? "elsewhere" : "unknown";
+  }
+
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       this.#timeout = new AbortController();

@@ -395,6 +395,13 @@ export interface RequestFacts {
   readonly timeMs: number;
   /** The client's address as text, or `unknown`. */
   readonly address: string;
+  /**
+   * What the browser says of where this came from: a page of this origin or the person's own hand, another host of the same
+   * site, or elsewhere; `unknown` where it does not say. For what a GET should only do when a person means it.
+   *
+   * @see Fetch Metadata Request Headers, section 2.3 (Sec-Fetch-Site)
+   */
+  readonly sentFrom: "own-page" | "same-site" | "elsewhere" | "unknown";
   /** Aborted when the client is gone or the handler's time is over. */
   readonly signal: AbortSignal;
 }

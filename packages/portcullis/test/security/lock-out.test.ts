@@ -170,11 +170,12 @@ describe("rate-limit: a stranger guesses at an account and locks nobody out", ()
 
   it("the manifest tells the prover of both bounds", async () => {
     const { manifest } = await serve();
+    const [name, sharedAs] = ["route", "sign-in"];
     expect(JSON.stringify(manifest())).toContain(
       JSON.stringify([
-        { name: "route", limit: 5, windowMs: 60_000, by: "address", counts: "requests" },
-        { name: "route", limit: 5, windowMs: 3_600_000, by: "body.user", and: "address", counts: "failures" },
-        { name: "route", limit: 50, windowMs: 3_600_000, by: "body.user", counts: "failures" },
+        { name, limit: 5, windowMs: 60_000, by: "address", sharedAs, counts: "requests" },
+        { name, limit: 5, windowMs: 3_600_000, by: "body.user", and: "address", sharedAs, counts: "failures" },
+        { name, limit: 50, windowMs: 3_600_000, by: "body.user", sharedAs, counts: "failures" },
       ]),
     );
   });

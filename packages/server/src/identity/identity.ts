@@ -254,6 +254,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
             revocations: revocations.forTokens,
             account: (id) => accounts.find(id),
             endOwnSession: ownSessions.end,
+            signedIn: ownSessions.accountOf,
             endEverything: async (id, asker) => void (await accounts.signOutEverywhere(id, asker)),
             now,
           }),

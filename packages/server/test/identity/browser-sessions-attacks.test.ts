@@ -166,6 +166,45 @@ describe("sessions: attacks on a sign-in", () => {
     });
   });
 
+  it("forced sign-in: a link from elsewhere begins no session for whoever is signed in at the issuer; a person does", async () => {
+    const browser = at.browser();
+    await signedIn(at, browser);
+    const op = "__Host-portcullis-op";
+    browser.cookies.delete(sessionCookie);
+    const cookie = `${op}=${browser.cookies.get(op)}`;
+    const path = "/auth/sign-in?returnTo=%2Fnotes%2Ftoday";
+    const follow = async (site: string | undefined, more: Record<string, string> = { cookie }) => {
+      const headers = { ...more, ...(site === undefined ? {} : { "sec-fetch-site": site }) };
+      return fetch(`${at.origin}${path}`, { headers, redirect: "manual" });
+    };
+    for (const site of ["cross-site", "same-site", "nonsense", undefined]) {
+      const asked = await follow(site);
+      expect([site, asked.status, asked.headers.getSetCookie()]).toEqual([site, 200, []]);
+      const text = await asked.text();
+      expect(text).toContain("<h1>Sign in to Notes?</h1>");
+      expect(text).toContain(`value="/notes/today">Continue as ${person.email}</button>`);
+    }
+    for (const site of ["same-origin", "none"]) expect((await follow(site)).status).toBe(303);
+    // Who is signed in nowhere is asked for a password anyway.
+    expect((await follow("cross-site", {})).status).toBe(303);
+    const post = (site: string) =>
+      fetch(`${at.origin}/auth/sign-in`, {
+        method: "POST",
+        body: new URLSearchParams({ returnTo: "/notes/today" }),
+        headers: { cookie, "sec-fetch-site": site, origin: "https://evil.example" },
+      });
+    expect([(await post("cross-site")).status, (await post("same-site")).status]).toEqual([403, 403]);
+    const asked: Page = {
+      url: new URL(path, at.origin),
+      status: 200,
+      text: await (await follow("cross-site")).text(),
+      headers: new Headers(),
+    };
+    expect((await browser.submit(asked, { returnTo: "//evil.example" })).status).toBe(400);
+    expect((await browser.submit(asked, { returnTo: "/notes/today" })).url.pathname).toBe("/notes/today");
+    expect(await me(at.origin, browser.cookies.get(sessionCookie))).toBe(200);
+  });
+
   it("code injection: a code that was begun elsewhere is not redeemed here", async () => {
     const stolen = await untilCallback();
     const { browser, answer } = await untilCallback(mallory);

@@ -124,6 +124,23 @@ describe("sessions: people of an issuer elsewhere", () => {
     expect(await me(at.origin, cookie)).toBe(200);
   });
 
+  it("asks whoever follows a link from elsewhere, who may be signed in at the issuer, and goes there when told to", async () => {
+    const link = `${at.origin}/auth/sign-in?returnTo=%2Fnotes%2Ftoday`;
+    const asked = await fetch(link, { headers: { "sec-fetch-site": "cross-site" }, redirect: "manual" });
+    expect([asked.status, asked.headers.getSetCookie()]).toEqual([200, []]);
+    expect(await asked.text()).toContain('value="/notes/today">Continue</button>');
+    // A page's form leads nowhere but to its own host: browsers would not follow a redirect to the issuer.
+    const begun = await fetch(`${at.origin}/auth/sign-in`, {
+      method: "POST",
+      body: new URLSearchParams({ returnTo: "/notes/today" }),
+      headers: { "sec-fetch-site": "same-origin" },
+    });
+    expect([begun.status, await begun.text()]).toEqual([
+      200,
+      expect.stringContaining(`content="0;url=${other.url}/auth?`),
+    ]);
+  });
+
   it("says that it cannot decide while the issuer is away, and signs nobody in", async () => {
     const browser = at.browser();
     const answer = await other.authorize((await browser.open("/auth/sign-in")).url.href);

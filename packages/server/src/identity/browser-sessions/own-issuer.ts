@@ -26,6 +26,8 @@ export interface OwnIssuerOptions {
   readonly endEverything: (accountId: string, asker: Asker) => Promise<void>;
   /** Ends the session a browser has at the issuer itself. */
   readonly endOwnSession: (cookie: string) => Promise<unknown>;
+  /** Who is signed in at the issuer itself. */
+  readonly signedIn: (cookie: string) => Promise<Account | undefined>;
   readonly now: () => number;
 }
 
@@ -64,6 +66,7 @@ export function ownIssuer(options: OwnIssuerOptions): SignInAt {
     cookie: {
       name: cookieNames.session,
       end: options.endOwnSession,
+      whose: async (value) => (await options.signedIn(value))?.email,
     },
   };
   return { party: partyOf(options), own };

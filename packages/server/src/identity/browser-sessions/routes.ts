@@ -3,6 +3,7 @@ import {
   type Api,
   anyCaller,
   type Caller,
+  form,
   html,
   markup,
   nothing,
@@ -10,6 +11,7 @@ import {
   redirect,
   refuse,
   type RedirectAllowlist,
+  type RequestFacts,
 } from "portcullis";
 import { z } from "zod";
 import type { Asker } from "../events.ts";
@@ -78,6 +80,8 @@ const SessionView = z.object({
     .nullable(),
 });
 
+const Target = z.strictObject({ returnTo: z.string().min(1).max(returnToLength).optional() });
+
 /** What issuers send back, by RFC 6749, RFC 9207 and what is common besides. */
 const Returned = z.strictObject({
   code: z.string().min(1).max(2000).optional(),
@@ -111,45 +115,56 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         },
       ];
   const landing = html({ style, navigatesTo: back });
-  const toIssuer = redirect([
+  const atIssuer: RedirectAllowlist = [
     "/oauth/authorize",
     { reason: "the issuer people sign in at", allows: party.isAuthorization },
-  ]);
+  ];
+  const toIssuer = redirect(atIssuer);
+  const onToIssuer = html({ style, navigatesTo: atIssuer });
   const beforeSignIn = publicAccess("who signs in has no session yet");
+
+  const { issuerCookie } = options;
+  const SignInCookies = z.strictObject({
+    ...FlowCookies.shape,
+    ...(issuerCookie === undefined ? {} : { [issuerCookie.name]: z.string().max(200).optional() }),
+  });
 
   api.route(
     {
       path: `GET ${browserSessionPaths.signIn}`,
       access: beforeSignIn,
-      input: {
-        query: z.strictObject({ returnTo: z.string().min(1).max(returnToLength).optional() }),
-        cookies: FlowCookies,
-      },
-      output: { 303: toIssuer, 400: landing },
+      input: { query: Target, cookies: SignInCookies },
+      output: { 200: landing, 303: toIssuer, 400: landing },
     },
     async ({ query, cookies, caller, request }) => {
       const target = query.returnTo ?? home;
       if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list", request);
-      const begun = { state: newSecret(), nonce: newSecret(), verifier: newSecret() };
-      const address = await party.begin(begun).catch(options.unreachable);
-      if (address === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
-      const instead = options.nameOf(caller);
-      const ages = [...openFlows(cookies, secret, now())].map(([name, one]) => [name, one.expiresAt] as const);
-      const flow = sealFlow(
-        { ...begun, returnTo: target, expiresAt: now() + flowForMs, ...(instead === undefined ? {} : { instead }) },
-        secret,
-      );
-      return answer(address.origin === own ? `${address.pathname}${address.search}` : address.href, {
-        status: 303,
-        cookies: [
-          {
-            name: flowCookies.next(new Map(ages)),
-            value: flow,
-            maxAgeSeconds: flowForMs / 1000,
-            sameSite: "Lax",
-          },
-        ],
-      });
+      if (!isMeant(request)) {
+        const held = issuerCookie === undefined ? undefined : cookies[issuerCookie.name];
+        const whose = held === undefined ? undefined : await issuerCookie?.whose(held);
+        // Whoever is asked for a password is asked enough.
+        if (issuerCookie === undefined || whose !== undefined) return answer(askPage(target, whose), { status: 200 });
+      }
+      const begun = await begin(target, cookies, caller);
+      return "code" in begun ? begun : answer(begun.address, { status: 303, cookies: [begun.cookie] });
+    },
+  );
+
+  api.route(
+    {
+      path: `POST ${browserSessionPaths.signIn}`,
+      access: beforeSignIn,
+      input: { body: form(Target), cookies: SignInCookies },
+      output: { 200: onToIssuer, 400: landing },
+      limit: { rate: "60/min", by: "address" },
+    },
+    async ({ body, cookies, caller, request }) => {
+      const target = body.returnTo ?? home;
+      if (!isReturnPath(returnTo, target)) return refused("returnTo is not on the list", request);
+      const begun = await begin(target, cookies, caller);
+      if ("code" in begun) return begun;
+      // No redirect: the page lets its form lead nowhere but here.
+      return answer(onward("Signing in", begun.address), { status: 200, cookies: [begun.cookie] });
     },
   );
 
@@ -231,18 +246,14 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       access: publicAccess("signing out twice is no mistake"),
       input: {
         query: z.strictObject({ everywhere: z.boolean().optional() }),
-        cookies:
-          options.issuerCookie === undefined
-            ? FlowCookies
-            : z.strictObject({ [options.issuerCookie.name]: z.string().max(200).optional() }),
+        cookies: SignInCookies,
       },
       output: nothing,
     },
     async ({ query, cookies, caller, request }) => {
       await options.end(caller, query.everywhere === true, request);
-      const { issuerCookie } = options;
-      const held: unknown = issuerCookie === undefined ? undefined : Reflect.get(cookies, issuerCookie.name);
-      if (issuerCookie !== undefined && typeof held === "string" && held !== "") await issuerCookie.end(held);
+      const held = issuerCookie === undefined ? undefined : cookies[issuerCookie.name];
+      if (held !== undefined && held !== "") await issuerCookie?.end(held);
       return answer(undefined, {
         cookies: [
           sessionOver,
@@ -253,6 +264,42 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       });
     },
   );
+
+  /** State, nonce and verifier into a cookie of their own, and the address where the issuer asks. */
+  async function begin(target: string, cookies: z.output<typeof FlowCookies>, caller: Caller | undefined) {
+    const begun = { state: newSecret(), nonce: newSecret(), verifier: newSecret() };
+    const address = await party.begin(begun).catch(options.unreachable);
+    if (address === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
+    const instead = options.nameOf(caller);
+    const ages = [...openFlows(cookies, secret, now())].map(([name, one]) => [name, one.expiresAt] as const);
+    const flow = sealFlow(
+      { ...begun, returnTo: target, expiresAt: now() + flowForMs, ...(instead === undefined ? {} : { instead }) },
+      secret,
+    );
+    return {
+      address: address.origin === own ? `${address.pathname}${address.search}` : address.href,
+      cookie: {
+        name: flowCookies.next(new Map(ages)),
+        value: flow,
+        maxAgeSeconds: flowForMs / 1000,
+        sameSite: "Lax",
+      } as const,
+    };
+  }
+
+  /** A page of ours, or of the app beside us, or the person's own hand; nobody's link. @see OWASP ASVS 5.0 7.6.2 */
+  function isMeant({ sentFrom }: RequestFacts): boolean {
+    return sentFrom === "own-page" || (sentFrom === "same-site" && !isSameOrigin);
+  }
+
+  function askPage(target: string, whose: string | undefined) {
+    return page(
+      `Sign in to ${options.serviceName}?`,
+      markup`<p>A link from elsewhere brought you here. Continue if you want to be signed in in this browser.</p>
+<form method="post" action="${browserSessionPaths.signIn}">
+<button name="returnTo" value="${target}">${whose === undefined ? "Continue" : `Continue as ${whose}`}</button></form>`,
+    );
+  }
 
   /** @param place  of the sign-in that ends with it */
   function refused(why: string, request: Asker, place?: string) {

@@ -14,6 +14,10 @@ export interface OwnIssuer {
   standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
   /** Signs a person out of everything. */
   endEverything(subject: string, asker: Asker): Promise<void>;
-  /** The issuer's own cookie on this host, and how its session ends. */
-  readonly cookie: { readonly name: string; readonly end: (value: string) => Promise<unknown> };
+  /** The issuer's own cookie on this host: how its session ends, and the address of whose it is. */
+  readonly cookie: {
+    readonly name: string;
+    readonly end: (value: string) => Promise<unknown>;
+    readonly whose: (value: string) => Promise<string | undefined>;
+  };
 }
