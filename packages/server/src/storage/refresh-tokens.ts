@@ -39,8 +39,6 @@ export interface RefreshTokenStore {
    * @returns false where the successor is in use already, there were too many, or the family is revoked
    */
   replay(hash: string, most: number): Promise<boolean>;
-  /** @returns whether it was this call that revoked it */
-  revokeFamily(id: string, why: string, at: number): Promise<boolean>;
   revokeByAccount(accountId: string, why: string, at: number): Promise<void>;
   /** Takes out families that have run out, and answers that are given no more: those of tokens used before `answersUntil`. */
   sweep(now: number, answersUntil: number): Promise<void>;
@@ -150,15 +148,6 @@ export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
         .where("family_id", "in", (family) =>
           family.selectFrom("refresh_family").select("id").where("revoked_at", "is", null),
         )
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
-    },
-    async revokeFamily(id, why, at) {
-      const { numUpdatedRows } = await db
-        .updateTable("refresh_family")
-        .set({ revoked_at: at, revoked_why: why })
-        .where("id", "=", id)
-        .where("revoked_at", "is", null)
         .executeTakeFirst();
       return numUpdatedRows > 0n;
     },

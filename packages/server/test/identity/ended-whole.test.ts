@@ -59,6 +59,17 @@ describe.each([
     expect((await server.refresh(last)).status).toBe(400);
   });
 
+  it("an application that hands in its refresh token can do it again where it was told that it cannot now", async () => {
+    const { access, refresh } = await server.tokens();
+    const { id, secret } = clients.web;
+    const handIn = async () => (await server.revoke({ token: refresh, client_id: id, client_secret: secret })).status;
+    const mended = await failing(storage, "revocation");
+    expect([await handIn(), (await server.call(access)).status]).toEqual([503, 200]);
+    await mended();
+    expect([await handIn(), (await server.call(access)).status]).toEqual([200, 401]);
+    expect((await server.refresh(refresh)).status).toBe(400);
+  });
+
   it("a browser that signs out at the server ends what applications were given in it, all or nothing; another stays", async () => {
     const [one, other] = [server.browser(), server.browser()];
     const given = [await server.tokens("web", {}, one), await server.tokens("web", {}, other)];

@@ -234,16 +234,16 @@ describe.each([
       const short = await begun({ expires_at: now + 10 });
       expect(await store().rotate(short.hash, successor(), now + 10)).toBe(false);
       const revoked = await begun();
-      await store().revokeFamily(revoked.family, "test", now);
+      await store().revokeByAccount(revoked.account, "test", now);
       expect(await store().rotate(revoked.hash, successor(), now)).toBe(false);
       expect(await store().rotate(hash, successor(), now + idleMs - 1)).toBe(true);
     });
 
     it("has a rotation wait for a revocation that is under way, and then not happen", async () => {
-      const { hash, family } = await begun();
+      const { hash, account } = await begun();
       const next = successor();
       const revocation = await storage.db.startTransaction().execute();
-      await refreshTokenStore(revocation).revokeFamily(family, "under way", now);
+      await refreshTokenStore(revocation).revokeByAccount(account, "under way", now);
       const rotating = store().rotate(hash, next, now);
       await new Promise((resolve) => setTimeout(resolve, 100));
       await revocation.commit().execute();
@@ -266,21 +266,22 @@ describe.each([
       expect(await store().replay(again.hash, 3)).toBe(false);
       const revoked = await begun();
       await store().rotate(revoked.hash, successor(), now);
-      await store().revokeFamily(revoked.family, "test", now);
+      await store().revokeByAccount(revoked.account, "test", now);
       expect(await store().replay(revoked.hash, 3)).toBe(false);
     });
 
-    it("revokes by family and account, and says once that it did", async () => {
+    it("revokes all of an account, once, and nobody else's", async () => {
       const account_id = randomUUID();
-      const one = await begun({ account_id });
-      const two = await begun({ account_id, client_id: "other" });
-      const other = await begun();
-      expect(await store().revokeFamily(one.family, "first", now)).toBe(true);
-      expect(await store().revokeFamily(one.family, "second", now + 1)).toBe(false);
-      await store().revokeByAccount(account_id, "third", now + 2);
+      const [one, two, other] = [
+        await begun({ account_id }),
+        await begun({ account_id, client_id: "x" }),
+        await begun(),
+      ];
+      await store().revokeByAccount(account_id, "first", now);
+      await store().revokeByAccount(account_id, "second", now + 1);
       const found = async ({ hash }: { hash: string }) => (await store().find(hash))?.family;
-      expect(await found(one)).toMatchObject({ revoked_at: now, revoked_why: "first" });
-      expect(await found(two)).toMatchObject({ revoked_at: now + 2, revoked_why: "third" });
+      for (const ended of [one, two])
+        expect(await found(ended)).toMatchObject({ revoked_at: now, revoked_why: "first" });
       expect(await found(other)).toMatchObject({ revoked_at: null });
     });
 
@@ -328,7 +329,7 @@ describe.each([
         ...over,
       };
       await store().begin(family, { hash, payload: "{}", idle_expires_at: now + idleMs });
-      return { hash, family: family.id };
+      return { hash, account: family.account_id };
     }
     const successor = () => ({
       hash: randomUUID(),
