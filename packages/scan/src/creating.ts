@@ -41,6 +41,7 @@ export interface CreatingOptions extends ReferencesOptions {
 export function createCreating(options: CreatingOptions): Creating {
   const { send, random } = options;
   const references = createReferences(options);
+  const demanded = options.operations.flatMap(({ access }) => (access.kind === "caller" ? access.scopes : []));
   /** Which way of filling a creation in works, for kinds that refused the first. */
   const wayOf = new Map<Kind, number>();
 
@@ -52,7 +53,7 @@ export function createCreating(options: CreatingOptions): Creating {
         canary: mark,
         person: () => options.person(owner),
         reference: (name, schema) => references.known(owner, name, schema),
-        scopes: scopesOf(owner),
+        scopes: scopesOf(owner) ?? demanded,
         way,
       });
     },

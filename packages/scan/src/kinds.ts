@@ -31,7 +31,9 @@ export function kindsOf(target: Target, now: number): readonly Kind[] {
   // Parents before children; among the same depth, what can be read, changed and deleted comes first.
   const rank = (item: string) =>
     pathParameters(item).length * 10 - operations.filter((operation) => operation.path === item).length;
-  const items = new Set(operations.flatMap(({ path }) => itemPrefixes(path)));
+  const items = new Set(
+    operations.flatMap(({ path, notObjects }) => itemPrefixes(path).filter(isObjectBut(notObjects))),
+  );
   for (const item of [...items].sort((left, right) => rank(left) - rank(right))) {
     const collection = item.slice(0, item.lastIndexOf("/"));
     const parameter = pathParameters(item).at(-1) ?? "";
@@ -98,6 +100,11 @@ export function kindsAlong(kinds: readonly Kind[], path: string): readonly Kind[
 /** `/a/{x}/b/{y}/c` gives `/a/{x}` and `/a/{x}/b/{y}`. */
 function itemPrefixes(path: string): readonly string[] {
   return [...path.matchAll(/\/\{[^{}]+\}(?=\/|$)/g)].map((match) => path.slice(0, match.index + match[0].length));
+}
+
+/** What a manifest says is no object is none: a step of a sign-in, a mailed secret. */
+function isObjectBut(notObjects: readonly string[]): (item: string) => boolean {
+  return (item) => !notObjects.includes(pathParameters(item).at(-1) ?? "");
 }
 
 function resourceName(operations: readonly Operation[], item: string, parameter: string): string | undefined {

@@ -6,6 +6,7 @@ import { createContext, isPrivileged, type ProbeContext } from "./context.ts";
 import { createCreations } from "./creations.ts";
 import { efforts } from "./effort.ts";
 import type { Leg, Trial } from "./exchange.ts";
+import { browserEntrance, type Entrance } from "./entrances.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
 import { hostOf } from "./address.ts";
 import { canAct, type Identity, subjectOf, withBrowsers } from "./identities.ts";
@@ -17,7 +18,7 @@ import { createPacer } from "./pace.ts";
 import { preflight } from "./preflight.ts";
 import { seeded } from "./random.ts";
 import { recogniseIdentities } from "./recognise.ts";
-import { createRedactor } from "./redact.ts";
+import { createRedactor, type Redactor } from "./redact.ts";
 import { register, registerAccount, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
 import { ScanError, Unreachable } from "./scan-error.ts";
 import { type Account, createSessions, isSignIn } from "./sign-in.ts";
@@ -77,7 +78,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   };
   await preflight(fetcher, described, options.identities, now);
   const using = { target: described, url: fetcher.url, random: random.fork("accounts"), prefix, send, received, now };
-  const { said, accounts } = await joinEverybody(preparation, callers, using);
+  const { said, accounts } = await joinEverybody(preparation, callers, using, redactor);
   const identities = withBrowsers(callers.identities, sameOrigin(fetcher.url));
   const { subjects, proofs } = await recogniseIdentities(described, identities, send, now, patienceMs);
   for (const [name, { outgoing, answer }] of proofs) callers.recognised(name, outgoing, answer);
@@ -152,9 +153,10 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
  * @returns what to say about it, one sentence each; and the accounts
  */
 async function joinEverybody(
-  { options, described }: Preparation,
+  { options, described, fetcher }: Preparation,
   callers: Callers,
   using: Registering,
+  redactor: Redactor,
 ): Promise<{ readonly said: readonly string[]; readonly accounts: readonly Account[] }> {
   const given = options.accounts ?? [];
   const recipes = options.auth === undefined ? [] : await readAuthFile(options.auth);
@@ -162,7 +164,18 @@ async function joinEverybody(
     await callers.join({ ...recipe, roles: options.roles?.get(recipe.name) ?? recipe.roles });
   }
   const signIn = signInOf(described, using.now);
-  if (callers.identities.length === 0 && signIn !== undefined) {
+  const byBrowser =
+    callers.identities.length > 0
+      ? undefined
+      : browserEntrance({ browser: { ...using, redactor, fetcher }, target: described, now: using.now });
+  if (byBrowser !== undefined) {
+    // What is signed in at by itself may be the issuer alone, whose cookie proves nobody to the API.
+    for (const [index, account] of given.entries()) {
+      const name = `account${index + 1}`;
+      const headers = [["cookie", await cookieOf(byBrowser, account)] as const];
+      await callers.join({ name, roles: options.roles?.get(name) ?? [], headers, login: undefined });
+    }
+  } else if (callers.identities.length === 0 && signIn !== undefined) {
     for (const [index, account] of given.entries()) {
       await callers.join(signInRecipe(`account${index + 1}`, signIn, account, using));
     }
@@ -187,6 +200,16 @@ async function joinEverybody(
   if (account === undefined) return { said, accounts: given };
   const why = `For the probes of sign-in, an account that is nobody else's was registered by ${signUp.id}.`;
   return { said: [...said, why], accounts: [account] };
+}
+
+/** @throws ScanError where the account gets no session that way */
+async function cookieOf(entrance: Entrance, account: Account): Promise<string> {
+  const { cookie } = await entrance.enter(account).catch((error: unknown) => {
+    throw error instanceof Unreachable ? new ScanError(`${account.user} cannot sign in: ${error.message}`) : error;
+  });
+  if (cookie === undefined)
+    throw new ScanError(`${account.user} cannot sign in: ${entrance.operation.id} sets no cookie`);
+  return `${cookie.name}=${cookie.value}`;
 }
 
 function elsewhere(url: URL, { options, mayContact, described }: Preparation): Fetcher {

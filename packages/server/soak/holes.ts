@@ -158,7 +158,7 @@ export const holes: readonly Hole[] = [
     check: "sign-out",
     name: "signing out at the server's own pages takes the cookie away, and the session goes on",
     file: "server/src/identity/oauth/own-sessions.ts",
-    right: "await (await find(cookie))?.destroy();",
+    right: "await endSession({ id: session.jti, uid: session.uid, grantIds });",
     wrong: "",
   },
   {
@@ -226,8 +226,10 @@ export const holes: readonly Hole[] = [
     check: "revoked",
     name: "a key that was revoked still works",
     file: "server/src/storage/api-keys.ts",
-    right: ".set({ revoked_at: at })",
-    wrong: ".set({ revoked_at: null })",
+    right: `.set({ revoked_at: at })
+          .where("id", "=", id)`,
+    wrong: `.set({ revoked_at: null })
+          .where("id", "=", id)`,
   },
   {
     protection: "api-keys",

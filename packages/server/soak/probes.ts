@@ -53,12 +53,14 @@ export interface Scanning {
   readonly only?: readonly string[];
   /** With its limits as they are; default without any. */
   readonly isLimited?: boolean;
+  /** Callers are whoever the accounts sign in as; default: two people with tokens. */
+  readonly byAccounts?: boolean;
 }
 
 /** Scans a new instance. */
 export async function scanned(
   stores: TestStores,
-  { holes: open = [], only, isLimited = false }: Scanning,
+  { holes: open = [], only, isLimited = false, byAccounts = false }: Scanning,
 ): Promise<Scanned> {
   const [port = 0] = await freePorts(1);
   const folder = mkdtempSync(join(tmpdir(), "portcullis-probes-"));
@@ -74,7 +76,7 @@ export async function scanned(
     const flags = [
       ["--manifest", of, "--no-register", "--quiet", "--json", report],
       only === undefined ? ["--skip", "rate-limit"] : ["--only", only.join(",")],
-      ["--as", `alice=Bearer ${one.access}`, "--as", `bob=Bearer ${two.access}`],
+      byAccounts ? [] : ["--as", `alice=Bearer ${one.access}`, "--as", `bob=Bearer ${two.access}`],
       ["--account", `${alice}:${password}`, "--account", `${carol}:${password}`],
       ["--oauth", `client=${clientId},redirect=${redirectUri},scope=${scope}`],
       ["--oauth", `client=${otherClientId},redirect=${redirectUri},scope=${scope}`],
