@@ -11,7 +11,7 @@ import type { ScanResult } from "@portcullis/scan";
 import { htmlReport, reportOf } from "@portcullis/scan/reporters";
 import { colorsFor } from "./demonstration/colors.ts";
 import { lackingProtections } from "./demonstration/expected.ts";
-import { type IdentityDemonstration, startIdentity } from "./demonstration/identity.ts";
+import { type IdentityDemonstration, signInLines, startIdentity } from "./demonstration/identity.ts";
 import { showProgress } from "./demonstration/progress.ts";
 import { countsOf, sideBySide, summary } from "./demonstration/side-by-side.ts";
 import { sourceItems } from "./demonstration/source-items.ts";
@@ -119,8 +119,12 @@ async function keepRunning(): Promise<void> {
   const bearer = `-H "Authorization: Bearer ${key}"`;
   const again = join(folder, "scan.sh");
   writeScan(again);
+  if (identity !== undefined) {
+    say("");
+    for (const line of signInLines(identity, colors)) say(line);
+  }
   say("");
-  say(`${colors.bold("Try it")} ${colors.dim("· the protected API runs until Ctrl-C")}`);
+  say(`${colors.bold("Try it")} ${colors.dim("· the protected API, and the sign-in, run until Ctrl-C")}`);
   const lines = [
     ["allowed: alice lists her projects", `${curl} -w '\\n' ${bearer} "${url}/v1/projects?limit=2"`],
     ["refused: nobody asks", `${curl} -w '\\n' "${url}/v1/projects?limit=2"`],
@@ -131,12 +135,6 @@ async function keepRunning(): Promise<void> {
     ],
     ["the same attack once more; its tokens live 15 minutes", `sh ${shellWord(again)}`],
   ] as const;
-  if (identity !== undefined) {
-    say("");
-    say(colors.dim(`# sign in with a browser: ${identity.email}, password: ${identity.password}`));
-    say(colors.dim("# (Chrome, Edge or Firefox: Safari may keep no cookie of plain http)"));
-    say(colors.accent(identity.page));
-  }
   for (const [what, line] of lines) {
     say("");
     say(colors.dim(`# ${what}`));
@@ -156,8 +154,13 @@ async function signInFor(port: number): Promise<IdentityDemonstration | undefine
   try {
     return await startIdentity(folder, port);
   } catch (error) {
-    if (!isInUse(error)) throw error;
-    say(`Port ${port} is in use, so there is no sign-in to try; free it, or say ./start --port <another>.`);
+    const why = isInUse(error)
+      ? `port ${port} is in use (free it, or say ./start --port <another>)`
+      : error instanceof Error
+        ? error.message
+        : String(error);
+    say("");
+    say(`There is no sign-in to try: ${why}. Everything else runs.`);
     return undefined;
   }
 }
