@@ -343,7 +343,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         revokeAccessToken: accessTokens.revoke,
       });
       if (apiKeysOf !== undefined && options.keys !== undefined) {
-        mountKeys(api, { keys: apiKeysOf, settings: options.keys, issuer });
+        mountKeys(api, { keys: apiKeysOf, settings: options.keys, scopes: offeredScopes, issuer });
       }
       const inRoutes = refusingWhenBusy(accounts);
       mountInteractions(api, {

@@ -6,6 +6,8 @@ import { type Key, type Keys, keysDefaults, type KeySettings } from "./api-keys.
 export interface KeyRoutesOptions {
   readonly keys: Keys;
   readonly settings: KeySettings;
+  /** All that a key may be for. */
+  readonly scopes: ReadonlySet<string>;
   /** Whose tokens name the application that asks. */
   readonly issuer: string;
 }
@@ -42,7 +44,7 @@ const paths = { all: "/keys", one: "/keys/:keyId" } as const;
  *
  * @see OWASP API1:2023, API5:2023; CVE-2025-61928 (an owner that came from the body)
  */
-export function mountKeys(api: Api, { keys, settings, issuer }: KeyRoutesOptions): void {
+export function mountKeys(api: Api, { keys, settings, scopes, issuer }: KeyRoutesOptions): void {
   const { read, write } = settings.scopes ?? keysDefaults.scopes;
   const rates = settings.rates ?? [];
   const ownKey = api.resource("apiKey", {
@@ -97,7 +99,8 @@ export function mountKeys(api: Api, { keys, settings, issuer }: KeyRoutesOptions
     },
     async ({ caller, body, request }) => {
       if (caller.proof.kind === "api-keys") return refuse("forbidden", "a key makes no keys");
-      if (!body.scopes.every((scope) => caller.scopes.includes(scope))) {
+      // Tokens of another issuer may have scopes that no resource of this server has.
+      if (!body.scopes.every((scope) => caller.scopes.includes(scope) && scopes.has(scope))) {
         return refuse("forbidden", "a key may do no more than whoever makes it");
       }
       const made = await keys.create(

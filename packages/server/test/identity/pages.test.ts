@@ -52,8 +52,13 @@ describe("account pages in a browser", () => {
   const mails: Mail[] = [];
   beforeAll(async () => {
     stores = await embeddedStores();
-    server = await startOAuthServer(await stores.open(), { sendMail: (mail) => void mails.push(mail) });
+    server = await startOAuthServer(await stores.open(), {
+      sendMail: (mail) => void mails.push(mail),
+      keys: { prefix: "prj", scopes: { read: "notes:read", write: "notes:write" } },
+    });
     await server.identity.accounts.signUp(person.email, person.password);
+    const owner = (await server.identity.accounts.findByEmail(person.email))?.id ?? "";
+    await server.identity.keys().create({ owner, name: "backup-of-everything-there-is-each-night", scopes: [] });
     browser = await chromium.launch({
       executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
       args: [
@@ -123,7 +128,8 @@ describe("account pages in a browser", () => {
       await signInByKeyboard(page);
       await page.waitForURL(`${server.issuer}/account`);
       await check();
-      for (const path of ["password", "sign-out-everywhere", "delete"]) await visit(`/account/${path}`);
+      for (const path of ["password", "email", "email/x", "sign-out-everywhere", "delete"])
+        await visit(`/account/${path}`);
       const authorize = new URL("/oauth/authorize", server.issuer);
       for (const [name, value] of Object.entries({
         client_id: "web",
@@ -147,7 +153,8 @@ describe("account pages in a browser", () => {
     const page = await opened(context);
     await signInByKeyboard(page);
     await page.waitForURL(`${server.issuer}/account`);
-    // Past the button that mails the link again.
+    // Past the buttons that mail the link again and revoke a key.
+    await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
