@@ -14,6 +14,9 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     testTimeout: 30_000,
+    // A busy machine is no failure: a server that starts, or a record that comes, is waited for.
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     // On two cores, as CI has: one more than cores, since every third second of a test is waiting for a limit or a process.
     maxWorkers: 3,
     reporters: ["default", new ClosingLineReporter()],

@@ -154,7 +154,7 @@ async function signIn(page: Page): Promise<void> {
 
 /** The link of the last mail; sending it is nobody's to wait for. */
 async function linkIn(mails: string): Promise<string> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const link = existsSync(mails) ? /https?:\/\/[^\s"\\]+/.exec(readFileSync(mails, "utf8"))?.[0] : undefined;
     if (link !== undefined) return link;
     await new Promise((resolve) => setTimeout(resolve, 50));

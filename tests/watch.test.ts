@@ -56,7 +56,7 @@ it("a file, a SIEM, a signed webhook and Sentry's own client are told what happe
   const requestId = failed.headers.get("x-request-id");
   expect([failed.status, await failed.text()]).not.toContain("fire");
   expect(broken).not.toContain("fire");
-  await vi.waitFor(() => expect(received.map(({ path }) => path)).toContain("/alerts"), { timeout: 5_000 });
+  await vi.waitFor(() => expect(received.map(({ path }) => path)).toContain("/alerts"), 10_000);
   await listening.close();
   await flushSentry();
   await close();

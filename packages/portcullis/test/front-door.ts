@@ -244,7 +244,7 @@ export async function openDoor(test: TestApi, options: Partial<ListenOptions> = 
       );
     },
     async recorded(reply) {
-      for (let tries = 0; tries < 100; tries++) {
+      for (let tries = 0; tries < 500; tries++) {
         const found = test.entries.filter((entry) => entry.requestId === reply.id);
         if (found.some((entry) => entry.kind === "call")) return found;
         await wait(20);

@@ -64,7 +64,7 @@ describe.each([
       const found = mails.findLast((one) => one.to === to && subject.test(one.subject));
       if (found === undefined) throw new Error(`nothing was mailed to ${to}`);
       return found;
-    });
+    }, 10_000);
     const link = /http\S+/.exec(mail.text)?.[0] ?? "";
     expect(link.startsWith(`${server.issuer}/account/`)).toBe(true);
     return link.slice(server.issuer.length);
@@ -85,7 +85,7 @@ describe.each([
         .events()
         .filter(({ account, requestId }) => account === marker.account && requestId !== marker.requestId)
         .map(({ type }) => type);
-    });
+    }, 10_000);
   }
 
   it("confirms an address when the button is pressed, not when a mail scanner follows the link, and once", async () => {
@@ -195,7 +195,10 @@ describe.each([
     expect((await server.refresh(tokens.refresh)).status).toBe(400);
     expect([await canSignIn(email, first), await canSignIn(email, second)]).toEqual([false, true]);
     expect(await eventsOf(email)).toEqual(expect.arrayContaining(["password-reset", "address-verified"]));
-    await vi.waitFor(() => expect(mails.map(({ subject }) => subject)).toContain("Your password was reset (Notes)"));
+    await vi.waitFor(
+      () => expect(mails.map(({ subject }) => subject)).toContain("Your password was reset (Notes)"),
+      10_000,
+    );
   });
 
   it("tells nobody but its owner that an address has an account, and leaves the account as it is", async () => {
@@ -551,7 +554,7 @@ describe.each([
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     });
-    await vi.waitFor(() => expect(turnedAway.length).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(turnedAway.length).toBeGreaterThan(0), 10_000);
     const statuses: number[] = [];
     for (let look = 0; look < 20 && !statuses.includes(503); look++) {
       server.forgiveLimits();

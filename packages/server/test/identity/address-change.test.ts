@@ -64,7 +64,7 @@ describe.each([
     await vi.waitFor(() => {
       const types = server.events().map(({ type }) => type);
       expect(types).toEqual(expect.arrayContaining(["address-requested", "address-changed"]));
-    });
+    }, 10_000);
     await server.identity.accounts.remove(id);
   });
 
@@ -185,7 +185,7 @@ describe.each([
       const found = mails.filter((mail) => mail.to === to);
       expect(found.length).toBeGreaterThanOrEqual(count);
       return found;
-    });
+    }, 10_000);
   }
 
   function tokenIn(mail: Mail | undefined): string {

@@ -77,7 +77,7 @@ describe.each([
         expect.objectContaining({ id, prefix, name: "ci", scopes: ["notes:read"], lastUsedAt: expect.any(String) }),
       ]);
       return listed;
-    });
+    }, 10_000);
     expect(JSON.stringify(body)).not.toContain(String(key));
     const tables = JSON.stringify(await storage.db.selectFrom("api_key").selectAll().execute());
     expect(tables).not.toContain(String(key).slice(-40));
@@ -312,17 +312,19 @@ describe.each([
     const before = events.length;
     const { body } = await make(alices, { name: "told", scopes: ["notes:read"] });
     await ask("DELETE", `/keys/${String(body["id"])}`, alices);
-    await vi.waitFor(() =>
-      expect(
-        server
-          .events()
-          .filter((event) => event.type.startsWith("key-"))
-          .at(-1),
-      ).toMatchObject({
-        type: "key-revoked",
-        protection: "api-keys",
-        reason: `key ${String(body["id"])}`,
-      }),
+    await vi.waitFor(
+      () =>
+        expect(
+          server
+            .events()
+            .filter((event) => event.type.startsWith("key-"))
+            .at(-1),
+        ).toMatchObject({
+          type: "key-revoked",
+          protection: "api-keys",
+          reason: `key ${String(body["id"])}`,
+        }),
+      10_000,
     );
     const about = { subject: server.alice, client: "web", key: body["id"], request: expect.anything() };
     expect(events.slice(before)).toEqual([

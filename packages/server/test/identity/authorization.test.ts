@@ -248,7 +248,7 @@ describe("oauth: signing in and being asked", () => {
     const browser = server.browser();
     expect((await server.authorize(browser, web)).asked).toEqual([signIn, consent]);
     server.api.tell({ type: "account-enabled", subject: server.alice, request: { id: "asked", address: "::1" } });
-    await vi.waitFor(() => expect(server.events().map(({ requestId }) => requestId)).toContain("asked"));
+    await vi.waitFor(() => expect(server.events().map(({ requestId }) => requestId)).toContain("asked"), 10_000);
     const routes = server.events().flatMap(({ type, route = "" }) => (type === "signed-in" ? [route] : []));
     expect(routes.filter((route) => route.endsWith("/consent"))).toEqual([]);
     expect(routes.filter((route) => route.endsWith("/sign-in")).length).toBeGreaterThan(0);

@@ -57,7 +57,7 @@ describe.each([
       const [mail] = mails;
       if (mail === undefined) throw new Error("nothing was mailed");
       return mail.text;
-    });
+    }, 10_000);
     const token = /\/account\/reset\/([\w-]+)/.exec(text)?.[1] ?? "";
     expect(await server.identity.accounts.resetPassword(token, password)).toBeUndefined();
   }
@@ -69,7 +69,7 @@ describe.each([
         const found = mails.findLast(({ to, text }) => to === email && text.includes(`/account/${purpose}/`));
         if (found === undefined) throw new Error("nothing was mailed");
         return /\/account\/\w+\/([\w-]+)/.exec(found.text)?.[1] ?? "";
-      });
+      }, 10_000);
     await server.identity.accounts.signUp(email, "what somebody else knows");
     const others = await link("verify");
     await server.identity.accounts.signUp(email, "what only the owner knows");

@@ -177,7 +177,7 @@ describe("identity: whatever changes who may do what is an event", () => {
       return browser.submit(await browser.open(path), values);
     };
     await during(() => sendForm("/account/sign-up", person), "signed-up");
-    await vi.waitFor(() => expect(mailed).not.toEqual([]));
+    await vi.waitFor(() => expect(mailed).not.toEqual([]), 10_000);
     const token = mailed.at(-1) ?? "";
     secrets.add(token);
     await during(() => sendForm(`/account/verify/${token}`, person), "address-verified");
@@ -186,7 +186,7 @@ describe("identity: whatever changes who may do what is an event", () => {
     secrets.add(newEmail);
     const count = mailed.length;
     await during(() => sendForm("/account/email", { ...person, newEmail }), "address-requested");
-    await vi.waitFor(() => expect(mailed.length).toBe(count + 2));
+    await vi.waitFor(() => expect(mailed.length).toBe(count + 2), 10_000);
     const link = mailed.findLast((one) => one !== "");
     await during(() => sendForm(`/account/email/${link}`, person), "address-changed");
     person.email = newEmail;
@@ -198,7 +198,7 @@ describe("identity: whatever changes who may do what is an event", () => {
     const id = (await accounts.findByEmail(person.email))?.id ?? "";
     const before = mailed.length;
     await accounts.requestReset(person.email);
-    await vi.waitFor(() => expect(mailed.length).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(mailed.length).toBeGreaterThan(before), 10_000);
     await during(() => sendForm(`/account/reset/${mailed.at(-1)}`, { password: now.password }), "password-reset");
     await during(() => accounts.disable(id), "account-disabled");
     await during(() => accounts.enable(id), "account-enabled");
@@ -253,7 +253,7 @@ describe("identity: whatever changes who may do what is an event", () => {
 
   it("has told of all there is by now, in records that say the same without a secret", async () => {
     expect([...new Set(told.map(({ type }) => type))].toSorted()).toEqual(Object.keys(accountEvents).toSorted());
-    await vi.waitFor(() => expect(records()).toHaveLength(told.length));
+    await vi.waitFor(() => expect(records()).toHaveLength(told.length), 10_000);
     const hashes = new Map<string, string | undefined>();
     for (const [index, event] of told.entries()) {
       const record = records()[index];

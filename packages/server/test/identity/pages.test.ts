@@ -198,7 +198,7 @@ describe("account pages in a browser", () => {
       const one = mails.findLast(({ to }) => to === email);
       if (one === undefined) throw new Error("no mail yet");
       return one;
-    });
+    }, 10_000);
     await page.goto(/http\S+/.exec(mail.text)?.[0] ?? "");
     expect(await page.inputValue("#email")).toBe(email);
     await page.fill("#password", person.password);

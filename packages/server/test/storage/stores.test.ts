@@ -399,14 +399,14 @@ describe("storage: several instances on PostgreSQL", () => {
         )) ?? { rows: [] };
         return rows.length;
       };
-      await vi.waitFor(async () => expect(await listeners()).toBe(1));
+      await vi.waitFor(async () => expect(await listeners()).toBe(1), 10_000);
       await store.add([revocation({ value: "one" }), revocation({ value: "two" })]);
-      await vi.waitFor(() => expect(heard).toBe(1));
+      await vi.waitFor(() => expect(heard).toBe(1), 10_000);
       await storage.pool?.query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'");
-      await vi.waitFor(async () => expect(await listeners()).toBe(0));
-      await vi.waitFor(async () => expect(await listeners()).toBe(1));
+      await vi.waitFor(async () => expect(await listeners()).toBe(0), 10_000);
+      await vi.waitFor(async () => expect(await listeners()).toBe(1), 10_000);
       await store.add([revocation({ value: "three" })]);
-      await vi.waitFor(() => expect(heard).toBe(2));
+      await vi.waitFor(() => expect(heard).toBe(2), 10_000);
       await stop();
     } finally {
       await stores.stop();
