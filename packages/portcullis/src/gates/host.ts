@@ -42,10 +42,7 @@ export const host: ArrivalGate = (api) => {
     const name = served(written);
     x.host = name ?? written.toLowerCase();
     if (name !== undefined) return undefined;
-    // A Host may be as long as a header block.
-    return new Refusal(
-      "unknown-host",
-      `${JSON.stringify(written.slice(0, 100))} is none of hosts: ${hosts.join(", ")}`,
-    );
+    // Without the one that came: records hold nothing of what was sent.
+    return new Refusal("unknown-host", `Host is none of hosts: ${hosts.join(", ")}`);
   };
 };
