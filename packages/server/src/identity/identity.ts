@@ -240,6 +240,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     return made;
   }
 
+  async function withdraw(accountId: string, clientId: string, request?: Asker): Promise<void> {
+    const about = { subject: accountId, client: clientId, request };
+    const ended = await grants.withdraw(accountId, clientId);
+    tell({ type: "consent-withdrawn", ...about });
+    for (const key of ended) tell({ type: "key-revoked", ...about, key, why: "the application was withdrawn" });
+  }
+
   const sessions =
     options.browserSessions === undefined
       ? undefined
@@ -364,6 +371,16 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         flowCookies,
         clients,
         keys: apiKeysOf,
+        async endBrowser(accountId, session, held = "") {
+          const own = await sessions?.list(accountId);
+          if (own?.some(({ name }) => name === session) !== true) return;
+          // First what would begin it again without a password: which of them that browser has, nobody knows.
+          await payloads.destroyOtherSessions(accountId, hashOf(held));
+          await sessions?.end(accountId, session);
+        },
+        withdraw,
+        allowed: (accountId) => consents.allowedBy(accountId),
+        sessionOf: (caller) => sessions?.of(caller)?.name,
         issuer,
         tell,
       });
@@ -373,12 +390,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       if (apiKeysOf === undefined) throw new Error("openIdentity was given no keys: name a prefix, keys: { prefix }");
       return apiKeysOf;
     },
-    async withdraw(accountId, clientId, request) {
-      const about = { subject: accountId, client: clientId, request };
-      const ended = await grants.withdraw(accountId, clientId);
-      tell({ type: "consent-withdrawn", ...about });
-      for (const key of ended) tell({ type: "key-revoked", ...about, key, why: "the application was withdrawn" });
-    },
+    withdraw,
     async endEverything() {
       await endEverything(storage, takingBack, issuer);
       tell({ type: "everything-ended" });

@@ -28,6 +28,10 @@ ul{margin:.75rem 0 0;padding-left:1.25rem}
 ul.plain{margin:0;padding:0;list-style:none}
 ul.plain li{padding:.625rem 0;border-top:1px solid var(--faint)}
 ul.plain li:first-child{border-top:0}
+li.row{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;justify-content:space-between}
+li.row div{flex:1 1 11rem}
+li.row form{margin:0}
+li.row button{min-height:2.25rem;padding:.25rem .75rem;font-size:.875rem}
 ul.plain a{display:inline-block;min-height:1.5rem}
 .problem,.done{margin:.75rem 0}
 .problem{color:var(--bad);border-left:.25rem solid var(--bad);padding-left:.75rem;font-weight:600}

@@ -13,6 +13,8 @@ export type MailTokenRow = Selectable<MailTokenTable>;
 export interface SignedIn {
   /** A client's id, or undefined for a browser's session. */
   readonly clientId: string | undefined;
+  /** Name of a browser's session. */
+  readonly session: string | undefined;
   readonly userAgent: string | undefined;
   readonly since: number;
   readonly usedAt: number;
@@ -197,7 +199,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
         .execute();
       const browsers = await db
         .selectFrom("browser_session")
-        .select(["user_agent", "created_at", "seen_at"])
+        .select(["hash", "user_agent", "created_at", "seen_at"])
         .where("subject", "=", id)
         .where("ended_at", "is", null)
         .where("expires_at", ">", now)
@@ -208,12 +210,14 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
       return [
         ...browsers.map((row) => ({
           clientId: undefined,
+          session: row.hash,
           userAgent: row.user_agent ?? undefined,
           since: row.created_at,
           usedAt: row.seen_at,
         })),
         ...applications.map((row) => ({
           clientId: row.client_id,
+          session: undefined,
           userAgent: undefined,
           since: row.created_at,
           usedAt: row.used_at,

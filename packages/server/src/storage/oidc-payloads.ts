@@ -10,6 +10,13 @@ export interface OidcPayloadStore {
   destroy(model: string, hash: string): Promise<void>;
   /** Ends the sign-in sessions of an account, with what it allowed there. */
   destroySessionsOf(accountId: string): Promise<void>;
+  /** Takes out the sessions of an account at this server alone. @param except  hash of the one that stays */
+  destroyOtherSessions(accountId: string, except: string): Promise<void>;
+  /** Clients that an account allowed something, and until when that is remembered. */
+  consentsOf(
+    accountId: string,
+    now: number,
+  ): Promise<readonly { readonly clientId: string; readonly expiresAt: number }[]>;
   /** Takes out what has run out. */
   sweep(now: number): Promise<void>;
 }
@@ -64,6 +71,24 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
         .where("model", "in", ["Session", "Grant", "AuthorizationCode", "AccessToken", "Consent"])
         .where("account_id", "=", accountId)
         .execute();
+    },
+    async destroyOtherSessions(accountId, except) {
+      await db
+        .deleteFrom("oidc_payload")
+        .where("model", "=", "Session")
+        .where("account_id", "=", accountId)
+        .where("hash", "!=", except)
+        .execute();
+    },
+    async consentsOf(accountId, now) {
+      const rows = await db
+        .selectFrom("oidc_payload")
+        .select(["client_id", "expires_at"])
+        .where("model", "=", "Consent")
+        .where("account_id", "=", accountId)
+        .where("expires_at", ">", now)
+        .execute();
+      return rows.map((row) => ({ clientId: row.client_id ?? "", expiresAt: row.expires_at ?? 0 }));
     },
     async sweep(now) {
       await db.deleteFrom("oidc_payload").where("expires_at", "<=", now).execute();

@@ -407,6 +407,33 @@ describe.each([
     expect(await eventsOf(email)).toContain("signed-out-everywhere");
   });
 
+  it("takes back what one application was allowed, and shows each application once", async () => {
+    const email = await signUp();
+    const browser = await signIn(email);
+    const [once, again] = [await server.tokens("web", {}, browser), await server.tokens("web", {}, browser)];
+    const app = await server.tokens("app", {}, browser);
+    const { text } = await browser.open("/account");
+    expect(text.match(/aria-label="Withdraw: Web Notes"/g)).toHaveLength(1);
+    expect(text.match(/aria-label="Withdraw: Notes App"/g)).toHaveLength(1);
+    const withdraw = (cookies: ReadonlyMap<string, string>, site = "same-origin") =>
+      fetch(`${server.base}/account/withdraw`, {
+        method: "POST",
+        body: new URLSearchParams({ application: "web" }),
+        headers: { "sec-fetch-site": site, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") },
+        redirect: "manual",
+      });
+    expect((await withdraw(browser.cookies, "cross-site")).status).toBe(403);
+    expect((await withdraw(new Map())).headers.get("location")).toBe("/account/sign-in");
+    expect((await server.call(once.access)).status).toBe(200);
+    expect((await withdraw(browser.cookies)).headers.get("location")).toBe("/account");
+    const calls = [once, again, app].map(async ({ access }) => (await server.call(access)).status);
+    expect(await Promise.all(calls)).toEqual([401, 401, 200]);
+    expect((await browser.open("/account")).text).not.toContain("Web Notes");
+    expect(await eventsOf(email)).toContain("consent-withdrawn");
+    const asked = await server.authorize(browser, { client_id: "web", redirect_uri: clients.web.redirectUris[0] });
+    expect(asked.asked).toEqual(["Allow Web Notes?"]);
+  });
+
   it("deletes an account with everything it was signed in with, and frees its address", async () => {
     const email = await signUp();
     const [here, elsewhere] = [await signIn(email), await signIn(email)];

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -78,6 +79,44 @@ describe.each([
     expect(out.headers.get("set-cookie")).toContain(`${sessionCookie}=; Path=/; Max-Age=0`);
     expect(await me(at.origin, cookie)).toBe(401);
     expect(at.events.map(({ type }) => type)).toEqual(["session-started", "session-renewed", "session-ended"]);
+  });
+
+  it("ends one browser's session from the account page of another, and that browser has to sign in again", async () => {
+    const [mine, theirs, strangers] = [at.browser(), at.browser(), at.browser()];
+    for (const browser of [mine, theirs]) await signedIn(at, browser);
+    const account = await at.identity.accounts.findByEmail(person.email);
+    const listed = await at.sessions.list(account?.id ?? "");
+    const named = (browser: typeof mine) =>
+      createHash("sha256")
+        .update(browser.cookies.get(sessionCookie) ?? "")
+        .digest("base64url");
+    const [own, other] = [named(mine), named(theirs)];
+    expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining([own, other]));
+
+    const { text } = await mine.open("/account");
+    expect(text).toContain(`action="/account/end-session"><button class="second" name="session" value="${other}"`);
+    expect(text.match(/, this one/g)).toHaveLength(1);
+    const end = (browser: typeof mine, session: string, site = "same-origin") =>
+      fetch(`${at.origin}/account/end-session`, {
+        method: "POST",
+        body: new URLSearchParams({ session }),
+        headers: {
+          "sec-fetch-site": site,
+          cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; "),
+        },
+        redirect: "manual",
+      });
+    const api = (browser: typeof mine) => me(at.origin, browser.cookies.get(sessionCookie));
+    for (const site of ["cross-site", "same-site"]) expect((await end(mine, other, site)).status).toBe(403);
+    expect((await end(strangers, other)).headers.get("location")).toBe("/account/sign-in");
+    expect((await end(mine, "x".repeat(43))).status).toBe(303);
+    expect([await api(mine), await api(theirs)]).toEqual([200, 200]);
+    expect((await end(mine, other)).headers.get("location")).toBe("/account");
+    expect([await api(mine), await api(theirs)]).toEqual([200, 401]);
+    at.forgiveLimits();
+    expect((await theirs.open("/auth/sign-in")).text).toContain("Sign in to Notes");
+    expect((await mine.open("/account")).text).not.toContain(other);
+    await at.sessions.endAll(account?.id ?? "");
   });
 
   it("says which sessions a person has, and ends one of them or all but one", async () => {

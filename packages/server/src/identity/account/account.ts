@@ -5,6 +5,7 @@ import { mountKeyPages } from "./keys.ts";
 import { mountMailedPages } from "./mailed-pages.ts";
 import { mountOwnPages } from "./own-pages.ts";
 import type { AccountPagesOptions } from "./paths.ts";
+import { mountPlaces } from "./places.ts";
 import { mountSignUp } from "./sign-up.ts";
 
 /** Everything a person does with an account, as pages without scripts and for pages of others in JSON. */
@@ -14,5 +15,6 @@ export function mountAccountPages(api: Api, options: AccountPagesOptions): void 
   mountOwnPages(api, options);
   mountAddressPages(api, options);
   mountKeyPages(api, options);
+  mountPlaces(api, options);
   mountAccountJson(api, options);
 }

@@ -51,7 +51,7 @@ function keyItem({ id, name, prefix, client, lastUsedAt, expiresAt, createdAt }:
     lastUsedAt === undefined ? "never used" : `last used ${day(lastUsedAt)}`,
     expiresAt === undefined ? "does not expire" : `expires ${day(expiresAt)}`,
   ];
-  return markup`<li>${name}<p class="hint">${prefix}… · ${facts.join(", ")}</p>
+  return markup`<li class="row"><div>${name}<p class="hint">${prefix}… · ${facts.join(", ")}</p></div>
 <form method="post" action="${accountPaths.revokeKey}"><button class="second" name="key" value="${id}" aria-label="Revoke ${name}">Revoke</button></form></li>`;
 }
 

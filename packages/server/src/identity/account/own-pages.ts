@@ -1,13 +1,22 @@
-import { type Api, answer, form, html, markup, type MarkupValue, publicAccess, redirect } from "portcullis";
+import {
+  type Api,
+  answer,
+  type Caller,
+  form,
+  html,
+  markup,
+  type MarkupValue,
+  publicAccess,
+  redirect,
+} from "portcullis";
 import { z } from "zod";
-import type { SignedIn } from "../../storage/accounts.ts";
 import type { Account } from "../accounts.ts";
-import { browserClientId } from "../browser-sessions/own-issuer.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { keySection } from "./keys.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
-import { sayBrowser, sayProblem } from "./words.ts";
+import { placesSection } from "./places.ts";
+import { sayProblem } from "./words.ts";
 
 const pageOutput = html({ style, navigatesTo: [accountPaths.account] });
 const toSignIn = redirect([accountPaths.signIn]);
@@ -109,8 +118,21 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
     },
   );
 
+  api.route(
+    {
+      path: `GET ${accountPaths.account}`,
+      access,
+      input: { cookies: Cookies },
+      output: { 200: pageOutput, 303: toSignIn },
+    },
+    async ({ cookies, caller }) => {
+      const account = await own(cookies);
+      if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
+      return answer(await accountPage(account, caller), { status: 200 });
+    },
+  );
+
   for (const [path, show] of [
-    [accountPaths.account, accountPage],
     [accountPaths.password, passwordPage],
     [accountPaths.everywhere, everywherePage],
     [accountPaths.remove, removePage],
@@ -120,7 +142,7 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       async ({ cookies }) => {
         const account = await own(cookies);
         if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
-        return answer(await show(account), { status: 200 });
+        return answer(show(account), { status: 200 });
       },
     );
   }
@@ -210,16 +232,13 @@ ${passwordField()}
     );
   }
 
-  async function accountPage(account: Account) {
-    // The tokens of a browser's session are that session's, and listed with it.
-    const places = (await accounts.signedIn(account.id)).filter(({ clientId }) => clientId !== browserClientId);
+  async function accountPage(account: Account, caller: Caller | undefined) {
     const again = markup`<form method="post" action="${accountPaths.verifyAgain}"><button class="second" name="email" value="${account.email}">Send the mail again</button></form>`;
     return page(
       `Your account at ${serviceName}`,
       markup`<p><strong>${account.email}</strong><br>${account.isVerified ? "Address confirmed" : "Address not confirmed yet: open the link in the mail we sent."}</p>
 ${account.isVerified ? undefined : again}
-<h2>Signed in</h2>
-<ul class="plain"><li>This browser</li>${places.map(placeItem)}</ul>
+${await placesSection(account, caller, options)}
 ${await keySection(account, options)}
 <h2>Change</h2>
 <ul class="plain"><li><a href="${accountPaths.password}">Change password</a></li>
@@ -228,14 +247,6 @@ ${await keySection(account, options)}
 <li><a class="danger" href="${accountPaths.remove}">Delete this account</a></li></ul>
 <form method="post" action="${accountPaths.signOut}"><button class="second">Sign out</button></form>`,
     );
-  }
-
-  function placeItem({ clientId, userAgent, since, usedAt }: SignedIn) {
-    const name =
-      clientId === undefined
-        ? sayBrowser(userAgent)
-        : (options.clients.find(({ id }) => id === clientId)?.name ?? clientId);
-    return markup`<li>${name}<p class="hint">since ${time(since)}, last used ${time(usedAt)}</p></li>`;
   }
 }
 
@@ -300,9 +311,4 @@ function signedOut(title: string) {
 
 function backToAccount() {
   return markup`<footer><a href="${accountPaths.account}">Back to your account</a></footer>`;
-}
-
-function time(ms: number) {
-  const iso = new Date(ms).toISOString();
-  return markup`<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
 }

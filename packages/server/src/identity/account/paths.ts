@@ -1,6 +1,8 @@
+import type { Caller } from "portcullis";
+import type { SignedIn } from "../../storage/accounts.ts";
 import type { Accounts } from "../accounts.ts";
 import type { Keys } from "../api-keys.ts";
-import type { IdentityEvent } from "../events.ts";
+import type { Asker, IdentityEvent } from "../events.ts";
 import type { ClientOptions } from "../oauth/clients.ts";
 import type { FlowCookies } from "../oauth/flow-cookies.ts";
 import type { OwnSessions } from "../oauth/own-sessions.ts";
@@ -14,6 +16,13 @@ export interface AccountPagesOptions {
   readonly clients: readonly ClientOptions[];
   /** Undefined where the server takes no API keys. */
   readonly keys: Keys | undefined;
+  /** Ends one session of a person's, and whatever would begin it again without a password; the browser with `held` stays. */
+  readonly endBrowser: (accountId: string, session: string, held: string | undefined) => Promise<void>;
+  readonly withdraw: (accountId: string, clientId: string, asker: Asker) => Promise<void>;
+  /** Applications that may act for a person though none is signed in. */
+  readonly allowed: (accountId: string) => Promise<readonly SignedIn[]>;
+  /** The session that proved a caller. */
+  readonly sessionOf: (caller: Caller) => string | undefined;
   readonly issuer: string;
   readonly tell: (event: IdentityEvent) => void;
 }
@@ -32,6 +41,8 @@ export const accountPaths = {
   password: "/account/password",
   everywhere: "/account/sign-out-everywhere",
   remove: "/account/delete",
+  endBrowser: "/account/end-session",
+  withdraw: "/account/withdraw",
   revokeKey: "/account/revoke-key",
   json: "/account/json",
 } as const;

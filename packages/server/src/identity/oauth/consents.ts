@@ -1,4 +1,5 @@
 import type { Grant, KoaContextWithOIDC, Provider } from "oidc-provider";
+import type { SignedIn } from "../../storage/accounts.ts";
 import type { OidcPayloadStore } from "../../storage/oidc-payloads.ts";
 import { hashOf } from "../secrets.ts";
 
@@ -9,6 +10,8 @@ export interface Consents {
    * of the service itself everything it may ask for is in it.
    */
   grantFor(context: KoaContextWithOIDC, isFirstParty: boolean): Promise<Grant | undefined>;
+  /** What a person allowed, by application. */
+  allowedBy(accountId: string): Promise<readonly SignedIn[]>;
   /** Keeps what a grant allows, for the next sign-in of the same person. */
   remember(grant: Grant): Promise<void>;
 }
@@ -60,6 +63,13 @@ export function createConsents(store: OidcPayloadStore, provider: () => Provider
       };
       if (own !== undefined && holds(own, asked)) return own;
       return saved(filled(own ?? new (provider().Grant)({ accountId, clientId }), asked));
+    },
+    async allowedBy(accountId) {
+      const kept = await store.consentsOf(accountId, now());
+      return kept.map(({ clientId, expiresAt }) => {
+        const since = expiresAt - keptMs;
+        return { clientId, session: undefined, userAgent: undefined, since, usedAt: since };
+      });
     },
     async remember(grant) {
       const { accountId, clientId } = grant;
