@@ -4,6 +4,7 @@ import type { AccountRow, AccountStore, MailTokenRow, SignedIn } from "../storag
 import { type AddressChange, createAddressChange } from "./address-change.ts";
 import { emailKey, isAddress } from "./addresses.ts";
 import type { IsBreached } from "./breached.ts";
+import { leansOn, wordsIn } from "./guessable-words.ts";
 import type { AccountEvent, Asker } from "./events.ts";
 import { plainMail, type SendMail } from "./mail.ts";
 import { checkPassword, hashPassword, isCheap, passwordLength } from "./passwords.ts";
@@ -25,7 +26,7 @@ export interface Account {
 }
 
 /** Why a new password is none. */
-export type PasswordProblem = "too-short" | "too-long" | "breached" | "is-address";
+export type PasswordProblem = "too-short" | "too-long" | "breached" | "is-address" | "of-service";
 
 /** What accounts need. */
 export interface AccountsOptions {
@@ -33,6 +34,8 @@ export interface AccountsOptions {
   readonly sendMail: SendMail;
   /** Whether a password is known from a breach. */
   readonly isBreached: IsBreached;
+  /** Words no password may lean on, as `wordsOfService` gives them. */
+  readonly guessableWords: readonly string[];
   /** Address of the page a mailed link leads to; gets the purpose and the token. */
   readonly linkTo: (purpose: MailTokenRow["purpose"], token: string) => string;
   readonly serviceName: string;
@@ -201,7 +204,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
       ]);
     },
     async resetPassword(token, password, asker) {
-      const problem = await problemOf(password, undefined);
+      const mailed = await store.findToken(hashOf(token), "reset", now());
+      const problem = await problemOf(password, mailed?.email);
       if (problem !== undefined) return problem;
       // Before the token is taken: who is told to come back later can.
       const hash = await hashPassword(password);
@@ -263,7 +267,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const length = Array.from(password.normalize("NFC")).length;
     if (length < passwordLength.least) return "too-short";
     if (length > passwordLength.most) return "too-long";
-    if (email !== undefined && emailKey(email) === emailKey(password)) return "is-address";
+    if (leansOn(password, options.guessableWords)) return "of-service";
+    if (email !== undefined) {
+      const ofBoth = [...options.guessableWords, ...wordsIn(email)];
+      if (emailKey(email) === emailKey(password) || leansOn(password, ofBoth)) return "is-address";
+    }
     return (await options.isBreached(password)) ? "breached" : undefined;
   }
 

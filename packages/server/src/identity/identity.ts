@@ -19,6 +19,7 @@ import { addressProblems } from "./demands.ts";
 import { type Asker, createTeller } from "./events.ts";
 import { keyEventOf } from "./open-keys.ts";
 import { offerKeys } from "./offered-keys.ts";
+import { wordsOfService } from "./guessable-words.ts";
 import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
 import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
@@ -160,6 +161,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     store: accountRows,
     sendMail: options.sendMail ?? mailToConsole(),
     isBreached: options.isBreached ?? isCommon,
+    guessableWords: wordsOfService(options.serviceName, issuer, options.guessableWords),
     linkTo: (purpose, token) => `${issuer}/account/${purpose}/${token}`,
     serviceName: options.serviceName,
     now,

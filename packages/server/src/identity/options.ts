@@ -5,6 +5,7 @@ import type { IsBreached } from "./breached.ts";
 import { type BrowserSessionSettings, settingsProblems } from "./browser-sessions/browser-sessions.ts";
 import { browserClientId } from "./browser-sessions/own-issuer.ts";
 import type { IdentityEvent } from "./events.ts";
+import { wordsIn } from "./guessable-words.ts";
 import type { SendMail } from "./mail.ts";
 import { type ClientOptions, clientProblems, isOrigin } from "./oauth/clients.ts";
 import type { Push } from "./push.ts";
@@ -36,6 +37,11 @@ export interface IdentityOptions {
   readonly sendMail?: SendMail;
   /** Whether a password is known from a breach. Default: the 49,000 commonest; `breachedByRange` asks a service besides. */
   readonly isBreached?: IsBreached;
+  /**
+   * Names that say something here, such as products, projects and the company, each of three letters or more: a password
+   * that is little more is refused, as with the words of `serviceName` and of the issuer's host. Default: none.
+   */
+  readonly guessableWords?: readonly string[];
   readonly now?: () => number;
   readonly onError?: (error: unknown) => void;
   /** Told of whatever changes who may do what; the records of the API it is mounted on have it too. */
@@ -70,6 +76,10 @@ export function optionProblems(options: IdentityOptions): readonly Problem[] {
   if (serviceName.trim() === "") add("serviceName", "it is blank", "People read it when they sign in.");
   if (/[\p{Cc}\u2028\u2029]/u.test(serviceName)) {
     add("serviceName", "it has a line break or another control character in it", "It stands in the subject of mails.");
+  }
+  for (const word of options.guessableWords ?? []) {
+    if (wordsIn(word).length === 0)
+      add("guessableWords", `${JSON.stringify(word)} is no word`, "Write three letters or more.");
   }
   const weak = secretProblem(secret);
   if (weak !== undefined) {
@@ -130,6 +140,7 @@ const known: Readonly<Record<keyof IdentityOptions, true>> = {
   sendMail: true,
   tokenAlgorithm: true,
   isBreached: true,
+  guessableWords: true,
   now: true,
   onError: true,
   onEvent: true,

@@ -189,6 +189,8 @@ describe.each([
     const link = await resetLink(email);
     const refused = await fill(server.browser(), link, { password: "password1234" });
     expect([refused.status, problem(refused)]).toEqual([400, expect.stringContaining("first that others try")]);
+    const own = await fill(server.browser(), link, { password: "example.com-2024" });
+    expect([own.status, problem(own)]).toEqual([400, expect.stringContaining("little more than your address")]);
     expect(title(await fill(server.browser(), link, { password: second }))).toBe("Your password is set");
     expect(await isSignedIn(browser)).toBe(false);
     expect((await server.call(tokens.access)).status).toBe(401);
@@ -260,7 +262,9 @@ describe.each([
     ["129 characters", "a b ".repeat(32) + "a", "too long"],
     ["a common one in disguise", "PassWord!2024", "first that others try"],
     ["one run", "abcdefghijklmnop", "first that others try"],
-    ["the address", "p@example.com", "known to many"],
+    ["the address", "p@example.com", "little more than your address"],
+    ["a part of the address, in disguise", "3xAmple-example", "little more than your address"],
+    ["the name of the service, in disguise", "N0te$!Seton.2024", "a name everybody knows here"],
   ])("takes no password of %s", async (_what, password, said) => {
     const page = await fill(server.browser(), "/account/sign-up", { email: "P@EXAMPLE.com", password });
     expect([page.status, problem(page)]).toEqual([400, expect.stringContaining(said)]);

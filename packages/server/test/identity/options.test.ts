@@ -47,6 +47,7 @@ describe("oauth: options that make no sense stop the start, and say what to writ
     [{ secret: "0123456789abcdef0123456789abcdef" }, /secret: 32 hexadecimal digits are 128 bits/],
     [{ secret: "xyz".repeat(16) }, /secret: it repeats/],
     [{ secret: new Uint8Array(16) }, /secret/],
+    [{ guessableWords: ["Acme", "x!"] }, /guessableWords: "x!" is no word/],
     [{ push: { tell() {}, listen: () => () => {} } }, /push: the embedded store has one instance/],
     [{ resources: {} }, /resources: no API is named/],
     [{ resources: { api: ["notes:read"] } }, /api is no address/],

@@ -4,6 +4,7 @@ import { breachedByRange } from "@portcullis/server/identity";
 import { emailKey } from "../../src/identity/addresses.ts";
 import { isCommon } from "../../src/identity/breached.ts";
 import { commonPasswords } from "../../src/identity/common-passwords.ts";
+import { leansOn, wordsOfService } from "../../src/identity/guessable-words.ts";
 import { plainMail } from "../../src/identity/mail.ts";
 import { checkPassword, hashPassword, isCheap } from "../../src/identity/passwords.ts";
 import { createWorkQueue, TooBusy } from "../../src/identity/work-queue.ts";
@@ -37,6 +38,34 @@ describe("common passwords", () => {
     "kx93jfls02kdlq",
     "\u043b\u043e\u0448\u0430\u0434\u044c \u0438 \u0441\u043a\u043e\u0431\u0430",
   ])("are not %s", (password) => expect(isCommon(password)).toBe(false));
+});
+
+describe("words of the service", () => {
+  const words = wordsOfService("Acme Notes", "https://id.my-shop.example.com", ["Falcon", "Z\u00fcrich"]);
+
+  it("are those of its name, its host and its own list, of three letters and more", () => {
+    expect(words).toEqual(["acme", "notes", "shop", "example", "com", "falcon", "zurich"]);
+  });
+
+  it.each([
+    "AcmeNotes2024!",
+    "acme-notes-acme",
+    "F4lc0n$F4lc0n$",
+    "noclaf-noclaf",
+    "Z\u00fcrich.Zurich",
+    "\uff21\uff23\uff2d\uff25notes12345",
+    "falcon password",
+    "falcon12345678",
+    "notes \u{1f40e}\u{1f40e}\u{1f40e}\u{1f40e}\u{1f40e}\u{1f40e}\u{1f40e}",
+  ])("are most of %s", (password) => expect(leansOn(password, words)).toBe(true));
+
+  it.each([
+    "correct horse battery",
+    "my notes on two horses",
+    "completely unrelated",
+    "falconer in a thunderstorm",
+    "\u043b\u043e\u0448\u0430\u0434\u044c notes \u0441\u043a\u043e\u0431\u0430",
+  ])("are not most of %s", (password) => expect(leansOn(password, words)).toBe(false));
 });
 
 describe("a service that knows breached passwords", () => {

@@ -12,7 +12,16 @@ const token = z.string().regex(/^[\w-]{1,100}$/);
 /** Null where it was done. What is said of an address is the same whether it has an account. */
 const Outcome = z.strictObject({
   problem: z
-    .enum(["too-short", "too-long", "breached", "is-address", "no-address", "bad-token", "wrong-password"])
+    .enum([
+      "too-short",
+      "too-long",
+      "breached",
+      "is-address",
+      "of-service",
+      "no-address",
+      "bad-token",
+      "wrong-password",
+    ])
     .nullable(),
 });
 

@@ -7,7 +7,8 @@ const words: Readonly<Record<PasswordProblem | "no-address", string>> = {
   "too-short": "That password is too short. Use at least 12 characters.",
   "too-long": "That password is too long. Use at most 128 characters.",
   breached: "That password is among the first that others try. Choose another one.",
-  "is-address": "Your address is known to many. Choose another password.",
+  "is-address": "That password is little more than your address, which many know. Choose another one.",
+  "of-service": "That password is little more than a name everybody knows here. Choose another one.",
   "no-address": "That is no address that mail can be sent to.",
 };
 
