@@ -10,6 +10,7 @@ import {
   revokeApiKey,
   rotateApiKey,
 } from "portcullis";
+import { isAccountId } from "../storage/accounts.ts";
 import type { SqlApiKeyStore, StoredKey } from "../storage/api-keys.ts";
 import type { Asker, KeyEvent } from "./events.ts";
 
@@ -237,11 +238,6 @@ export function keyProblems(settings: KeySettings, scopes: ReadonlySet<string>):
 
 /** One deployment, one store. */
 const environmentName = "live";
-
-/** Subjects that are no account's are clients', which are configured. */
-function isAccountId(subject: string): boolean {
-  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(subject);
-}
 
 function by({ client, request }: KeyAsker = {}) {
   return { ...(client === undefined ? {} : { client }), request };

@@ -9,7 +9,6 @@ import { refreshTokenStore } from "../storage/refresh-tokens.ts";
 import { revocationStore } from "../storage/revocations.ts";
 import { settingStore } from "../storage/settings.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
-import { takeEvents } from "../storage/waiting-events.ts";
 import { mountAccountPages } from "./account/account.ts";
 import { accountPaths } from "./account/paths.ts";
 import { type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
@@ -17,7 +16,7 @@ import { isCommon } from "./breached.ts";
 import { createKeys, type Keys } from "./api-keys.ts";
 import { addressProblems } from "./demands.ts";
 import { type Asker, createTeller } from "./events.ts";
-import { keyEventOf } from "./open-keys.ts";
+import { tellLeftEvents } from "./left-events.ts";
 import { offerKeys } from "./offered-keys.ts";
 import { wordsOfService } from "./guessable-words.ts";
 import { mountKeys } from "./key-routes.ts";
@@ -309,12 +308,11 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   // What commands on this store need to make keys that this server takes.
   await offerKeys(settingStore(storage.db), options.keys, offeredScopes, clients);
 
-  async function tellWhatWaits(): Promise<void> {
-    if (!teller.isHeard()) return;
-    for (const event of await takeEvents(storage.db)) tell(keyEventOf(event));
+  async function tellLeft(): Promise<void> {
+    if (teller.isHeard()) await tellLeftEvents(storage, tell, onError);
   }
 
-  const upkeep = startUpkeep([followKeys, tellWhatWaits, sweep], minute, onError);
+  const upkeep = startUpkeep([followKeys, tellLeft, sweep], minute, onError);
 
   return {
     accounts,

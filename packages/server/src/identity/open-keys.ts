@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { accountStore } from "../storage/accounts.ts";
 import { apiKeyStore, type KeyChange } from "../storage/api-keys.ts";
 import { settingStore } from "../storage/settings.ts";
@@ -78,16 +77,4 @@ export async function openKeys(storage: Storage, { by, pepper, now = Date.now }:
       return (who.includes("@") ? await accounts.findByEmailKey(emailKey(who)) : await accounts.find(who))?.id;
     },
   };
-}
-
-const Left = z.strictObject({
-  type: z.enum(["key-created", "key-rotated", "key-revoked"]),
-  subject: z.string(),
-  key: z.string(),
-  why: z.string(),
-});
-
-/** An event that was left on the store, for a server to tell. */
-export function keyEventOf(json: string): KeyEvent {
-  return Left.parse(JSON.parse(json));
 }

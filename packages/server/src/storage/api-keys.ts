@@ -1,5 +1,6 @@
 import { type Selectable, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
+import { isAccountId } from "./accounts.ts";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
@@ -154,13 +155,18 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
         .where(({ or, eb }) => or([eb("expires_at", "<", before), eb("revoked_at", "<", before)]))
         .execute();
       // An account does not come back, and no client is called like one; nobody can call with such a key already.
-      await db
-        .deleteFrom("api_key")
-        .where("subject", "like", "________-____-____-____-____________")
+      const gone = await db
+        .selectFrom("api_key")
+        .select("subject")
+        .distinct()
         .where(({ not, exists, selectFrom }) =>
           not(exists(selectFrom("account").select("account.id").whereRef("account.id", "=", "api_key.subject"))),
         )
+        .where("subject", "like", "________-____-____-____-____________")
+        .limit(mostAtOnce)
         .execute();
+      const subjects = gone.map(({ subject }) => subject).filter(isAccountId);
+      if (subjects.length > 0) await db.deleteFrom("api_key").where("subject", "in", subjects).execute();
     },
   };
 
@@ -168,6 +174,9 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     if (options.eventOf !== undefined) await leaveEvent(one, options.eventOf({ type, subject, key }));
   }
 }
+
+/** Owners whose keys are taken out in one sweep; the next one goes on. */
+const mostAtOnce = 1000;
 
 /** Revokes the keys of an owner, or those of them that one application asked for. @returns which */
 export async function revokeKeysOf(

@@ -101,12 +101,16 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
             { ...interaction.lastSubmission, consent: { grantId: await grantFor(interaction) } }
           : { error: "access_denied", error_description: "the person said no" };
       await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
+      const client = clientOf(interaction);
       options.tell({
         type: body.decision === "allow" ? "consent-given" : "consent-refused",
         subject: interaction.session?.accountId,
-        client: clientOf(interaction)?.id,
+        client: client?.id,
         request,
-        why: missingScopes(interaction).join(" "),
+        // Of what was asked for, what there is: the rest is a text of whoever made the link.
+        why: missingScopes(interaction)
+          .filter((scope) => ["openid", "email", ...(client?.scopes ?? [])].includes(scope))
+          .join(" "),
       });
       return onward("Going back", resumePath(interaction));
     },
