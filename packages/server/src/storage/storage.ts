@@ -64,6 +64,8 @@ async function postgres(config: PoolConfig): Promise<Storage> {
   const pool = new Pool({ connectionTimeoutMillis: connectMs, keepAlive: true, ...rest, types: wholeNumbers() });
   // A connection that breaks while nobody uses it is replaced at the next use.
   pool.on("error", () => {});
+  // One that breaks while somebody uses it tells him by his next statement; nobody else has to hear, or the process would end.
+  pool.on("connect", (client) => void client.on("error", () => {}));
   const within = (ms: number) => new Kysely<Schema>({ dialect: new PostgresDialect({ pool: boundedPool(pool, ms) }) });
   const [db, patient] = [within(query_timeout), within(patientMs)];
   try {

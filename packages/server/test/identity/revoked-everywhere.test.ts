@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Client } from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clientId } from "../../soak/instance.ts";
 import { freePorts, type Instance, signIn, signInBrowser, startInstances } from "../../soak/instances.ts";
 import { superuser } from "../../../portcullis/test/postgres/postgres-server.ts";
@@ -17,7 +17,6 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   let redis: RedisServer;
   let instances: readonly Instance[] = [];
   let first: Instance;
-  let cutting: AbortController | undefined;
   const lines: string[] = [];
   let people = 0;
 
@@ -29,7 +28,6 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
     if (one === undefined) throw new Error("no instance");
     first = one;
   }, 60_000);
-  afterEach(() => cutting?.abort());
   afterAll(async () => {
     process.stdout.write(`\nlast admitted so long after it was taken back (ms, per instance)\n${lines.join("\n")}\n`);
     await Promise.all(instances.map((instance) => instance.kill()));
@@ -38,13 +36,17 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   });
 
   for (const link of ["pushed", "with nothing that tells of it"] as const) {
-    describe(link, () => {
+    describe.concurrent(link, () => {
+      const cutting = new AbortController();
       beforeAll(async () => {
-        if (link !== "pushed") await redis.kill();
+        if (link === "pushed") return;
+        await redis.kill();
+        await keepCutting(cutting.signal);
       });
+      afterAll(() => cutting.abort());
 
       it("a key", async () => {
-        const person = await somebody(link);
+        const person = await somebody();
         const { id = "", key = "" } = await first.ask({ do: "create-key", account: person.id });
         await refusedWithin({ [`key, ${link}`]: bearer(key) }, () =>
           first.ask({ do: "revoke-key", account: person.id, id }),
@@ -52,7 +54,7 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
       });
 
       it("a key that was rotated without overlap", async () => {
-        const person = await somebody(link);
+        const person = await somebody();
         const { id = "", key = "" } = await first.ask({ do: "create-key", account: person.id });
         await refusedWithin({ [`rotated key, ${link}`]: bearer(key) }, () =>
           first.ask({ do: "rotate-key", account: person.id, id }),
@@ -60,8 +62,8 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
       });
 
       it("an access token", async () => {
-        const person = await somebody(link);
-        const { access } = await signIn(first, person.email, password);
+        const person = await somebody();
+        const { access } = await signedIn(person);
         await refusedWithin({ [`token, ${link}`]: bearer(access) }, () =>
           fetch(`${first.origin}/oauth/revoke`, {
             method: "POST",
@@ -71,16 +73,16 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
       });
 
       it("the access tokens of a family whose refresh token was used twice", async () => {
-        const person = await somebody(link);
-        const { access, refresh } = await signIn(first, person.email, password);
+        const person = await somebody();
+        const { access, refresh } = await signedIn(person);
         const second = await first.refresh(refresh);
         await first.refresh(second.refresh);
         await refusedWithin({ [`token of a reused family, ${link}`]: bearer(access) }, () => first.refresh(refresh));
       });
 
       it("a browser's session", async () => {
-        const person = await somebody(link);
-        const cookie = await signInBrowser(first, person.email, password);
+        const person = await somebody();
+        const cookie = await cookieOf(person);
         await refusedWithin({ [`session, ${link}`]: { cookie } }, () =>
           first.ask({ do: "end-sessions", account: person.id }),
         );
@@ -92,14 +94,16 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   }
 
   it("pushed by Redis alone, once it is back", async () => {
+    const cutting = new AbortController();
     await redis.restart();
-    await everythingOfSomebody("by Redis");
+    await keepCutting(cutting.signal);
+    await everythingOfSomebody("by Redis").finally(() => cutting.abort());
   });
 
   it("and where PostgreSQL is gone nothing gets through that was good before: 503", async () => {
-    const person = await somebody("pushed");
-    const { access, refresh } = await signIn(first, person.email, password);
-    const cookie = await signInBrowser(first, person.email, password);
+    const person = await somebody();
+    const { access, refresh } = await signedIn(person);
+    const cookie = await cookieOf(person);
     const { key = "" } = await first.ask({ do: "create-key", account: person.id });
     const all = [bearer(access), bearer(key), { cookie }];
     const answers = () => Promise.all(instances.flatMap((instance) => all.map((headers) => instance.me(headers))));
@@ -111,9 +115,9 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   });
 
   async function everythingOfSomebody(link: string): Promise<void> {
-    const person = await somebody(link);
-    const { access, refresh } = await signIn(first, person.email, password);
-    const cookie = await signInBrowser(first, person.email, password);
+    const person = await somebody();
+    const { access, refresh } = await signedIn(person);
+    const cookie = await cookieOf(person);
     const { key = "" } = await first.ask({ do: "create-key", account: person.id });
     await refusedWithin(
       {
@@ -126,17 +130,24 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
     for (const instance of instances) expect((await instance.refresh(refresh)).status).toBe(400);
   }
 
-  async function somebody(link: string): Promise<{ readonly id: string; readonly email: string }> {
+  async function somebody(): Promise<{ readonly id: string; readonly email: string }> {
     const email = `person-${people++}@example.com`;
-    for (const instance of instances) await instance.ask({ do: "forgive" });
     const { id = "" } = await first.ask({ do: "account", email, password });
-    if (link !== "pushed") await keepCutting();
     return { id, email };
   }
 
+  // Limits are none of these tests' matter, and count all that sign in at the same time together.
+  async function signedIn(person: { readonly email: string }) {
+    await first.ask({ do: "forgive" });
+    return signIn(first, person.email, password);
+  }
+  async function cookieOf(person: { readonly email: string }): Promise<string> {
+    await first.ask({ do: "forgive" });
+    return signInBrowser(first, person.email, password);
+  }
+
   /** Ends the connections that listen, as soon as they are there. */
-  async function keepCutting(): Promise<void> {
-    const { signal } = (cutting = new AbortController());
+  async function keepCutting(signal: AbortSignal): Promise<void> {
     const client = new Client(stores.server.as(superuser));
     await client.connect();
     const cut = async (): Promise<void> => {

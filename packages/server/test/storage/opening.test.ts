@@ -185,6 +185,27 @@ describe("storage: PostgreSQL's own", () => {
     await expect(openStorage({ postgres: { ...postgres, query_timeout: 0 } })).rejects.toThrow(/query_timeout/);
   });
 
+  it("a connection that breaks while a transaction is under way ends that, and neither the process nor the store", async () => {
+    const storage = await stores.open();
+    const broken = new Promise((resolve) =>
+      storage.pool?.on("connect", (client) => client.on("end", () => resolve(client))),
+    );
+    const one = await storage.db.startTransaction().execute();
+    const other = await storage.db.startTransaction().execute();
+    await asSuperuser(
+      stores.server,
+      "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'",
+    );
+    await broken;
+    await expect(sql`select 1`.execute(one)).rejects.toThrow();
+    for (const transaction of [one, other])
+      await transaction
+        .rollback()
+        .execute()
+        .catch(() => {});
+    expect((await sql`select 1 as one`.execute(storage.db)).rows).toEqual([{ one: 1 }]);
+  });
+
   it("says that it cannot be reached, instead of waiting for ever", async () => {
     await expect(openStorage({ postgres: { host: "/nowhere", user: "nobody" } })).rejects.toThrow();
   });
