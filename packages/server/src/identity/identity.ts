@@ -371,12 +371,12 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         flowCookies,
         clients,
         keys: apiKeysOf,
-        async endBrowser(accountId, session, held = "") {
+        async endBrowser(accountId, session, held = "", asker) {
           const own = await sessions?.list(accountId);
           if (own?.some(({ name }) => name === session) !== true) return;
           // First what would begin it again without a password: which of them that browser has, nobody knows.
           await payloads.destroyOtherSessions(accountId, hashOf(held));
-          await sessions?.end(accountId, session);
+          await sessions?.end(accountId, session, asker);
         },
         withdraw,
         allowed: (accountId) => consents.allowedBy(accountId),

@@ -165,6 +165,14 @@ describe("identity: whatever changes who may do what is an event", () => {
     headers.cookie = `__Host-portcullis-session=${browser.cookies.get("__Host-portcullis-session") ?? ""}`;
     const out = await during(() => post("/auth/sign-out"), "session-ended", "token-revoked");
     expect(out.events[0]).toMatchObject({ subject: server.alice, why: "signed out" });
+    await browser.submit(await browser.open("/account/sign-in"), { ...alice });
+    await browser.open("/auth/sign-in");
+    const [session] = await server.identity.sessions().list(server.alice);
+    const body = new URLSearchParams({ session: session?.name ?? "" });
+    headers.cookie = [...browser.cookies].map((one) => one.join("=")).join("; ");
+    const end = () => fetch(`${server.base}/account/end-session`, { method: "POST", headers, body });
+    const ended = await during(end, "session-ended");
+    expect(ended.events).toMatchObject([{ subject: server.alice, why: "ended by name", request: expect.anything() }]);
   });
 
   it("tells of an account from its first day to its last", async () => {

@@ -17,7 +17,7 @@ export interface AccountPagesOptions {
   /** Undefined where the server takes no API keys. */
   readonly keys: Keys | undefined;
   /** Ends one session of a person's, and whatever would begin it again without a password; the browser with `held` stays. */
-  readonly endBrowser: (accountId: string, session: string, held: string | undefined) => Promise<void>;
+  readonly endBrowser: (accountId: string, session: string, held: string | undefined, asker: Asker) => Promise<void>;
   readonly withdraw: (accountId: string, clientId: string, asker: Asker) => Promise<void>;
   /** Applications that may act for a person though none is signed in. */
   readonly allowed: (accountId: string) => Promise<readonly SignedIn[]>;

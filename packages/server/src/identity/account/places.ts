@@ -29,11 +29,11 @@ export function mountPlaces(api: Api, { sessions, endBrowser, withdraw }: Accoun
       output,
       limit,
     },
-    async ({ body, cookies: { [cookieNames.session]: held } }) => {
+    async ({ body, cookies: { [cookieNames.session]: held }, request }) => {
       const account = await sessions.accountOf(held);
       if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
       // A session of somebody else, or none: nothing to do, and nothing to tell apart.
-      await endBrowser(account.id, body.session, held);
+      await endBrowser(account.id, body.session, held, request);
       return answer(accountPaths.account, { status: 303 });
     },
   );

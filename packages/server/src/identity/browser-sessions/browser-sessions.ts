@@ -60,7 +60,7 @@ export interface BrowserSessions {
   /** The sessions a person has, the newest first. */
   list(subject: string): Promise<readonly BrowserSession[]>;
   /** Ends one session of a person. @returns false where there is none */
-  end(subject: string, name: string): Promise<boolean>;
+  end(subject: string, name: string, asker?: Asker): Promise<boolean>;
   /** Ends all sessions of a person. @param except  name of the one that stays @returns how many it ended */
   endAll(subject: string, except?: string): Promise<number>;
   /** Takes out what has ended or run out; done every minute by itself. */
@@ -286,10 +286,10 @@ export function createBrowserSessions(
     },
     accessToken: (caller) => provedBy(caller)?.kept.tokens.access,
     list: async (subject) => (await store.list(issuer, subject, now())).map(shown),
-    async end(subject, name) {
+    async end(subject, name, request) {
       const sessions = await store.list(issuer, subject, now());
       if (!sessions.some(({ hash }) => hash === name) || !(await store.end(name, now()))) return false;
-      tell("session-ended", { subject, why: "ended by name" });
+      tell("session-ended", { subject, why: "ended by name", request });
       return true;
     },
     endAll: (subject, except) => endAll(subject, undefined, except),
