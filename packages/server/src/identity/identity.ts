@@ -1,5 +1,5 @@
 import type { Provider } from "oidc-provider";
-import { type Api, type Credential, jwksFrom, jwt, StartRefused } from "portcullis";
+import { jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
 import { apiKeyStore } from "../storage/api-keys.ts";
 import { endEverything } from "../storage/everything.ts";
@@ -11,17 +11,18 @@ import { settingStore } from "../storage/settings.ts";
 import { signingKeyStore } from "../storage/signing-keys.ts";
 import { mountAccountPages } from "./account/account.ts";
 import { accountPaths } from "./account/paths.ts";
-import { type Accounts, createAccounts, refusingWhenBusy } from "./accounts.ts";
+import { createAccounts, refusingWhenBusy } from "./accounts.ts";
 import { isCommon } from "./breached.ts";
-import { createKeys, type Keys } from "./api-keys.ts";
+import { createKeys } from "./api-keys.ts";
 import { addressProblems } from "./demands.ts";
 import { type Asker, createTeller } from "./events.ts";
+import type { Identity } from "./identity-server.ts";
 import { tellLeftEvents } from "./left-events.ts";
 import { offerKeys } from "./offered-keys.ts";
 import { wordsOfService } from "./guessable-words.ts";
 import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
-import { type BrowserSessions, createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
+import { createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
 import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
 import { createAccessTokens } from "./oauth/access-tokens.ts";
 import { createAdapter } from "./oauth/adapter.ts";
@@ -51,6 +52,7 @@ export type {
 export type { IdClaims, IssuerOptions } from "./browser-sessions/relying-party.ts";
 export type { Key, KeyAsker, Keys, KeySettings, KeyToCreate, NewKey } from "./api-keys.ts";
 export type { AccountEvent, Asker, BrowserSessionEvent, IdentityEvent, KeyEvent, OAuthEvent } from "./events.ts";
+export type { Identity } from "./identity-server.ts";
 export { mailToConsole, mailToFile } from "./mail.ts";
 export type { Mail, SendMail } from "./mail.ts";
 export type { ClientOptions } from "./oauth/clients.ts";
@@ -58,38 +60,6 @@ export type { IdentityOptions } from "./options.ts";
 export type { Push } from "./push.ts";
 export { redisPush } from "./redis-push.ts";
 export type { RedisPushClient, RedisPushListener } from "./redis-push.ts";
-
-/** Accounts, OAuth and sessions behind one API. */
-export interface Identity {
-  readonly accounts: Accounts;
-  /** For `createApi({ credentials })`: the access tokens this server issues for that resource. */
-  tokensFor(resource: string): Credential;
-  /** Sessions of browsers, as `browserSessions` of the options has them. @throws Error where it has none */
-  sessions(): BrowserSessions;
-  /** API keys, as `keys` of the options has them. @throws Error where it has none */
-  keys(): Keys;
-  /** For `createApi({ origins })`: where the pages of the clients come from that ask for tokens in the browser. */
-  readonly origins: readonly string[];
-  /** Declares its routes on an API; each goes through the gates as any other does. */
-  mount(api: Api): void;
-  /** Takes back everything a person allowed an application, and what it was given. */
-  withdraw(accountId: string, clientId: string, asker?: Asker): Promise<void>;
-  /**
-   * Ends everything of everybody, after an incident: access tokens, refresh tokens, sessions, permissions. Accounts,
-   * passwords and API keys stay. For 30 s after it no new access token is accepted either, so that no instance whose clock
-   * is that much ahead leaves one alive.
-   *
-   * @throws Error where not all of it is done; do it again
-   */
-  endEverything(): Promise<void>;
-  /**
-   * What it does by itself every minute: sees keys that other instances added, adds one where one is due, and takes out
-   * what ran out. Resolves when it is done.
-   */
-  upkeep(): Promise<void>;
-  /** Ends its timers and connections; the storage stays open. */
-  close(): Promise<void>;
-}
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
