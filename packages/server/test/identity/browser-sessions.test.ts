@@ -95,7 +95,7 @@ describe.each([
 
     const { text } = await mine.open("/account");
     expect(text).toContain(`action="/account/end-session"><button class="second" name="session" value="${other}"`);
-    expect(text.match(/, this one/g)).toHaveLength(1);
+    expect(text.match(/\(this browser\)/g)).toHaveLength(1);
     const end = (browser: typeof mine, session: string, site = "same-origin") =>
       fetch(`${at.origin}/account/end-session`, {
         method: "POST",

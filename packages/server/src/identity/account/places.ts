@@ -73,7 +73,7 @@ ${applications.length === 0 ? undefined : markup`<h2>Applications</h2><ul class=
 
 function browserItem({ session = "", userAgent, since, usedAt }: SignedIn, here: string | undefined) {
   const name = sayBrowser(userAgent);
-  const words = session === here ? `${name}, this one` : name;
+  const words = session === here ? `${name} (this browser)` : name;
   return item(words, since, usedAt, {
     action: accountPaths.endBrowser,
     field: "session",
@@ -104,7 +104,7 @@ interface End {
 }
 
 function item(name: string, since: number, usedAt: number, { action, field, value, says, of }: End) {
-  return markup`<li class="row"><div>${name}<p class="hint">since ${time(since)}, last used ${time(usedAt)}</p></div>
+  return markup`<li class="row"><div>${name}<p class="hint">since ${day(since)}${usedAt > since ? markup`, last used ${day(usedAt)}` : undefined}</p></div>
 <form method="post" action="${action}"><button class="second" name="${field}" value="${value}" aria-label="${says}: ${of}">${says}</button></form></li>`;
 }
 
@@ -120,7 +120,7 @@ function byApplication(places: readonly SignedIn[]): readonly SignedIn[] {
   return [...known.values()].toSorted((a, b) => b.usedAt - a.usedAt);
 }
 
-function time(ms: number) {
+function day(ms: number) {
   const iso = new Date(ms).toISOString();
-  return markup`<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
+  return markup`<time datetime="${iso}">${iso.slice(0, 10)}</time>`;
 }
