@@ -100,6 +100,10 @@ export interface Accounts extends AddressChange {
 
 const verifyForMs = 24 * 3_600_000;
 const resetForMs = 30 * 60_000;
+/** Wrong passwords are forgotten after a day without another. */
+const forgetMs = 24 * 3_600_000;
+/** A person who mistypes gives fewer. */
+const suspiciousWrong = 5;
 
 /** Makes them. */
 export function createAccounts(options: AccountsOptions): Accounts {
@@ -154,7 +158,13 @@ export function createAccounts(options: AccountsOptions): Accounts {
     async authenticate(email, password) {
       const row = await store.findByEmailKey(emailKey(email));
       const isRight = await checkPassword(password, row?.password);
-      if (!isRight || row === undefined || row.disabled_at !== null) return undefined;
+      const hash = hashOf(emailKey(email));
+      if (!isRight || row === undefined || row.disabled_at !== null) {
+        // Counted for nobody, too: a disk that is waited for, or is not, would tell.
+        mailWrong(row, await store.countWrong(hash, now(), now() - forgetMs));
+        return undefined;
+      }
+      mailRightAfter(row, await store.forgetWrong(hash, now() - forgetMs));
       if (row.password !== null && isCheap(row.password)) {
         await store.rehash(row.id, await hashPassword(password), row.password);
       }
@@ -305,6 +315,22 @@ If it was not you, reset your password now.\n`;
     send(to, subject, text);
   }
 
+  /** At ten wrong passwords, at a hundred, and so on; a day without one begins anew. @see OWASP ASVS 5.0 6.3.5 */
+  function mailWrong(row: AccountRow | undefined, count: number): void {
+    if (!isConfirmed(row) || !/^10+$/.test(String(count))) return;
+    const text = `${count} wrong passwords were given for your account. It is as it was, and nobody was let in.
+If that was not you, nothing has to be done as long as your password is used nowhere else.\n`;
+    send(row.email, "Wrong passwords for your account", text);
+  }
+
+  /** A right password after several wrong ones may have been guessed. @see OWASP ASVS 5.0 6.3.5 */
+  function mailRightAfter(row: AccountRow, wrong: number): void {
+    if (!isConfirmed(row) || wrong < suspiciousWrong) return;
+    const text = `Your password was given, after ${wrong} wrong ones.
+If it was not you, reset your password now: everything that is signed in ends with it.\n`;
+    send(row.email, "A sign-in after wrong passwords", text);
+  }
+
   /** Nobody waits for it: how long a mail takes would tell whether there is an account. */
   function send(to: string, subject: string, text: string): void {
     // After what is answered now, so that a sender that keeps this thread busy keeps nobody waiting.
@@ -331,6 +357,11 @@ export function refusingWhenBusy(accounts: Accounts): Accounts {
     resetPassword: (...given) => refusing(accounts.resetPassword(...given)),
     changePassword: (...given) => refusing(accounts.changePassword(...given)),
   };
+}
+
+/** Who can sign in, at an address that is known to be his. */
+function isConfirmed(row: AccountRow | undefined): row is AccountRow {
+  return row !== undefined && row.disabled_at === null && row.verified_at !== null;
 }
 
 /** Who may have a link that resets the password. */

@@ -1,6 +1,7 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
+import { type WrongPasswordStore, wrongPasswordStore } from "./wrong-passwords.ts";
 import type { Storage } from "./storage.ts";
 
 /** An account as it is stored; times are Unix milliseconds. */
@@ -24,7 +25,7 @@ export interface SignedIn {
  * Keeps accounts and what was mailed to them. Whatever ends everything signed in as an account takes back, in the same
  * step, the access tokens it was given.
  */
-export interface AccountStore {
+export interface AccountStore extends WrongPasswordStore {
   /**
    * Inserts an account where its address is free, and keeps a mailed token for whoever has the address then, in place of
    * all earlier ones to that address; both or neither, by the same statements whether it was free or taken.
@@ -80,8 +81,10 @@ export function isAccountId(subject: string): boolean {
 /** Accounts in the tables. */
 export function accountStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack): AccountStore {
   const { db } = storage;
+  const wrong = wrongPasswordStore(db);
   const changed = (result: { readonly numUpdatedRows: bigint }): boolean => result.numUpdatedRows > 0n;
   return {
+    ...wrong,
     insertWithToken: (row, token) =>
       db.transaction().execute(async (one) => {
         const isNew = await insertAccount(one, row);
@@ -231,6 +234,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
     },
     async sweep(now) {
       await db.deleteFrom("mail_token").where("expires_at", "<=", now).execute();
+      await wrong.sweepWrong(now - wrongKeptMs);
     },
   };
 
@@ -243,6 +247,9 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
     });
   }
 }
+
+/** Longer than anybody counts them. */
+const wrongKeptMs = 48 * 3_600_000;
 
 /** Listed of each kind, the latest first. */
 const most = 20;

@@ -49,6 +49,7 @@ async function refuseNewer(
 const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0001-identity": { up: identity(kind === "postgres") },
   "0002-keys-of-applications": { up: keysOfApplications(kind === "postgres") },
+  "0003-wrong-passwords": { up: wrongPasswords },
 });
 
 const identity =
@@ -223,3 +224,12 @@ const keysOfApplications =
       .addColumn("event", "text", (column) => column.notNull())
       .execute();
   };
+
+const wrongPasswords: Migration["up"] = async (db) => {
+  await db.schema
+    .createTable("wrong_password")
+    .addColumn("hash", "text", (column) => column.primaryKey())
+    .addColumn("count", "integer", (column) => column.notNull())
+    .addColumn("last_at", "bigint", (column) => column.notNull())
+    .execute();
+};

@@ -7,6 +7,7 @@ import type { Generated } from "kysely";
 export interface Schema {
   account: AccountTable;
   mail_token: MailTokenTable;
+  wrong_password: WrongPasswordTable;
   browser_session: BrowserSessionTable;
   sign_in: SignInTable;
   oidc_payload: OidcPayloadTable;
@@ -49,6 +50,14 @@ export interface MailTokenTable {
   /** The address it was sent to. */
   email: string;
   expires_at: number;
+}
+
+/** How often a wrong password was given for an address of late. */
+export interface WrongPasswordTable {
+  /** SHA-256 of the address as it is compared; whether anybody has it does not matter. */
+  hash: string;
+  count: number;
+  last_at: number;
 }
 
 /** A signed-in browser; its tokens stay here. */

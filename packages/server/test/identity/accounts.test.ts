@@ -203,6 +203,35 @@ describe.each([
     );
   });
 
+  it("mails whose password is right after five wrong ones, and of ten wrong ones, and nobody else", async () => {
+    const { accounts } = server.identity;
+    const [email, unconfirmed] = [await signUp(), await signUp()];
+    await fill(server.browser(), await mailed(email, /^Confirm your address/), { email, password: first });
+    const guess = async (times: number, who = email) => {
+      for (let i = 0; i < times; i++) expect(await accounts.authenticate(who, `wrong ${i}`)).toBeUndefined();
+    };
+    const subjects = () => mails.map(({ to, subject }) => `${to}: ${subject}`);
+    const after = `${email}: A sign-in after wrong passwords (Notes)`;
+    const tried = `${email}: Wrong passwords for your account (Notes)`;
+    mails.length = 0;
+
+    await guess(4);
+    // A day without one begins anew.
+    pass(24 * 60 * minute);
+    await guess(1);
+    expect(await accounts.authenticate(email, first)).toBeDefined();
+    await guess(5);
+    expect(await accounts.authenticate(email, first)).toBeDefined();
+    await vi.waitFor(() => expect(subjects()).toContain(after));
+    expect(mails.at(-1)?.text).toContain("after 5 wrong ones");
+    expect(subjects()).toEqual([after]);
+
+    // Whose address is not confirmed may be somebody else's.
+    await guess(10, unconfirmed);
+    await guess(10);
+    await vi.waitFor(() => expect(subjects()).toEqual([after, tried]));
+  });
+
   it("tells nobody but its owner that an address has an account, and leaves the account as it is", async () => {
     const email = newAddress();
     const one = await fill(server.browser(), "/account/sign-up", { email, password: first });

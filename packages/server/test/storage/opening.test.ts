@@ -17,7 +17,7 @@ import {
 } from "./open-stores.ts";
 
 const tables =
-  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation setting sign_in signing_key waiting_event";
+  "account api_key browser_session client mail_token oidc_payload refresh_family refresh_token revocation setting sign_in signing_key waiting_event wrong_password";
 
 describe.each([
   ["embedded", embeddedStores],
