@@ -3,7 +3,7 @@ import type { Mail } from "@portcullis/server/identity";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
-import { clients, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import { type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const person = {
   email: "a.person.with.a.long.name@a-long-name-of-a-host.example.com",
@@ -57,10 +57,9 @@ describe("account pages in a browser", () => {
       keys: { prefix: "prj", scopes: { read: "notes:read", write: "notes:write" } },
     });
     await server.identity.accounts.signUp(person.email, person.password);
-    // Two applications and their buttons on the account's page.
+    // An application and its button on the account's page.
     const request = { client_id: "app", redirect_uri: "http://127.0.0.1/callback", scope: "openid notes:read" };
     await server.authorize(server.browser(), request, person);
-    await server.authorize(server.browser(), { client_id: "spa", redirect_uri: clients.spa.redirectUris[0] }, person);
     const owner = (await server.identity.accounts.findByEmail(person.email))?.id ?? "";
     await server.identity.keys().create({ owner, name: "backup-of-everything-there-is-each-night", scopes: [] });
     browser = await chromium.launch({
@@ -157,8 +156,8 @@ describe("account pages in a browser", () => {
     const page = await opened(context);
     await signInByKeyboard(page);
     await page.waitForURL(`${server.issuer}/account`);
-    // Past the buttons that mail the link again, withdraw two applications and revoke a key.
-    for (let tab = 0; tab < 5; tab++) await page.keyboard.press("Tab");
+    // Past the buttons that mail the link again, withdraw an application and revoke a key.
+    for (let tab = 0; tab < 4; tab++) await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.waitForURL(/password$/);
     expect(await page.inputValue("#email")).toBe(person.email);
