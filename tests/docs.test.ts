@@ -26,6 +26,7 @@ const ours = [
   "docs/fetch.md",
   "docs/next.md",
   "docs/issuers.md",
+  "docs/identity.md",
   ...pages,
 ];
 const everyDocument = globSync(["*.md", "docs/**/*.md", "examples/*/README.md", "bench/*.md"], { cwd: root });
@@ -163,6 +164,9 @@ describe("names in the documents", () => {
     ...exportedNames(root, "packages/portcullis/src/adapters/next.ts"),
     ...exportedNames(root, "packages/portcullis/src/adapters/postgres.ts"),
     ...exportedNames(root, "packages/portcullis/src/issuers/issuers.ts"),
+    ...exportedNames(root, "packages/server/src/identity/identity.ts"),
+    ...exportedNames(root, "packages/server/src/identity/open-keys.ts"),
+    ...exportedNames(root, "packages/server/src/storage/storage.ts"),
   ]);
   const isOurs = (name: string): boolean => names.has(name) || foreign.has(name) || promised.has(name);
 
@@ -425,7 +429,7 @@ const given: readonly (keyof typeof Given)[] = [
 const foreign: ReadonlySet<string> = new Set(
   `
   form-action
-  ajv.customOptions auth bodyLimit coerceTypes cors data exec express.json express.static
+  EdDSA console.error ajv.customOptions auth bodyLimit coerceTypes cors data exec express.json express.static
   express.urlencoded fetch getUser insecureHTTPParser req.session.regenerate jwtVerify localStorage removeAdditional
   req.headers.host resolveAndRefusePrivate timingSafeEqual trustProxy jwt.decode
   z.strictObject next cookie app.set stripe HttpOnly checkout.session.completed timestamp.body apiKey

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBrowser } from "../packages/server/test/identity/browser.ts";
+import type * as Given from "./docs/given-identity.ts";
 import { codeBlocks } from "./docs/markdown.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -18,21 +19,22 @@ beforeAll(() => void mkdirSync(folder, { recursive: true }));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("docs/identity.md, compiled", () => {
+  const declared: readonly (keyof typeof Given)[] = [
+    "api",
+    "identity",
+    "storage",
+    "origin",
+    "secret",
+    "clientSecret",
+    "other",
+    "provider",
+  ];
   /** What a block uses and neither declares nor imports. */
   const given = {
     "@portcullis/server/identity": ["openIdentity", "openBrowserSessions"],
     "@portcullis/server/storage": ["openStorage"],
     portcullis: ["createApi"],
-    [join(root, "tests/docs/given-identity.ts")]: [
-      "api",
-      "identity",
-      "storage",
-      "origin",
-      "secret",
-      "clientSecret",
-      "other",
-      "provider",
-    ],
+    [join(root, "tests/docs/given-identity.ts")]: declared,
   };
 
   /** A whole program of a block: options without what they are of are checked as such. */

@@ -146,6 +146,7 @@ const style = `
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem 1rem;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 main{width:100%;max-width:26rem;background:var(--card);border:1px solid var(--faint);border-radius:.75rem;padding:clamp(1.25rem,6vw,2rem);overflow-wrap:anywhere}
+main>:last-child{margin-bottom:0}
 h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}
 p{color:var(--soft)}
 strong{color:var(--ink)}

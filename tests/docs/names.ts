@@ -2,6 +2,9 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSync, Visitor } from "oxc-parser";
 
+/** What users write against: the library, and the identity server that runs in it. */
+const sources = ["packages/portcullis/src/**/*.ts", "packages/server/src/**/*.ts"];
+
 /**
  * Every name the library's sources give to something a user can write or read: exports, members of interfaces and of
  * object literals, parameters and methods.
@@ -10,7 +13,7 @@ import { parseSync, Visitor } from "oxc-parser";
  */
 export function libraryNames(root: string): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const file of globSync("packages/portcullis/src/**/*.ts", { cwd: root })) {
+  for (const file of globSync(sources, { cwd: root })) {
     const { program, errors } = parseSync(file, readFileSync(join(root, file), "utf8"));
     if (errors[0] !== undefined) throw new Error(`${file} cannot be parsed: ${errors[0].message}`);
     const take = (node: { readonly type: string; readonly name?: unknown } | null | undefined): void => {
@@ -46,7 +49,7 @@ export function exportedNames(root: string, entry: string): ReadonlySet<string> 
 /** Every string literal of the library's sources: refusal codes, event types, header names, kinds. */
 export function libraryTexts(root: string): ReadonlySet<string> {
   const texts = new Set<string>();
-  for (const file of globSync("packages/portcullis/src/**/*.ts", { cwd: root })) {
+  for (const file of globSync(sources, { cwd: root })) {
     const { program } = parseSync(file, readFileSync(join(root, file), "utf8"));
     new Visitor({
       Literal: ({ value }) => {
