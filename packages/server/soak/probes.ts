@@ -102,8 +102,6 @@ export function isFound(hole: Hole, { protection, check, verdict }: Said): boole
   return protection === hole.protection && check === hole.check && verdict === "broken";
 }
 
-if (import.meta.main) await main();
-
 async function main(): Promise<void> {
   const stores = await embeddedStores();
   try {
@@ -139,7 +137,9 @@ async function eachHole(stores: TestStores): Promise<void> {
   tell(asItIs);
   for (const [index, hole] of holes.entries()) {
     const { protection, name } = hole;
-    const one = await scanned(stores, { only: [protection], holes: [index] });
+    const one = await scanned(stores, { only: [protection], holes: [index] }).catch(
+      (error: unknown): Scanned => ({ status: 3, stderr: `${String(error)}\n`, verdicts: [] }),
+    );
     const found = one.verdicts.find((said) => isFound(hole, said));
     line(
       found !== undefined,
@@ -162,10 +162,10 @@ scanned by its own manifest. Enumeration is part of \`sessions\`.
 |---|---|---|`;
 
 const tail = `
-No holes, because nothing starts with them: a cookie without the \`__Host-\` prefix; one that browsers would keep longer than
-400 days; a redirect address with a longer path passes the comparison with its hole and is stopped by the list of the
-route's own output. What no scan can wait for or cause, tests with a clock of their own show: idle and absolute lifetimes,
-keys that expire, accounts that are disabled.
+No holes, since nothing starts with them: a cookie without the \`__Host-\` prefix, and one to live longer than the 400 days
+browsers keep any. A redirect address with a longer path gets through the comparison with its hole, and no further: the
+route's own list of addresses stops it. What no scan can wait for or cause, tests with a clock of their own show: idle and
+absolute lifetimes, keys that expire, accounts that are disabled.
 `;
 
 function tell({ verdicts, stderr }: Scanned): void {
@@ -184,3 +184,5 @@ function run(args: readonly string[]): Promise<{ readonly status: number; readon
     });
   });
 }
+
+if (import.meta.main) await main();
