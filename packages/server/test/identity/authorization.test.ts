@@ -2,8 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStorage, type Storage } from "@portcullis/server/storage";
+import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { alice, claimsOf, clients, files, bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import { openSigningKeys } from "../../src/identity/oauth/signing-keys.ts";
+import { signingKeyStore } from "../../src/storage/signing-keys.ts";
+import { alice, claimsOf, clients, files, bob, type OAuthServer, secret, startOAuthServer } from "./oauth-server.ts";
+
+const hour = 3_600_000;
+const day = 24 * hour;
 
 const folder = mkdtempSync(join(tmpdir(), "portcullis-authorization-"));
 let storage: Storage;
@@ -68,6 +74,19 @@ describe("oauth: where answers go", () => {
     ["com.example.notes.evil:/callback", "page 400"],
   ])("an application on the device, %s: %s", async (redirect_uri, outcome) => {
     expect(await answered({ client_id: "app", redirect_uri })).toBe(outcome);
+  });
+
+  it.each([
+    ["with a secret", { secret: clients.web.secret }],
+    ["in the browser", { origins: ["http://127.0.0.1:3000"] }],
+  ])("an application %s has the loopback address it registered, with that port and no other", async (_what, kind) => {
+    const at = (port: number) => `http://127.0.0.1:${port}/callback`;
+    const client = { id: "local", name: "Local", redirectUris: [at(3000)], scopes: ["notes:read"], ...kind };
+    const own = await startOAuthServer(storage, { clients: [client] });
+    const ask = (port: number) => own.authorize(own.browser(), { client_id: "local", redirect_uri: at(port) });
+    const [right, wrong] = [await ask(3000), await ask(3001)];
+    expect([right.params.has("code"), wrong.page.url.origin, wrong.page.status]).toEqual([true, own.issuer, 400]);
+    await own.close();
   });
 
   it("an unknown client gets no answer whatever the address is", async () => {
@@ -190,6 +209,22 @@ describe("oauth: what a token is for", () => {
     expect(claimsOf(id)["acr"]).toBeUndefined();
     expect(JSON.stringify(claimsOf(id))).not.toContain("epoch");
     expect((await server.call(id)).status).toBe(401);
+  });
+
+  it("is told by its type: whatever else the same keys signed opens nothing", async () => {
+    const { access } = await server.tokens();
+    const lifetimes = { signsMs: 30 * day, announcedMs: hour, keptMs: 2 * hour };
+    const store = signingKeyStore(storage.db);
+    const keys = await openSigningKeys({ store, secret, algorithm: "EdDSA", lifetimes, now: Date.now });
+    const { kid, key } = keys.signer();
+    const statusAs = async (header: { readonly typ?: string }) => {
+      const token = new SignJWT(claimsOf(access)).setProtectedHeader({ alg: "EdDSA", kid, ...header });
+      return (await server.call(await token.sign(key))).status;
+    };
+    expect(await statusAs({ typ: "at+jwt" })).toBe(200);
+    for (const header of [{}, { typ: "JWT" }, { typ: "logout+jwt" }, { typ: "dpop+jwt" }]) {
+      expect([header, await statusAs(header)]).toEqual([header, 401]);
+    }
   });
 });
 
