@@ -8,6 +8,8 @@ import { leansOn, wordsOfService } from "../../src/identity/guessable-words.ts";
 import { plainMail } from "../../src/identity/mail.ts";
 import { checkPassword, hashPassword, isCheap } from "../../src/identity/passwords.ts";
 import { createWorkQueue, TooBusy } from "../../src/identity/work-queue.ts";
+import { embeddedStores } from "../storage/open-stores.ts";
+import { startOAuthServer } from "./oauth-server.ts";
 
 describe("common passwords", () => {
   it("are 49,000, lower case, with the commonest among them", () => {
@@ -92,6 +94,38 @@ describe("a service that knows breached passwords", () => {
   it("leaves a password undecided where it does not answer, or with something else", async () => {
     await expect(breachedByRange(() => Promise.reject(new Error("down")))(password)).rejects.toThrow("down");
     await expect(breachedByRange(() => Promise.resolve("<html>"))(password)).rejects.toThrow("something else");
+  });
+
+  it("is asked whenever a password is set, and none is set that it could not tell of", async () => {
+    const stores = await embeddedStores();
+    const known = new Set(["staple battery horse"]);
+    let isDown = false;
+    const server = await startOAuthServer(await stores.open(), {
+      isBreached: (one) => {
+        if (isDown) throw new Error("down");
+        return known.has(one);
+      },
+    });
+    async function signUp(email: string, secret: string): Promise<string> {
+      server.forgiveLimits();
+      const browser = server.browser();
+      const { status, text } = await browser.submit(await browser.open("/account/sign-up"), {
+        email,
+        password: secret,
+      });
+      return `${status} ${/role="alert">([^<]*)/.exec(text)?.[1] ?? ""}`;
+    }
+    expect(await signUp("carol@example.com", "staple battery horse")).toMatch(/^400 .*others try/);
+    isDown = true;
+    expect(await signUp("carol@example.com", password)).toMatch(/^5\d\d/);
+    expect(await server.identity.accounts.findByEmail("carol@example.com")).toBeUndefined();
+    isDown = false;
+    expect(await signUp("carol@example.com", password)).toMatch(/^200/);
+    const { id = "" } = (await server.identity.accounts.findByEmail("carol@example.com")) ?? {};
+    const change = () => server.identity.accounts.changePassword(id, password, "staple battery horse");
+    expect(await change()).toBe("breached");
+    await server.close();
+    await stores.stop();
   });
 
   it("is not asked for what everybody knows", async () => {

@@ -97,6 +97,8 @@ describe("storage: a folder of its own", () => {
       expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
     const { rows } = await sql<{ synchronous: number }>`pragma synchronous`.execute(storage.db);
     expect(rows).toEqual([{ synchronous: 2 }]);
+    const journal = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(storage.db);
+    expect(journal.rows).toEqual([{ journal_mode: "wal" }]);
     await storage.close();
   });
 
