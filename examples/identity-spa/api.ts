@@ -45,7 +45,7 @@ export async function openNotes(origin: string, app: string, folder: string): Pr
     // The page reads answers and writes from there, and nobody else's does.
     origins: [app],
     credentials: [sessions.credential],
-    version: { none: "OAuth fixes its own paths" },
+    version: { none: "deployed with what calls it" },
   });
   identity.mount(api);
   mountNotes(api);

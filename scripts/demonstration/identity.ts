@@ -59,7 +59,7 @@ export async function startIdentity(
       name: "identity",
       hosts: [`localhost:${port}`],
       credentials: [identity.sessions().credential],
-      version: { none: "OAuth fixes its own paths" },
+      version: { none: "deployed with what calls it" },
       audit: { sinks: [fileSink(records)] },
     });
     identity.mount(api);

@@ -33,7 +33,7 @@ async function serve(storage: Storage, port: number, pepper?: string, onEvent?: 
     name: "notes",
     hosts: [`localhost:${port}`],
     credentials: [identity.keys().credential, test],
-    version: { none: "OAuth fixes its own paths" },
+    version: { none: "deployed with what calls it" },
     audit: { sinks: [{ name: "nowhere", write: () => {} }] },
   });
   api.route({ path: "GET /me", access: anyCaller, output: nothing, limit: "1000/s" }, () => undefined);

@@ -189,7 +189,7 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       return resource;
     },
     route(policy, handler) {
-      routes.set(`${policy.path} ${policy.version ?? ""}`, {
+      routes.set(`${policy.path} ${typeof policy.version === "string" ? policy.version : ""}`, {
         policy,
         hasHandler: typeof handler === "function",
         // The policy's types say what the handler is given; the pipeline's input and object-access gates make it true.

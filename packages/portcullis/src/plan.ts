@@ -98,7 +98,9 @@ export interface RoutePlan {
   readonly accountField: string | undefined;
   readonly sinceMs: number | undefined;
   readonly sunsetMs: number | undefined;
+  /** Undefined where it has none, or the path says it. */
   readonly version: string | undefined;
+  readonly isUnversioned: boolean;
   readonly timeoutMs: number;
   /** The application's own code; the pipeline gives it what the policy's types promised. */
   readonly handler: (given: Readonly<Record<string, unknown>>) => unknown;
@@ -197,7 +199,8 @@ export function planRoute(config: ApiConfig, declared: DeclaredRoute, index: num
     accountField: accountOf(policy.startsSession)?.slice("body.".length),
     sinceMs: timeOf(policy.deprecated?.since),
     sunsetMs: timeOf(policy.deprecated?.sunset),
-    version: policy.version,
+    version: typeof policy.version === "string" ? policy.version : undefined,
+    isUnversioned: typeof policy.version === "object",
     timeoutMs,
     handler: declared.handler,
   };

@@ -300,8 +300,11 @@ export interface RoutePolicy<
   readonly startsSession?: StartsSession;
   /** Deprecation (RFC 9745) and Sunset (RFC 8594); after the sunset the route answers 410. */
   readonly deprecated?: { readonly since: string | Date; readonly sunset?: string | Date; readonly link?: string };
-  /** Version of this route where the API's version travels in a header. */
-  readonly version?: string;
+  /**
+   * Version of this route where the API's version travels in a header. `{ none: "reason" }`: this route has no version,
+   * wherever that of the others stands, and answers whatever version is asked for.
+   */
+  readonly version?: string | { readonly none: string };
   /** Cache-Control of a public GET; everything else is `no-store`. */
   readonly cache?: string;
   /** Longest run of this handler in milliseconds. */

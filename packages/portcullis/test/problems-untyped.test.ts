@@ -160,6 +160,8 @@ describe("a member of a policy that is not what its type says stops the start", 
       "deprecated.sunSet: is nothing it has",
     ],
     ["a number for a version", () => ({ version: 1 }), "version: 1 is no text"],
+    ["no version without a reason", () => ({ version: { none: " " } }), "version.none: has no reason"],
+    ["no version, misspelt", () => ({ version: { non: "x" } }), "version.non: is nothing it has"],
     ["true for a cache", () => ({ cache: true }), "cache: true is no text"],
   ];
   it.each(cases)("%s", (_name, change, expected) => {

@@ -96,7 +96,7 @@ async function main(given: string): Promise<void> {
     name: "soak",
     hosts: [...new Set([`localhost:${port}`, `localhost:${issuerPort}`])],
     credentials: [identity.tokensFor(`${issuer}${resourcePath}`), identity.keys().credential, sessions.credential],
-    version: { none: "OAuth fixes its own paths" },
+    version: { none: "deployed with what calls it" },
     limits: {
       ...(isUsual ? {} : { global: plenty, address: plenty, caller: plenty, failures: plenty }),
       limiter: (options) => createMemoryLimiter({ ...options, now: () => options.now() + (skew += step) }),

@@ -30,7 +30,10 @@ export const versioning: ArrivalGate = (api) => {
         headers: ["allow", place.allow.join(", ")],
       });
     }
-    const route = version === undefined ? candidates[0] : candidates.find((route) => route.version === version);
+    const route =
+      version === undefined
+        ? candidates[0]
+        : candidates.find((candidate) => candidate.isUnversioned || candidate.version === version);
     if (route === undefined) return new Refusal("route-not-found", "no such version");
     x.route = route;
     x.pathValues = values;

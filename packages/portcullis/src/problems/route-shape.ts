@@ -139,8 +139,17 @@ function otherShapes(policy: Written, add: Add): void {
     }
     text("deprecated.link", deprecated["link"], add);
   }
-  text("version", policy["version"], add);
+  versionShape(policy["version"], add);
   text("cache", policy["cache"], add);
+}
+
+function versionShape(version: unknown, add: Add): void {
+  if (!isObject(version)) return text("version", version, add);
+  known("version", version, ["none"], add);
+  const { none } = version;
+  if (typeof none !== "string" || none.trim() === "") {
+    add("version.none", "has no reason", "say why this route has no version");
+  }
 }
 
 function isCookie(name: unknown): boolean {

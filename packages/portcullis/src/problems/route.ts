@@ -37,12 +37,15 @@ export function routeProblems(config: ApiConfig, route: RoutePlan): readonly Pro
  */
 export function sameRequests(config: ApiConfig, routes: readonly RoutePlan[]): readonly Problem[] {
   const hasVersions = typeof config.version === "object" && "header" in config.version;
-  const seen = new Map<string, RoutePlan>();
+  const seen = new Map<string, RoutePlan[]>();
   return routes.flatMap((route) => {
     const path = route.segments.map((segment) => ("param" in segment ? ":" : segment.text)).join("/");
-    const key = JSON.stringify([route.method, path, hasVersions ? route.version : undefined]);
-    const before = seen.get(key);
-    seen.set(key, before ?? route);
+    const key = JSON.stringify([route.method, path]);
+    const others = seen.get(key) ?? [];
+    seen.set(key, [...others, route]);
+    const before = others.find(
+      (other) => !hasVersions || other.isUnversioned || route.isUnversioned || other.version === route.version,
+    );
     if (before === undefined) return [];
     const fix = "name the values of the path alike to replace it, or take one of the two out";
     return [{ where: route.name, field: "path", problem: `matches what ${before.name} matches`, fix }];
@@ -85,9 +88,14 @@ function pathProblems(config: ApiConfig, route: RoutePlan, add: Add): void {
   }
   const names = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
   if (new Set(names).size < names.length) add("path", "names a value twice", "give each :name once");
+  if (route.isUnversioned) return;
   const version = config.version ?? "path";
   if (version === "path" && !/^v\d+$/.test(firstVersion(route))) {
-    add("path", "has no version", 'begin with /v1/, or say createApi({ version: { none: "reason" } })');
+    add(
+      "path",
+      "has no version",
+      'begin with /v1/, or say version: { none: "reason" }, here for this route or in createApi for all',
+    );
   }
   if (typeof version === "object" && "header" in version && route.version === undefined) {
     add("version", "is missing", `say which ${version.header} this route answers`);

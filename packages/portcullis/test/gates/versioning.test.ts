@@ -181,6 +181,10 @@ describe("versioning by a header", () => {
     routeUntyped(api, { path: "POST /thing", version: "2", access: publicAccess("x"), output: Text }, () => ({
       text: "2",
     }));
+    const fixed = { none: "written down elsewhere" };
+    routeUntyped(api, { path: "GET /token", version: fixed, access: publicAccess("x"), output: Text }, () => ({
+      text: "always",
+    }));
     const test: TestApi = { api, entries: sink.entries, errors: [], events: () => [] };
     return test;
   });
@@ -199,6 +203,12 @@ describe("versioning by a header", () => {
     }
     expect((await door.ask("POST /thing")).code).toBe("route-not-found");
     expect((await ask("POST /thing", "2")).status).toBe(200);
+  });
+
+  it("answers where a route has none, whatever version is asked for", async () => {
+    expect((await door.ask("GET /token")).json).toEqual({ text: "always" });
+    expect((await ask("GET /token", "2")).json).toEqual({ text: "always" });
+    expect((await ask("POST /token", "2")).code).toBe("method-not-allowed");
   });
 
   it("refuses a version that is said twice or under another spelling", async () => {
@@ -223,6 +233,14 @@ describe("versioning by a header", () => {
         },
       },
     });
+  });
+
+  it("does not start where a route without a version hides one that has it", () => {
+    const { api } = testApi({ version: { header: "api-version", default: "1" } });
+    for (const version of ["1", { none: "one for all" }]) {
+      routeUntyped(api, { path: "GET /thing", version, access: publicAccess("x"), output: Text }, () => ({ text: "" }));
+    }
+    expect(api.problems().filter(({ where }) => where === "GET /thing")).toMatchObject([{ field: "path" }]);
   });
 
   it("does not start with a route that names no version", () => {

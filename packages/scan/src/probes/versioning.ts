@@ -209,19 +209,20 @@ async function announced(context: ProbeContext, operation: Operation): Promise<O
 
 /** The version header with values nobody declared; whatever it falls back to is another version than was asked for. */
 async function otherHeaderVersions(context: ProbeContext, header: string): Promise<readonly NamedOutcome[]> {
-  const witness = await context.witness();
-  const { as: _as, operation: _operation, ...base } = witness.positive.outgoing;
+  const witness = await versionedRead(context, ({ headers }) => headers.some(([name]) => name === header));
+  if (witness === undefined) {
+    return [{ check: "other-versions", ...notApplicable(`No read that it could try is chosen by ${header}.`) }];
+  }
+  const { as, operation: _operation, ...base } = witness.positive.outgoing;
   const found: NamedOutcome[] = [];
   for (const value of ["999", "0", "latest", "*", "beta"]) {
     const isDeclared = context.target.operations.some(({ headers }) =>
       headers.some(([name, declared]) => name === header && declared === value),
     );
     if (isDeclared || value === context.target.policy.version?.default) continue;
-    const outgoing = withHeaders(base, [[header, value]], `${witness.identity.name}, undeclared version`);
+    const outgoing = withHeaders(base, [[header, value]], `${as?.name ?? "nobody"}, undeclared version`);
     const result = await mustRefuse({
-      positive: witness.positive,
-      negatives: witness.negatives,
-      canary: witness.canary,
+      ...witness,
       attack: () => context.send("attack", outgoing),
       broken: `an undeclared version is served (${header}: ${value})`,
       held: `${header}: ${value} is refused`,
@@ -235,7 +236,7 @@ async function otherHeaderVersions(context: ProbeContext, header: string): Promi
 async function otherVersions(context: ProbeContext): Promise<readonly NamedOutcome[]> {
   const header = context.target.policy.version?.header;
   if (header !== undefined) return await otherHeaderVersions(context, header);
-  const witness = await versionedRead(context);
+  const witness = await versionedRead(context, ({ path }) => inVersion.test(path));
   if (witness === undefined) return [{ check: "other-versions", ...notApplicable("Its paths carry no version.") }];
   const { as, operation, ...base } = witness.positive.outgoing;
   const [, before = "", number = "1", rest = ""] = inVersion.exec(base.target) ?? [];
@@ -259,18 +260,20 @@ async function otherVersions(context: ProbeContext): Promise<readonly NamedOutco
 
 const inVersion = /^(.*?)\/v(\d+)(\/.*)$/;
 
-/** A read whose path carries a version, and whose good and bad answers are known. */
+/** A read that says its version, and whose good and bad answers are known. */
 async function versionedRead(
   context: ProbeContext,
+  isVersioned: (operation: Operation) => boolean,
 ): Promise<Pick<Witness, "positive" | "negatives" | "canary"> | undefined> {
   const witness = await context.witness();
-  if (inVersion.test(witness.positive.outgoing.target)) return witness;
+  const { operation: usual } = witness.positive.outgoing;
+  if (usual !== undefined && isVersioned(usual)) return witness;
   const now = context.now();
   const read = context.target.operations.find(
     (operation) =>
       isSafe(operation) &&
       operation.access.kind === "caller" &&
-      inVersion.test(operation.path) &&
+      isVersioned(operation) &&
       pathParameters(operation.path).length === 0 &&
       !isGone(operation, now),
   );

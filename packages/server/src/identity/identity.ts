@@ -39,6 +39,7 @@ import { type IdentityOptions, optionProblems } from "./options.ts";
 import { openRevocations } from "./revocations.ts";
 import { hashOf } from "./secrets.ts";
 import { startUpkeep } from "./upkeep.ts";
+import { withoutVersion } from "./without-version.ts";
 
 export type { Account, Accounts } from "./accounts.ts";
 export { breachedByRange } from "./breached.ts";
@@ -307,7 +308,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       }
       return sessions;
     },
-    mount(api) {
+    mount(given) {
+      const api = withoutVersion(given);
       api.demand((around) => addressProblems(around, "openIdentity", "issuer", issuer));
       sessions?.mount(api);
       mountOAuth(api, {

@@ -46,7 +46,7 @@ describe("oauth: openid-client as an independent client", () => {
       name: "notes",
       hosts: [`localhost:${port}`],
       credentials: [identity.tokensFor(`${issuer}/api`)],
-      version: { none: "OAuth fixes its own paths" },
+      version: { none: "a test" },
       audit: { sinks: [memorySink(1000)], onError: (error) => console.error(error) },
     });
     api.route(

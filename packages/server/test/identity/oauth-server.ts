@@ -151,7 +151,7 @@ export async function startOAuthServer(
       ...(options.browserSessions === undefined ? [] : [identity.sessions().credential]),
     ],
     origins: identity.origins,
-    version: { none: "OAuth fixes its own paths" },
+    version: { none: "deployed with what calls it" },
     audit: { sinks: [sink] },
     clock: { now: () => Date.now(), monotonic: () => performance.now() + skew },
   });

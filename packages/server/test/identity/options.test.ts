@@ -159,7 +159,6 @@ describe("sessions: an API that people could not sign in at does not start, and 
       name: "notes",
       hosts: ["api.example.com"],
       credentials: [identity.sessions().credential],
-      version: { none: "OAuth fixes its own paths" },
       proxies: { trusted: ["10.0.0.0/8"], header: "x-forwarded-for" },
       audit: { sinks: [memorySink(10)] },
       ...over,
@@ -173,6 +172,7 @@ describe("sessions: an API that people could not sign in at does not start, and 
 
   it("is silent where all fits", async () => {
     expect(said(await mounted({}))).toEqual([]);
+    expect(said(await mounted({ version: { header: "api-version", default: "1" } }))).toEqual([]);
     expect(said(await mounted({ origins: [app] }, { browserSessions: { returnTo: ["/"], app } }))).toEqual([]);
   });
 

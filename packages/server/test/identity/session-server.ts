@@ -107,7 +107,7 @@ function notesApi(ports: readonly number[], sessions: BrowserSessions, errors: u
     name: "notes",
     hosts: ports.map((one) => `localhost:${one}`),
     credentials: [sessions.credential],
-    version: { none: "OAuth fixes its own paths" },
+    version: { none: "deployed with what calls it" },
     limits: { address: "100000/min", caller: "100000/min", failures: "100000/min", global: "100000/s" },
     audit: { sinks: [memorySink(1000)], onError: (error) => void errors.push(error) },
     alerts: "none",

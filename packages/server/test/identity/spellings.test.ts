@@ -54,7 +54,6 @@ describe("an address in other spellings", () => {
       name: "notes",
       hosts: ["localhost:8917"],
       credentials: [identity.sessions().credential],
-      version: { none: "OAuth fixes its own paths" },
       clock: { now: () => Date.now(), monotonic: () => performance.now() + skew },
     });
     identity.mount(api);

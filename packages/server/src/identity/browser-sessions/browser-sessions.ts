@@ -5,6 +5,7 @@ import { addressProblems, sessionProblems } from "../demands.ts";
 import { type Asker, type BrowserSessionEvent, createTeller } from "../events.ts";
 import { isOrigin } from "../oauth/clients.ts";
 import { startUpkeep } from "../upkeep.ts";
+import { withoutVersion } from "../without-version.ts";
 import type { BrowserSession } from "./browser-session.ts";
 import { createRelyingParty, type IdClaims, type IssuerOptions } from "./relying-party.ts";
 import { createRenewal, type Standing } from "./renewal.ts";
@@ -202,7 +203,8 @@ export function createBrowserSessions(
 
   return {
     credential,
-    mount(api) {
+    mount(given) {
+      const api = withoutVersion(given);
       const where = "browser sessions";
       api.demand((around) => [
         // Of an issuer of ours it is the same, which says so itself.
