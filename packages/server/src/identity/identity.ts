@@ -2,6 +2,7 @@ import type { Provider } from "oidc-provider";
 import { jwksFrom, jwt, StartRefused } from "portcullis";
 import { accountStore } from "../storage/accounts.ts";
 import { apiKeyStore } from "../storage/api-keys.ts";
+import { browserSessionStore } from "../storage/browser-sessions.ts";
 import { endEverything } from "../storage/everything.ts";
 import { grantStore } from "../storage/grants.ts";
 import { oidcPayloadStore } from "../storage/oidc-payloads.ts";
@@ -92,6 +93,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   const payloads = oidcPayloadStore(storage.db);
   const refreshTokens = refreshTokenStore(storage.db);
+  const browserRows = browserSessionStore(storage.db);
   const keyStore = signingKeyStore(storage.db);
   const keys = await openSigningKeys({
     store: keyStore,
@@ -160,6 +162,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       tell(grantTakenBack(grant?.account_id ?? undefined, grant?.client_id ?? undefined));
     },
     now,
+    sessionClaim: nameInTokens,
     refreshIdleMs: 14 * day,
     refreshAbsoluteMs: 90 * day,
   });
@@ -344,10 +347,12 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         clients,
         keys: apiKeysOf,
         async endBrowser(accountId, session, held = "", asker) {
-          const own = await sessions?.list(accountId);
-          if (own?.some(({ name }) => name === session) !== true) return;
-          // First what would begin it again without a password: which of them that browser has, nobody knows.
-          await payloads.destroyOtherSessions(accountId, hashOf(held));
+          const row = await browserRows.find(session, now());
+          if (row?.subject !== accountId || row.issuer !== issuer) return;
+          // First what would begin it again without a password. Where that cannot be told any more, it may be any other.
+          const began = row.issuer_session;
+          const isEnded = began !== null && (await payloads.destroySession(accountId, began));
+          if (!isEnded) await payloads.destroyOtherSessions(accountId, hashOf(held));
           await sessions?.end(accountId, session, asker);
         },
         withdraw,

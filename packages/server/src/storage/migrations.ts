@@ -50,6 +50,7 @@ const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0001-identity": { up: identity(kind === "postgres") },
   "0002-keys-of-applications": { up: keysOfApplications(kind === "postgres") },
   "0003-wrong-passwords": { up: wrongPasswords },
+  "0004-issuer-sessions-of-browsers": { up: issuerSessions },
 });
 
 const identity =
@@ -232,4 +233,9 @@ const wrongPasswords: Migration["up"] = async (db) => {
     .addColumn("count", "integer", (column) => column.notNull())
     .addColumn("last_at", "bigint", (column) => column.notNull())
     .execute();
+};
+
+const issuerSessions: Migration["up"] = async (db) => {
+  await db.schema.alterTable("browser_session").addColumn("issuer_session", "text").execute();
+  await db.schema.alterTable("oidc_payload").addColumn("session_name", "text").execute();
 };

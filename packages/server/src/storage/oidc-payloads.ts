@@ -10,6 +10,8 @@ export interface OidcPayloadStore {
   destroy(model: string, hash: string): Promise<void>;
   /** Ends the sign-in sessions of an account, with what it allowed there. */
   destroySessionsOf(accountId: string): Promise<void>;
+  /** Takes out one session of an account at this server. @param name  as tokens name it @returns false where there is none */
+  destroySession(accountId: string, name: string): Promise<boolean>;
   /** Takes out the sessions of an account at this server alone. @param except  hash of the one that stays */
   destroyOtherSessions(accountId: string, except: string): Promise<void>;
   /** Clients that an account allowed something, and until when that is remembered. */
@@ -36,12 +38,14 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
   const columns = ["payload", "grant_id", "account_id", "client_id", "consumed_at", "expires_at"] as const;
   return {
     async upsert(row) {
-      const { payload, grant_id, account_id, client_id, expires_at } = row;
+      const { payload, grant_id, account_id, client_id, expires_at, session_name } = row;
       await db
         .insertInto("oidc_payload")
         .values(row)
         .onConflict((conflict) =>
-          conflict.columns(["model", "hash"]).doUpdateSet({ payload, grant_id, account_id, client_id, expires_at }),
+          conflict
+            .columns(["model", "hash"])
+            .doUpdateSet({ payload, grant_id, account_id, client_id, expires_at, session_name }),
         )
         .execute();
     },
@@ -71,6 +75,15 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
         .where("model", "in", ["Session", "Grant", "AuthorizationCode", "AccessToken", "Consent"])
         .where("account_id", "=", accountId)
         .execute();
+    },
+    async destroySession(accountId, name) {
+      const { numDeletedRows } = await db
+        .deleteFrom("oidc_payload")
+        .where("model", "=", "Session")
+        .where("account_id", "=", accountId)
+        .where("session_name", "=", name)
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
     },
     async destroyOtherSessions(accountId, except) {
       await db

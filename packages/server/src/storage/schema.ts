@@ -80,6 +80,8 @@ export interface BrowserSessionTable {
   version: number;
   /** Whoever renews the tokens has until then; null while nobody does. */
   renewing_until: number | null;
+  /** The session at the issuer that it began in, as its tokens name it; null where the issuer is elsewhere. */
+  issuer_session: string | null;
 }
 
 /** A sign-in that came back, so that it cannot come back again. */
@@ -103,6 +105,8 @@ export interface OidcPayloadTable {
   client_id: string | null;
   expires_at: number | null;
   consumed_at: number | null;
+  /** Of a session, as tokens name it. */
+  session_name: string | null;
 }
 
 /** All refresh tokens that followed from one authorization. */

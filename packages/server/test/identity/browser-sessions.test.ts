@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
+import type { Browser } from "./browser.ts";
 import {
   flowsOf,
   freePort,
@@ -56,6 +57,21 @@ describe.each([
     return { status: response.status, text: await response.text(), headers: response.headers };
   };
 
+  const carried = (browser: Browser) => [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  /** As the account's page names the session of a browser. */
+  const named = (browser: Browser) =>
+    createHash("sha256")
+      .update(browser.cookies.get(sessionCookie) ?? "")
+      .digest("base64url");
+  /** Presses the button that ends it. */
+  const end = (browser: Browser, session: string, site = "same-origin") =>
+    fetch(`${at.origin}/account/end-session`, {
+      method: "POST",
+      body: new URLSearchParams({ session }),
+      headers: { "sec-fetch-site": site, cookie: carried(browser) },
+      redirect: "manual",
+    });
+
   it("signs in, says who it is, renews, and signs out", async () => {
     const browser = at.browser();
     expect(await ask("GET", "/auth/session")).toMatchObject({ status: 200, text: '{"session":null}' });
@@ -86,26 +102,12 @@ describe.each([
     for (const browser of [mine, theirs]) await signedIn(at, browser);
     const account = await at.identity.accounts.findByEmail(person.email);
     const listed = await at.sessions.list(account?.id ?? "");
-    const named = (browser: typeof mine) =>
-      createHash("sha256")
-        .update(browser.cookies.get(sessionCookie) ?? "")
-        .digest("base64url");
     const [own, other] = [named(mine), named(theirs)];
     expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining([own, other]));
 
     const { text } = await mine.open("/account");
     expect(text).toContain(`action="/account/end-session"><button class="second" name="session" value="${other}"`);
     expect(text.match(/\(this browser\)/g)).toHaveLength(1);
-    const end = (browser: typeof mine, session: string, site = "same-origin") =>
-      fetch(`${at.origin}/account/end-session`, {
-        method: "POST",
-        body: new URLSearchParams({ session }),
-        headers: {
-          "sec-fetch-site": site,
-          cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; "),
-        },
-        redirect: "manual",
-      });
     const api = (browser: typeof mine) => me(at.origin, browser.cookies.get(sessionCookie));
     for (const site of ["cross-site", "same-site"]) expect((await end(mine, other, site)).status).toBe(403);
     expect((await end(strangers, other)).headers.get("location")).toBe("/account/sign-in");
@@ -117,6 +119,44 @@ describe.each([
     expect((await theirs.open("/auth/sign-in")).text).toContain("Sign in to Notes");
     expect((await mine.open("/account")).text).not.toContain(other);
     await at.sessions.endAll(account?.id ?? "");
+  });
+
+  it("ends the issuer's session of the one browser it ends, and of all others where it is not known which that is", async () => {
+    const browsers = [at.browser(), at.browser(), at.browser(), at.browser()] as const;
+    const [mine, theirs, third, older] = browsers;
+    for (const browser of browsers) await signedIn(at, browser);
+    // Typing the password again begins the issuer's session anew, and is the same browser still.
+    at.forgiveLimits();
+    const again = await fetch(`${at.origin}/account/sign-in`, {
+      method: "POST",
+      body: new URLSearchParams(person),
+      headers: { "sec-fetch-site": "same-origin", cookie: carried(theirs) },
+    });
+    expect(again.status).toBe(200);
+    for (const cookie of again.headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
+      theirs.cookies.set(name, value);
+    }
+    const atIssuer = async () => {
+      at.forgiveLimits();
+      const titles = [];
+      for (const browser of browsers) titles.push((await browser.open("/account")).url.pathname);
+      return titles.map((path) => path === "/account");
+    };
+    expect(await atIssuer()).toEqual([true, true, true, true]);
+    expect((await end(mine, named(theirs))).status).toBe(303);
+    expect(await atIssuer()).toEqual([true, false, true, true]);
+    // As a row from before sessions had a link.
+    await storage.db
+      .updateTable("browser_session")
+      .set({ issuer_session: null })
+      .where("hash", "=", named(older))
+      .execute();
+    expect((await end(mine, named(older))).status).toBe(303);
+    expect(await atIssuer()).toEqual([true, false, false, false]);
+    // What they are signed in to stays.
+    expect(await me(at.origin, third.cookies.get(sessionCookie))).toBe(200);
+    await at.sessions.endAll((await at.identity.accounts.findByEmail(person.email))?.id ?? "");
   });
 
   it("says which sessions a person has, and ends one of them or all but one", async () => {
@@ -153,6 +193,7 @@ describe.each([
       idle_expires_at: clock + 1e6,
       expires_at: clock + 1e6,
       user_agent: null,
+      issuer_session: null,
     });
     for (let number = 0; number < 102; number++) await store.insert(row(number));
     const sessions = await at.sessions.list("somebody");

@@ -54,6 +54,7 @@ describe("oauth: a code that two requests use at the same moment", () => {
       refreshTokens: refreshTokenStore(storage.db),
       grantEnded: async (grantId) => void ended.push(grantId),
       now: () => now,
+      sessionClaim: (uid) => uid,
       refreshIdleMs: 1000,
       refreshAbsoluteMs: 1000,
     })("AuthorizationCode");

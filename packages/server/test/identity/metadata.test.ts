@@ -113,6 +113,7 @@ async function askBeneath(path: string): Promise<Readonly<Record<string, unknown
       refreshTokens: refreshTokenStore(storage.db),
       grantEnded: () => Promise.resolve(),
       now,
+      sessionClaim: (uid) => uid,
       refreshIdleMs: 1000,
       refreshAbsoluteMs: 1000,
     }),

@@ -254,6 +254,7 @@ export function createBrowserSessions(
             idle_expires_at: at + Math.min(idleSeconds, absoluteSeconds) * 1000,
             expires_at: at + absoluteSeconds * 1000,
             user_agent: userAgent?.slice(0, 200) ?? null,
+            issuer_session: own?.sessionOf(tokens.access) ?? null,
           });
           if (instead !== undefined && (await store.end(instead, at))) {
             tell("session-ended", { why: "another sign-in in the same browser took its place", request });

@@ -62,6 +62,10 @@ export function ownIssuer(options: OwnIssuerOptions): SignInAt {
       if (await revocations.isRevoked({ ...claims, sub: subject, iat, exp, iss })) return undefined;
       return { roles: account.roles };
     },
+    sessionOf(accessToken) {
+      const { sid } = decodeJwt(accessToken);
+      return typeof sid === "string" ? sid : undefined;
+    },
     endEverything: options.endEverything,
     cookie: {
       name: cookieNames.session,

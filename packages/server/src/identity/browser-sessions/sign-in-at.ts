@@ -12,6 +12,8 @@ export interface SignInAt {
 export interface OwnIssuer {
   /** Who that is now; undefined where the account or what was granted is gone. Throwing refuses. */
   standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
+  /** The session at the issuer that a token was given in, as tokens name it. */
+  sessionOf(accessToken: string): string | undefined;
   /** Signs a person out of everything. */
   endEverything(subject: string, asker: Asker): Promise<void>;
   /** The issuer's own cookie on this host: how its session ends, and the address of whose it is. */

@@ -11,6 +11,8 @@ export interface AdapterOptions {
   /** A grant is taken back: everything that was issued with it ends. */
   readonly grantEnded: (grantId: string, why: string) => Promise<void>;
   readonly now: () => number;
+  /** How tokens name a session. */
+  readonly sessionClaim: (uid: string) => string;
   /** Milliseconds. */
   readonly refreshIdleMs: number;
   readonly refreshAbsoluteMs: number;
@@ -38,7 +40,7 @@ export function createAdapter(options: AdapterOptions): AdapterFactory {
 /** What is kept as text, because it is looked for without its id. */
 const readable: ReadonlySet<string> = new Set(["Grant"]);
 
-function payloads(model: string, { payloads: store, now, grantEnded }: AdapterOptions): Adapter {
+function payloads(model: string, { payloads: store, now, grantEnded, sessionClaim }: AdapterOptions): Adapter {
   const purpose = `oidc ${model}`;
 
   function read(stored: StoredPayload | undefined, id: string): AdapterPayload | undefined {
@@ -67,6 +69,7 @@ function payloads(model: string, { payloads: store, now, grantEnded }: AdapterOp
         client_id: payload.clientId ?? null,
         expires_at: expiresIn === undefined ? null : now() + expiresIn * 1000,
         consumed_at: null,
+        session_name: model === "Session" && payload.uid !== undefined ? sessionClaim(payload.uid) : null,
       });
     },
     find: async (id) => read(await store.find(model, hashOf(id)), id),

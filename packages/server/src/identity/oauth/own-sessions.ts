@@ -8,7 +8,10 @@ import { cookieNames, epochContext } from "./provider.ts";
 export interface OwnSessions {
   /** @param cookie  of the input; undefined, and whatever opens nothing any more, is nobody */
   accountOf(cookie: string | undefined): Promise<Account | undefined>;
-  /** Begins one with a new id; the one the browser had ends. */
+  /**
+   * Begins one with a new id. The one the browser had ends, or, where it is the same person's, goes on under the new id:
+   * what was given in it still ends with it, and what began in it still names it.
+   */
   start(account: Account, instead: string | undefined): Promise<CookieToSet>;
   /** Ends it, with what applications were given in it. */
   end(cookie: string | undefined): Promise<CookieToSet>;
@@ -47,11 +50,15 @@ export function createOwnSessions({
       return isOver ? undefined : account;
     },
     async start(account, instead) {
-      await (await find(instead))?.destroy();
-      const session = new (provider().Session)();
+      const acr = epochContext(account.epoch);
+      const before = await find(instead);
+      const isSame = before?.accountId === account.id && before.acr === acr;
+      if (isSame) before.resetIdentifier();
+      else await before?.destroy();
+      const session = isSame ? before : new (provider().Session)();
       session.loginAccount({
         accountId: account.id,
-        acr: epochContext(account.epoch),
+        acr,
         amr: ["pwd"],
         loginTs: Math.floor(now() / 1000),
         transient: true,
