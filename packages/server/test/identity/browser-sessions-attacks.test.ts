@@ -1,5 +1,6 @@
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { secretsOf } from "../../src/identity/browser-sessions/session-secrets.ts";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser, Page } from "./browser.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type Instance,
   me,
   person,
+  secret,
   sessionCookie,
   signedIn,
   signIn,
@@ -315,7 +317,10 @@ describe("sessions: attacks on a sign-in", () => {
   it("every cookie is __Host-, HttpOnly and Secure; the session's is Strict, the sign-in's Lax for ten minutes", async () => {
     const { browser, answer } = await untilCallback();
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    const response = await fetch(answer, { headers: { cookie } });
+    const response = await fetch(answer, { headers: { cookie }, redirect: "manual" });
+    // A page and no redirect, or a browser that comes from another site would keep the cookie back.
+    expect([response.status, response.headers.get("location")]).toEqual([200, null]);
+    expect(await response.text()).toMatch(/<meta http-equiv="refresh" content="0;url=\/notes\/today">/);
     const set = response.headers.getSetCookie();
     expect(set.find((one) => one.startsWith(sessionCookie))).toMatch(
       /^__Host-portcullis-session=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Strict$/,
@@ -341,6 +346,10 @@ describe("sessions: attacks on a sign-in", () => {
       const response = await fetch(`${at.origin}${path}`, { headers: { cookie: `${sessionCookie}=${cookie}` } });
       expect(await response.text()).not.toMatch(/eyJ|refresh/);
     }
+    // Who has the tables and the cookie lacks the server's secret.
+    const [own, elsewhere] = [secret, `another ${secret}`].map((one) => secretsOf(cookie, one));
+    const sealed = rows.find(({ hash }) => hash === own?.hash)?.sealed ?? "";
+    expect([own?.open(sealed)?.claims.email, elsewhere?.open(sealed)]).toEqual([person.email, undefined]);
     // A row put under another cookie's hash opens for nobody.
     const [stolen] = rows.filter(({ sealed, ended_at }) => sealed !== "" && ended_at === null).slice(-1);
     const other = await signedIn(at);

@@ -188,6 +188,9 @@ describe.each([
       const idle = await server.tokens();
       pass(14 * day);
       expect((await server.refresh(idle.refresh)).body["error"]).toBe("invalid_grant");
+      const { body: once } = await server.refresh((await server.tokens()).refresh);
+      pass(14 * day);
+      expect((await server.refresh(String(once["refresh_token"]))).body["error"]).toBe("invalid_grant");
       let { refresh } = await server.tokens();
       for (let n = 0; n < 6; n++) {
         pass(13 * day);
