@@ -120,13 +120,14 @@ describe.each([
     const first_ = await mailed(email, /^Confirm/);
     const browser = await signIn(email);
     mails.length = 0;
-    expect(title(await fill(browser, "/account", { email }))).toBe("Look at your mail");
+    const account = (await server.identity.accounts.findByEmail(email))?.id ?? "";
+    expect(title(await fill(browser, "/account", { account }))).toBe("Look at your mail");
     const next = await mailed(email, /^Confirm/);
     const proof = { email, password: first };
     expect((await fill(server.browser(), first_, proof)).status).toBe(400);
     expect((await fill(server.browser(), next, proof)).status).toBe(200);
     expect((await browser.open("/account")).text).not.toContain("verify-again");
-    const body = new URLSearchParams({ email });
+    const body = new URLSearchParams({ account });
     const stranger = await fetch(`${server.issuer}/account/verify-again`, { method: "POST", body });
     expect(stranger.status).toBe(401);
   });

@@ -4,6 +4,7 @@ import type { Account } from "../accounts.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newEmailField, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
+import { goOn, Waiting } from "./sign-up.ts";
 import { sayProblem } from "./words.ts";
 
 const pageOutput = html({ style });
@@ -19,7 +20,7 @@ const wrong = "Wrong address or password.";
  * Another address for an account: asked for with the password, confirmed with the link that is mailed there and the
  * password once more, which may happen in another browser.
  */
-export function mountAddressPages(api: Api, { accounts, sessions }: AccountPagesOptions): void {
+export function mountAddressPages(api: Api, { accounts, sessions, flowCookies }: AccountPagesOptions): void {
   const own = (cookies: z.output<typeof Cookies>) => sessions.accountOf(cookies[cookieNames.session]);
 
   api.route(
@@ -42,8 +43,13 @@ export function mountAddressPages(api: Api, { accounts, sessions }: AccountPages
       access,
       input: { cookies: Cookies, body: form(z.strictObject({ email, password, newEmail: email })) },
       output: { 200: pageOutput, 303: redirect([accountPaths.signIn]), 400: pageOutput, 401: pageOutput },
-      // Each may mean a mail to somebody who asked for none, from however many accounts.
-      limit: [...signIn("body.email"), { rate: "5/h", by: "body.email" }, { rate: "5/h", by: "body.newEmail" }],
+      // Each may mean a mail to somebody who asked for none, from however many accounts. By the network too where a stranger
+      // may name the account, or his requests would be counted for whoever has it.
+      limit: [
+        ...signIn("body.email"),
+        { rate: "5/h", by: "body.email", and: "address" },
+        { rate: "5/h", by: "body.newEmail" },
+      ],
     },
     async ({ body, cookies, request }) => {
       const account = await own(cookies);
@@ -81,13 +87,14 @@ export function mountAddressPages(api: Api, { accounts, sessions }: AccountPages
     {
       path: `POST ${accountPaths.email}/:token`,
       access,
-      input: { params: Token, body: form(z.strictObject({ email, password })) },
+      // With a cookie, so that no other site has its visitors use up the guesses at somebody's account.
+      input: { params: Token, cookies: Waiting, body: form(z.strictObject({ email, password })) },
       objects,
       output: { 200: pageOutput, 400: pageOutput, 401: pageOutput },
       // Whoever has the link may not guess the password either; nobody is signed in by it.
       limit: signIn("body.email"),
     },
-    async ({ params, body, request }) => {
+    async ({ params, body, cookies, request }) => {
       const problem = await accounts.changeAddress(params.token, body.email, body.password, request);
       if (problem === "wrong-password") {
         const asked = await accounts.requestedAddress(params.token);
@@ -98,15 +105,14 @@ export function mountAddressPages(api: Api, { accounts, sessions }: AccountPages
           page(
             "This link cannot be used any more",
             markup`<p>It works once, for 24 hours, and a newer one replaces it. If your address is changed already, sign in with the new one.</p>
-<a class="button" href="${accountPaths.signIn}">Sign in</a>`,
+${goOn(flowCookies, cookies)}`,
           ),
           { status: 400 },
         );
       }
       return page(
         "Your address is changed",
-        markup`<p class="done">Everything that was signed in is signed out.</p>
-<a class="button" href="${accountPaths.signIn}">Sign in</a>`,
+        markup`<p class="done">Everything that was signed in is signed out.</p>${goOn(flowCookies, cookies)}`,
       );
     },
   );

@@ -6,6 +6,7 @@ import {
   html,
   markup,
   type MarkupValue,
+  notAnObject,
   publicAccess,
   redirect,
 } from "portcullis";
@@ -95,18 +96,20 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
     {
       path: `POST ${accountPaths.verifyAgain}`,
       access,
-      input: { cookies: Cookies, body: form(z.strictObject({ email })) },
+      input: { cookies: Cookies, body: form(z.strictObject({ account: z.uuid() })) },
+      objects: { "body.account": notAnObject("the account of the cookie, or nothing happens") },
       output: { 200: pageOutput, 401: pageOutput },
-      // Each is a mail to somebody, from however many addresses it is asked for.
+      // Each is a mail to somebody, from however many networks it is asked for. By the id, which strangers do not know: they
+      // would use up by the address what is its owner's.
       limit: [
         { rate: "5/min", by: "address" },
-        { rate: "5/h", by: "body.email" },
+        { rate: "5/h", by: "body.account" },
       ],
     },
     async ({ body, cookies }) => {
       const account = await own(cookies);
       // Named as the page names it, or the mails would be counted for somebody else.
-      if (account === undefined || body.email !== account.email) return answer(signInPage(), { status: 401 });
+      if (account === undefined || body.account !== account.id) return answer(signInPage(), { status: 401 });
       await accounts.requestVerification(account.id);
       return answer(
         page(
@@ -233,7 +236,7 @@ ${passwordField()}
   }
 
   async function accountPage(account: Account, caller: Caller | undefined) {
-    const again = markup`<form method="post" action="${accountPaths.verifyAgain}"><button class="second" name="email" value="${account.email}">Send the mail again</button></form>`;
+    const again = markup`<form method="post" action="${accountPaths.verifyAgain}"><button class="second" name="account" value="${account.id}">Send the mail again</button></form>`;
     return page(
       `Your account at ${serviceName}`,
       markup`<p><strong>${account.email}</strong><br>${account.isVerified ? "Address confirmed" : "Address not confirmed yet: open the link in the mail we sent."}</p>

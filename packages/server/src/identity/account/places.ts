@@ -20,7 +20,8 @@ const limit = { rate: "60/min", by: "address" } as const;
  *
  * @see OWASP ASVS 5.0 7.5.2, 10.4.9 and 10.7.3
  */
-export function mountPlaces(api: Api, { sessions, endBrowser, withdraw }: AccountPagesOptions): void {
+export function mountPlaces(api: Api, options: AccountPagesOptions): void {
+  const { sessions, endBrowser, withdraw } = options;
   api.route(
     {
       path: `POST ${accountPaths.endBrowser}`,
@@ -49,10 +50,20 @@ export function mountPlaces(api: Api, { sessions, endBrowser, withdraw }: Accoun
     async ({ body, cookies: { [cookieNames.session]: held }, request }) => {
       const account = await sessions.accountOf(held);
       if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
-      if (body.application !== browserClientId) await withdraw(account.id, body.application, request);
+      const { application } = body;
+      if (application !== browserClientId && (await isThere(account, application, options))) {
+        await withdraw(account.id, application, request);
+      }
       return answer(accountPaths.account, { status: 303 });
     },
   );
+}
+
+/** Of what is none, nothing is recorded: it would be text of whoever asks. */
+async function isThere(account: Account, application: string, options: AccountPagesOptions): Promise<boolean> {
+  if (options.clients.some(({ id }) => id === application)) return true;
+  const kept = [...(await options.accounts.signedIn(account.id)), ...(await options.allowed(account.id))];
+  return kept.some(({ clientId }) => clientId === application);
 }
 
 /** Where somebody is signed in, and what applications may act for them, each with a button that ends it. */

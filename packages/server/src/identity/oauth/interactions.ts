@@ -139,6 +139,26 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
     return options.clients.find(({ id }) => id === interaction.params["client_id"]);
   }
 
+  /**
+   * What is new; everything, where an application on the device has to ask each time. Without names that the client does not
+   * have: they ask for nothing, and would be a stranger's text on our page and in our records.
+   *
+   * @see RFC 8252 section 8.6
+   */
+  function missingScopes(interaction: Interaction): readonly string[] {
+    const { prompt, params } = interaction;
+    const { details } = prompt;
+    const oidc = isTexts(details["missingOIDCScope"]) ? details["missingOIDCScope"] : [];
+    const resources = Object.values(details["missingResourceScopes"] ?? {}).flatMap((scopes) =>
+      isTexts(scopes) ? scopes : [],
+    );
+    const missing = new Set([...oidc, ...resources]);
+    const { scope } = params;
+    if (missing.size > 0 || typeof scope !== "string") return [...missing];
+    const known = new Set(["openid", "email", ...(clientOf(interaction)?.scopes ?? [])]);
+    return scope.split(" ").filter((one) => known.has(one));
+  }
+
   function signIn(interaction: Interaction, email = "", problem?: string) {
     const client = clientOf(interaction);
     const onTo =
@@ -185,17 +205,6 @@ ${passwordField()}
     await options.consents.remember(grant);
     return grantId;
   }
-}
-
-/** What is new; everything, where an application on the device has to ask each time. @see RFC 8252 section 8.6 */
-function missingScopes({ prompt: { details }, params }: Interaction): readonly string[] {
-  const oidc = isTexts(details["missingOIDCScope"]) ? details["missingOIDCScope"] : [];
-  const resources = Object.values(details["missingResourceScopes"] ?? {}).flatMap((scopes) =>
-    isTexts(scopes) ? scopes : [],
-  );
-  const missing = new Set([...oidc, ...resources]);
-  const { scope } = params;
-  return missing.size > 0 || typeof scope !== "string" ? [...missing] : scope.split(" ");
 }
 
 function sayScope(scope: string): string {

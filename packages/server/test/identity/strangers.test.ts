@@ -1,0 +1,99 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
+import { alice, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+
+type Form = Readonly<Record<string, string>>;
+
+describe("accounts: what strangers can do to somebody from outside", () => {
+  let stores: TestStores;
+  let server: OAuthServer;
+  beforeAll(async () => {
+    stores = await embeddedStores();
+    server = await startOAuthServer(await stores.open());
+  }, 60_000);
+  afterAll(async () => {
+    await server.close();
+    await stores.stop();
+  });
+  beforeEach(() => server.forgiveLimits());
+
+  it("is no guess, where a page of another site has its visitors send the form of a mailed link", async () => {
+    const body = new URLSearchParams({ email: alice.email, password: "not the password" });
+    for (const path of ["/account/email/none", "/account/verify/none"]) {
+      for (let time = 0; time < 6; time++) {
+        const headers = { "sec-fetch-site": "cross-site", origin: "https://other.example" };
+        expect((await fetch(`${server.base}${path}`, { method: "POST", body, headers })).status).toBe(403);
+      }
+    }
+    await signedIn();
+  });
+
+  it("leaves its owner the mails that another address and another link take", async () => {
+    const browser = await signedIn();
+    for (let time = 0; time < 5; time++) {
+      server.forgiveLimits(61_000);
+      await elsewhere("/account/email", { ...alice, newEmail: `stranger-${time}@example.com` });
+      await elsewhere("/account/verify-again", { account: alice.email });
+    }
+    server.forgiveLimits(61_000);
+    const asked = await browser.submit(await browser.open("/account/email"), { ...alice, newEmail: "new@example.com" });
+    expect([asked.status, asked.text.includes("Look at your mail")]).toEqual([200, true]);
+    const { text, ...page } = await browser.open("/account");
+    const [form = "", account = ""] = /<form[^>]*verify-again.*?value="([^"]*)"/.exec(text) ?? [];
+    expect((await browser.submit({ ...page, text: form }, { account })).status).toBe(200);
+  });
+
+  it("is no text of theirs on the page that asks for permission, or in the records", async () => {
+    const browser = server.browser();
+    const redirect_uri = "http://127.0.0.1/callback";
+    await server.tokens("app", { redirect_uri }, browser);
+    const url = new URL("/oauth/authorize", server.base);
+    const asked = {
+      client_id: "app",
+      redirect_uri,
+      response_type: "code",
+      scope: "openid notes:read CALL-0800-123-AND-SAY-YOUR-PASSWORD",
+      code_challenge: "a".repeat(43),
+      code_challenge_method: "S256",
+    };
+    for (const [name, value] of Object.entries(asked)) url.searchParams.set(name, value);
+    const page = await browser.open(url);
+    expect([page.text.includes("use notes:read for you"), page.text.includes("0800")]).toEqual([true, false]);
+    await browser.submit(page, { decision: "deny" });
+    const account = await browser.open("/account");
+    const withdraw = { ...account, text: '<form method="post" action="/account/withdraw"' };
+    await browser.submit(withdraw, { application: "all-is-well-says-the-operator" });
+    await browser.submit(withdraw, { application: "app" });
+    await vi.waitFor(() => {
+      const told = server.events().filter(({ type }) => type.startsWith("consent-"));
+      expect(told.at(-2)).toMatchObject({ type: "consent-refused", reason: "openid notes:read" });
+      expect(told.at(-1)).toMatchObject({ type: "consent-withdrawn", client: "app" });
+    }, 10_000);
+  });
+
+  async function signedIn() {
+    const browser = server.browser();
+    await browser.submit(await browser.open("/account/sign-in"), { ...alice });
+    expect((await browser.open("/account")).url.pathname).toBe("/account");
+    return browser;
+  }
+
+  /** From another network, without a cookie. */
+  async function elsewhere(path: string, form: Form): Promise<void> {
+    const { host, port } = new URL(server.base);
+    await new Promise<void>((resolve, reject) => {
+      const sent = request({
+        host: "127.0.0.1",
+        localAddress: "127.0.0.9",
+        port,
+        path,
+        method: "POST",
+        headers: { host, "content-type": "application/x-www-form-urlencoded" },
+      });
+      sent.once("response", (answer) => answer.resume().once("end", resolve));
+      sent.once("error", reject);
+      sent.end(new URLSearchParams(form).toString());
+    });
+  }
+});
