@@ -151,6 +151,18 @@ describe("sessions: people of an issuer elsewhere", () => {
     expect((await signIn()).page.url.pathname).toBe("/notes/today");
   });
 
+  it("signs out here whatever the issuer says, and takes the refresh token back there", async () => {
+    for (const down of [false, true]) {
+      const { cookie } = await signIn();
+      const before = other.takenBack();
+      isDown = down;
+      const headers = { cookie: `${sessionCookie}=${cookie}`, "sec-fetch-site": "same-origin" };
+      expect((await fetch(`${at.origin}/auth/sign-out`, { method: "POST", headers })).status).toBe(204);
+      expect([await me(at.origin, cookie), other.takenBack() - before]).toEqual([401, down ? 0 : 1]);
+      isDown = false;
+    }
+  });
+
   it("ends a session whose refresh token the issuer knows no more", async () => {
     clock = Date.now();
     const { cookie } = await signIn();

@@ -18,6 +18,8 @@ export interface OtherIssuer {
   authorize(address: string): Promise<URL>;
   /** Requests its token endpoint answered. */
   readonly asked: { grant: string; status: number }[];
+  /** How many refresh tokens clients have handed in to be revoked. */
+  takenBack(): number;
   /** Takes every refresh token back. */
   forgetEverybody(): Promise<void>;
   close(): Promise<void>;
@@ -76,6 +78,8 @@ export async function startOtherIssuer(redirectUri: string, clientSecret: string
   );
   const refreshTokens: { destroy(): Promise<void> }[] = [];
   provider.on("refresh_token.saved", (token) => void refreshTokens.push(token));
+  let takenBack = 0;
+  provider.on("refresh_token.destroyed", () => void takenBack++);
   const handle = provider.callback();
   const server = createServer({ cert, key: tlsKey }, (request, response) => {
     if (request.url?.startsWith("/enter/") !== true) void handle(request, response);
@@ -108,6 +112,7 @@ export async function startOtherIssuer(redirectUri: string, clientSecret: string
       }
       return next;
     },
+    takenBack: () => takenBack,
     async forgetEverybody() {
       for (const token of refreshTokens) await token.destroy();
     },
