@@ -79,6 +79,23 @@ describe("sessions: people of an issuer elsewhere", () => {
     });
   });
 
+  it("leaves one session to a browser, however many sign-ins it had under way", async () => {
+    const browser = at.browser();
+    const tabs = [];
+    for (let tab = 0; tab < 3; tab++) tabs.push((await browser.open("/auth/sign-in?returnTo=/notes/today")).url.href);
+    const cookies = [];
+    for (const tab of tabs) {
+      // SameSite=Strict: a browser that the issuer sends brings none.
+      browser.cookies.delete(sessionCookie);
+      expect((await browser.open(await other.authorize(tab))).url.pathname).toBe("/notes/today");
+      cookies.push(browser.cookies.get(sessionCookie));
+    }
+    const [first, second, third] = cookies;
+    expect([await me(at.origin, first), await me(at.origin, second), await me(at.origin, third)]).toEqual([
+      401, 401, 200,
+    ]);
+  });
+
   it("takes an ID token as it was signed on the way", async () => {
     tamper = (claims) => sign(claims);
     expect((await signIn()).page.url.pathname).toBe("/notes/today");

@@ -260,7 +260,7 @@ export function createBrowserSessions(
             tell("session-ended", { why: "another sign-in in the same browser took its place", request });
           }
           tell("session-started", { subject, request });
-          return cookie;
+          return { cookie, name: secrets.hash };
         },
         async renew(caller) {
           const found = provedBy(caller);

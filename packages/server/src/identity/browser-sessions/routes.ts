@@ -18,7 +18,7 @@ import type { Asker } from "../events.ts";
 import { onward, page, style } from "../pages.ts";
 import { hashOf, newSecret } from "../secrets.ts";
 import type { BrowserSession } from "./browser-session.ts";
-import { FlowCookies, flowCookies, flowForMs, openFlows, sealFlow } from "./flow-cookie.ts";
+import { type Flow, FlowCookies, flowCookies, flowForMs, openFlows, sealFlow } from "./flow-cookie.ts";
 import { type IdClaims, type RelyingParty, SignInRefused, type Tokens } from "./relying-party.ts";
 import { isReturnPath, type ReturnPaths, returnToLength } from "./return-paths.ts";
 import { sessionCookieName } from "./session-secrets.ts";
@@ -49,11 +49,11 @@ export interface BrowserSessionRoutesOptions {
   unreachable(error: unknown): undefined;
   nameOf(caller: Caller | undefined): string | undefined;
   of(caller: Caller | undefined): SignedIn | undefined;
-  /** @returns the new cookie */
+  /** @returns the new cookie, and what the session is called */
   start(
     given: { readonly tokens: Tokens; readonly claims: IdClaims },
     from: { readonly instead: string | undefined; readonly userAgent: string | undefined; readonly request: Asker },
-  ): Promise<string>;
+  ): Promise<{ readonly cookie: string; readonly name: string }>;
   renew(caller: Caller): Promise<SignedIn | undefined>;
   end(caller: Caller | undefined, isEverywhere: boolean, asker: Asker): Promise<void>;
   readonly issuerCookie: OwnIssuer["cookie"] | undefined;
@@ -199,7 +199,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
           return options.unreachable(error);
         });
         if (given === undefined) return refuse("verifier-unavailable", "the issuer cannot be asked");
-        const cookie = await options.start(given, {
+        const started = await options.start(given, {
           instead: options.nameOf(caller) ?? flow.instead,
           userAgent: headers["user-agent"],
           request,
@@ -209,7 +209,11 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         const target = isSameOrigin ? flow.returnTo : `${app}${flow.returnTo}`;
         return answer(onward("Signed in", target), {
           status: 200,
-          cookies: [{ name: sessionCookieName, value: cookie }, flowOver(place)],
+          cookies: [
+            { name: sessionCookieName, value: started.cookie },
+            flowOver(place),
+            ...[...flows].filter(([name]) => name !== place).map(([name, one]) => inPlaceOf(started.name, name, one)),
+          ],
         });
       } catch (error) {
         if (error instanceof SignInRefused) return refused(error.message, request, place);
@@ -285,6 +289,12 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
         sameSite: "Lax",
       } as const,
     };
+  }
+
+  /** Other sign-ins of the same browser end this session when they come back, or it would live on with nobody's cookie. */
+  function inPlaceOf(instead: string, name: string, flow: Flow) {
+    const maxAgeSeconds = Math.ceil((flow.expiresAt - now()) / 1000);
+    return { name, value: sealFlow({ ...flow, instead }, secret), maxAgeSeconds, sameSite: "Lax" } as const;
   }
 
   /** A page of ours, or of the app beside us, or the person's own hand; nobody's link. @see OWASP ASVS 5.0 7.6.2 */
