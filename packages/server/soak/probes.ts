@@ -55,12 +55,14 @@ export interface Scanning {
   readonly isLimited?: boolean;
   /** Callers are whoever the accounts sign in as; default: two people with tokens. */
   readonly byAccounts?: boolean;
+  /** Times are measured as often as on every push; default: as before a release. */
+  readonly isQuick?: boolean;
 }
 
 /** Scans a new instance. */
 export async function scanned(
   stores: TestStores,
-  { holes: open = [], only, isLimited = false, byAccounts = false }: Scanning,
+  { holes: open = [], only, isLimited = false, byAccounts = false, isQuick = false }: Scanning,
 ): Promise<Scanned> {
   const [port = 0] = await freePorts(1);
   const folder = mkdtempSync(join(tmpdir(), "portcullis-probes-"));
@@ -76,6 +78,7 @@ export async function scanned(
     const flags = [
       ["--manifest", of, "--no-register", "--quiet", "--json", report],
       only === undefined ? ["--skip", "rate-limit"] : ["--only", only.join(",")],
+      ["--profile", isQuick ? "quick" : "full"],
       byAccounts ? [] : ["--as", `alice=Bearer ${one.access}`, "--as", `bob=Bearer ${two.access}`],
       ["--account", `${alice}:${password}`, "--account", `${carol}:${password}`],
       ["--oauth", `client=${clientId},redirect=${redirectUri},scope=${scope}`],
