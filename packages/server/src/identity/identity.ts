@@ -93,7 +93,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   const payloads = oidcPayloadStore(storage.db);
   const refreshTokens = refreshTokenStore(storage.db);
-  const browserRows = browserSessionStore(storage.db);
+  const browserRows = browserSessionStore(storage);
   const keyStore = signingKeyStore(storage.db);
   const keys = await openSigningKeys({
     store: keyStore,
@@ -117,7 +117,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   });
   const takingBack = { revoked: revocations.noted, keepMs, now };
   const accountRows = accountStore(storage, takingBack);
-  const grants = grantStore(storage, { ...takingBack, hashOf, nameInTokens });
+  const grantEnds = { ...takingBack, hashOf, nameInTokens };
+  const grants = grantStore(storage, grantEnds);
 
   const accessTokens = createAccessTokens({
     issuer,
@@ -235,6 +236,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
             keys,
             revocations: revocations.forTokens,
             account: (id) => accounts.find(id),
+            grantOf: async (refresh) => (await refreshTokens.find(hashOf(refresh)))?.family.grant_id,
+            grants: grantEnds,
             endOwnSession: ownSessions.end,
             signedIn: ownSessions.accountOf,
             endEverything: async (id, asker) => void (await accounts.signOutEverywhere(id, asker)),

@@ -1,5 +1,9 @@
 import type { Kysely, Selectable } from "kysely";
+import { endGrants, type GrantEnds } from "./grants.ts";
+import { inBatches } from "./in-batches.ts";
+import { takingBack } from "./revocations.ts";
 import type { BrowserSessionTable, Schema } from "./schema.ts";
+import type { Storage } from "./storage.ts";
 
 /** A session as it is stored; times are Unix milliseconds. */
 export type BrowserSessionRow = Selectable<BrowserSessionTable>;
@@ -10,7 +14,10 @@ export type NewBrowserSession = Omit<BrowserSessionRow, "seen_at" | "ended_at" |
 /** Sessions one person may have at a time; the oldest makes room. */
 export const mostSessions = 100;
 
-/** Keeps sessions of browsers; every change is one step that happens or does not. */
+/**
+ * Keeps sessions of browsers; every change is one step that happens or does not. Where the issuer is ours, the grant of a
+ * session ends with it in the same step, and with that the access tokens that the app handed on.
+ */
 export interface BrowserSessionStore {
   insert(session: NewBrowserSession): Promise<void>;
   /** The session as it is now, unless it has ended or run out. */
@@ -25,9 +32,13 @@ export interface BrowserSessionStore {
   renew(hash: string, version: number, sealed: string): Promise<boolean>;
   /** Lets the next one try. */
   giveUpRenewal(hash: string, version: number): Promise<void>;
-  /** Ends it; what was sealed is gone. @returns whether it was this call that ended it */
-  end(hash: string, now: number): Promise<boolean>;
-  /** @param except  hash of the one that stays @returns how many it ended */
+  /**
+   * Ends it; what was sealed is gone.
+   *
+   * @param stays  hash of another one, whose grant stays too @returns whether it was this call that ended it
+   */
+  end(hash: string, now: number, stays?: string): Promise<boolean>;
+  /** @param except  hash of the one that stays, its grant too @returns how many it ended */
   endAll(issuer: string, subject: string, now: number, except?: string): Promise<number>;
   /** @returns false where this sign-in came back before */
   takeSignIn(hash: string, expiresAt: number): Promise<boolean>;
@@ -35,8 +46,9 @@ export interface BrowserSessionStore {
   sweep(now: number): Promise<void>;
 }
 
-/** Sessions in the tables. */
-export function browserSessionStore(db: Kysely<Schema>): BrowserSessionStore {
+/** Sessions in the tables. @param ends  for an issuer of ours; undefined for another, whose grants are not here */
+export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?: GrantEnds): BrowserSessionStore {
+  const { db } = storage;
   const living = (now: number) =>
     db
       .selectFrom("browser_session")
@@ -64,7 +76,7 @@ export function browserSessionStore(db: Kysely<Schema>): BrowserSessionStore {
         // SQLite knows no offset without a limit.
         .limit(1000)
         .execute();
-      for (const { hash } of others) await endOne(hash, session.created_at);
+      for (const { hash } of others) await endOne(hash, session.created_at, session.hash);
     },
     find: (hash, now) => living(now).where("hash", "=", hash).executeTakeFirst(),
     list: (issuer, subject, now) =>
@@ -101,17 +113,17 @@ export function browserSessionStore(db: Kysely<Schema>): BrowserSessionStore {
       await standing(hash).set({ renewing_until: null }).where("version", "=", version).execute();
     },
     end: endOne,
-    async endAll(issuer, subject, now, except) {
-      let query = db
-        .updateTable("browser_session")
-        .set({ ended_at: now, sealed: "" })
-        .where("issuer", "=", issuer)
-        .where("subject", "=", subject)
-        .where("ended_at", "is", null);
-      if (except !== undefined) query = query.where("hash", "!=", except);
-      const { numUpdatedRows } = await query.executeTakeFirst();
-      return Number(numUpdatedRows);
-    },
+    endAll: (issuer, subject, now, except) =>
+      withGrants(grantOf(except), (one) => {
+        let query = one
+          .updateTable("browser_session")
+          .set({ ended_at: now, sealed: "" })
+          .where("issuer", "=", issuer)
+          .where("subject", "=", subject)
+          .where("ended_at", "is", null);
+        if (except !== undefined) query = query.where("hash", "!=", except);
+        return query.returning("grant_id").execute();
+      }),
     async takeSignIn(hash, expiresAt) {
       const result = await db
         .insertInto("sign_in")
@@ -121,18 +133,78 @@ export function browserSessionStore(db: Kysely<Schema>): BrowserSessionStore {
       return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
     },
     async sweep(now) {
-      await db
-        .deleteFrom("browser_session")
-        .where(({ or, eb }) =>
-          or([eb("expires_at", "<=", now), eb("idle_expires_at", "<=", now), eb("ended_at", "is not", null)]),
-        )
-        .execute();
-      await db.deleteFrom("sign_in").where("expires_at", "<=", now).execute();
+      const hashes = (one: Kysely<Schema>, most: number) =>
+        one.selectFrom("browser_session").select("hash").limit(most);
+      await inBatches(async (most) => {
+        const ended = hashes(db, most).where("ended_at", "is not", null);
+        return (await db.deleteFrom("browser_session").where("hash", "in", ended).executeTakeFirst()).numDeletedRows;
+      });
+      // It never lasts longer than it may stand idle, so that one time says when it ran out.
+      await inBatches(
+        (most) =>
+          withGrants(othersGrants, (one) =>
+            one
+              .deleteFrom("browser_session")
+              .where("hash", "in", hashes(one, most).where("idle_expires_at", "<=", now))
+              .returning("grant_id")
+              .execute(),
+          ),
+        mostGrants,
+      );
+      await inBatches(async (most) => {
+        const hashes = db.selectFrom("sign_in").select("hash").where("expires_at", "<=", now).limit(most);
+        return (await db.deleteFrom("sign_in").where("hash", "in", hashes).executeTakeFirst()).numDeletedRows;
+      });
     },
   };
 
-  async function endOne(hash: string, now: number): Promise<boolean> {
-    const { numUpdatedRows } = await standing(hash).set({ ended_at: now, sealed: "" }).executeTakeFirst();
-    return numUpdatedRows > 0n;
+  async function endOne(hash: string, now: number, stays?: string): Promise<boolean> {
+    const ended = await withGrants(grantOf(stays), (one) =>
+      one
+        .updateTable("browser_session")
+        .set({ ended_at: now, sealed: "" })
+        .where("hash", "=", hash)
+        .where("ended_at", "is", null)
+        .returning("grant_id")
+        .execute(),
+    );
+    return ended > 0;
   }
+
+  /**
+   * Ends sessions with their grants, all or nothing.
+   *
+   * @param staying  whose grants of these do not end @returns how many sessions
+   */
+  async function withGrants(
+    staying: (one: Kysely<Schema>, grantIds: readonly string[]) => Promise<readonly Granted[]>,
+    end: (one: Kysely<Schema>) => Promise<readonly Granted[]>,
+  ): Promise<number> {
+    if (ends === undefined) return (await end(db)).length;
+    return takingBack(storage, ends, async (one) => {
+      const rows = await end(one);
+      const grantIds = new Set(rows.flatMap(({ grant_id }) => grant_id ?? []));
+      for (const { grant_id } of await staying(one, [...grantIds])) grantIds.delete(grant_id ?? "");
+      return { value: rows.length, taken: await endGrants(one, ends, [...grantIds], "the browser's session ended") };
+    });
+  }
+}
+
+type Granted = Pick<BrowserSessionRow, "grant_id">;
+
+/** So many end in one transaction. */
+const mostGrants = 250;
+
+const grantOf = (stays: string | undefined) => async (one: Kysely<Schema>) =>
+  stays === undefined ? [] : one.selectFrom("browser_session").select("grant_id").where("hash", "=", stays).execute();
+
+/** Whoever signs in again in the same browser has the same grant. */
+async function othersGrants(one: Kysely<Schema>, grantIds: readonly string[]): Promise<readonly Granted[]> {
+  if (grantIds.length === 0) return [];
+  return one
+    .selectFrom("browser_session")
+    .select("grant_id")
+    .where("grant_id", "in", grantIds)
+    .where("ended_at", "is", null)
+    .execute();
 }

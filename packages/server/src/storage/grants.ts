@@ -1,6 +1,6 @@
 import type { Transaction } from "kysely";
 import { revokeKeysOf } from "./api-keys.ts";
-import { type TakingBack, takingBack } from "./revocations.ts";
+import { type Change, type TakingBack, takingBack } from "./revocations.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
@@ -30,12 +30,19 @@ export interface GrantStore {
   }): Promise<void>;
 }
 
+/** What it takes to end grants. */
+export type GrantEnds = TakingBack & GrantNames;
+
 /** Grants in the tables. */
-export function grantStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack & GrantNames): GrantStore {
+export function grantStore(storage: Pick<Storage, "db" | "kind">, options: GrantEnds): GrantStore {
   const { hashOf, nameInTokens, now } = options;
 
   return {
-    end: (grantId, why) => takingBack(storage, options, (one) => ending(one, [grantId], why)),
+    end: (grantId, why) =>
+      takingBack(storage, options, async (one) => ({
+        value: undefined,
+        taken: await endGrants(one, options, [grantId], why),
+      })),
     withdraw: (accountId, clientId) =>
       takingBack(storage, options, async (one) => {
         const why = "withdrawn";
@@ -48,7 +55,7 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Takin
           .where("account_id", "=", accountId)
           .where("client_id", "=", clientId)
           .execute();
-        const ended = await ending(one, rows.map(idIn), why);
+        const ended = await endGrants(one, options, rows.map(idIn), why);
         // Those whose grant has run out, too.
         await one
           .updateTable("refresh_family")
@@ -65,33 +72,35 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Takin
           .execute();
         return {
           value: keys,
-          taken: [...ended.taken, ...keys.map((value) => ({ kind: "api-key" as const, value }))],
+          taken: [...ended, ...keys.map((value) => ({ kind: "api-key" as const, value }))],
         };
       }),
     endSession: ({ id, uid, grantIds }) =>
       takingBack(storage, options, async (one) => {
         await one.deleteFrom("oidc_payload").where("model", "=", "Session").where("hash", "=", hashOf(id)).execute();
-        const { taken } = await ending(one, grantIds, "signed out");
+        const taken = await endGrants(one, options, grantIds, "signed out");
         return { value: undefined, taken: [{ kind: "session", value: nameInTokens(uid) }, ...taken] };
       }),
   };
+}
 
-  async function ending(one: Transaction<Schema>, grantIds: readonly string[], why: string) {
-    for (const grantId of grantIds) {
-      await one
-        .updateTable("refresh_family")
-        .set({ revoked_at: now(), revoked_why: why })
-        .where("grant_id", "=", grantId)
-        .where("revoked_at", "is", null)
-        .execute();
-      await one.deleteFrom("oidc_payload").where("grant_id", "=", grantId).execute();
-      await one.deleteFrom("oidc_payload").where("model", "=", "Grant").where("hash", "=", hashOf(grantId)).execute();
-    }
-    return {
-      value: undefined,
-      taken: grantIds.map((grantId) => ({ kind: "grant" as const, value: nameInTokens(grantId) })),
-    };
-  }
+/** Ends grants as part of a change. @returns what that takes back */
+export async function endGrants(
+  one: Transaction<Schema>,
+  { hashOf, nameInTokens, now }: Pick<GrantEnds, "hashOf" | "nameInTokens" | "now">,
+  grantIds: readonly string[],
+  why: string,
+): Promise<Change<unknown>["taken"]> {
+  if (grantIds.length === 0) return [];
+  await one
+    .updateTable("refresh_family")
+    .set({ revoked_at: now(), revoked_why: why })
+    .where("grant_id", "in", grantIds)
+    .where("revoked_at", "is", null)
+    .execute();
+  await one.deleteFrom("oidc_payload").where("grant_id", "in", grantIds).execute();
+  await one.deleteFrom("oidc_payload").where("model", "=", "Grant").where("hash", "in", grantIds.map(hashOf)).execute();
+  return grantIds.map((grantId) => ({ kind: "grant", value: nameInTokens(grantId) }));
 }
 
 function idIn({ payload }: { readonly payload: string }): string {

@@ -51,6 +51,7 @@ const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0002-keys-of-applications": { up: keysOfApplications(kind === "postgres") },
   "0003-wrong-passwords": { up: wrongPasswords },
   "0004-issuer-sessions-of-browsers": { up: issuerSessions },
+  "0005-what-ends-with-what": { up: whatEndsWithWhat },
 });
 
 const identity =
@@ -238,4 +239,26 @@ const wrongPasswords: Migration["up"] = async (db) => {
 const issuerSessions: Migration["up"] = async (db) => {
   await db.schema.alterTable("browser_session").addColumn("issuer_session", "text").execute();
   await db.schema.alterTable("oidc_payload").addColumn("session_name", "text").execute();
+};
+
+const whatEndsWithWhat: Migration["up"] = async (db) => {
+  const index = (name: string, on: string, columns: readonly string[]) =>
+    db.schema
+      .createIndex(name)
+      .on(on)
+      .columns([...columns]);
+
+  await db.schema.alterTable("browser_session").addColumn("grant_id", "text").execute();
+  await index("browser_session_by_grant", "browser_session", ["grant_id"]).execute();
+  await index("oidc_payload_by_session", "oidc_payload", ["session_name"]).execute();
+  await db.schema.alterTable("refresh_family").addColumn("session", "text").execute();
+  await index("refresh_family_by_session", "refresh_family", ["session"]).execute();
+
+  // What sweeps look for, every minute and on every instance.
+  await index("browser_session_by_idle", "browser_session", ["idle_expires_at"]).execute();
+  await index("browser_session_by_end", "browser_session", ["ended_at"]).where("ended_at", "is not", null).execute();
+  await index("refresh_family_by_expiry", "refresh_family", ["expires_at"]).execute();
+  await index("refresh_token_by_answer", "refresh_token", ["used_at"]).where("answer", "is not", null).execute();
+  await index("mail_token_by_expiry", "mail_token", ["expires_at"]).execute();
+  await index("wrong_password_by_time", "wrong_password", ["last_at"]).execute();
 };

@@ -82,6 +82,8 @@ export interface BrowserSessionTable {
   renewing_until: number | null;
   /** The session at the issuer that it began in, as its tokens name it; null where the issuer is elsewhere. */
   issuer_session: string | null;
+  /** What its tokens were given under, where the issuer is ours: it ends with the session. Null in older rows. */
+  grant_id: string | null;
 }
 
 /** A sign-in that came back, so that it cannot come back again. */
@@ -122,6 +124,8 @@ export interface RefreshFamilyTable {
   expires_at: number;
   revoked_at: number | null;
   revoked_why: string | null;
+  /** How tokens call the session at this server it began in; null in older rows. */
+  session: string | null;
 }
 
 /** One refresh token. */

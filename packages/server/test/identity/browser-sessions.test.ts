@@ -8,6 +8,7 @@ import type { Browser } from "./browser.ts";
 import {
   flowsOf,
   freePort,
+  handedOn,
   type Instance,
   me,
   person,
@@ -15,6 +16,7 @@ import {
   signedIn,
   signIn,
   startInstance,
+  withToken,
 } from "./session-server.ts";
 
 const Who = z.object({
@@ -182,8 +184,57 @@ describe.each([
     ]);
   });
 
+  const subject = async () => (await at.identity.accounts.findByEmail(person.email))?.id ?? "";
+  const nameOf = (cookie: string) => createHash("sha256").update(cookie).digest("base64url");
+  it.each([
+    ["that is ended by name", async (cookie: string) => void (await at.sessions.end(await subject(), nameOf(cookie)))],
+    ["that is ended with all of a person's", async () => void (await at.sessions.endAll(await subject()))],
+    [
+      "that signs out",
+      async (cookie: string) => void (await ask("POST", "/auth/sign-out", `${sessionCookie}=${cookie}`)),
+    ],
+    [
+      "that runs out",
+      async (cookie: string) => {
+        const name = nameOf(cookie);
+        const row = () => storage.db.updateTable("browser_session").where("hash", "=", name);
+        await row().set({ idle_expires_at: clock }).execute();
+        await at.sessions.sweep();
+      },
+    ],
+  ])("an access token that the app handed on ends with the session %s, and no other's", async (_which, end) => {
+    const [stays, ends] = [await signedIn(at), await signedIn(at)];
+    const isAll = _which.includes("all");
+    const [kept, over] = [await handedOn(at.origin, stays), await handedOn(at.origin, ends)];
+    expect([await withToken(at.origin, kept), await withToken(at.origin, over)]).toEqual([200, 200]);
+    await end(ends);
+    expect([await withToken(at.origin, kept), await withToken(at.origin, over)]).toEqual([isAll ? 401 : 200, 401]);
+    expect(await me(at.origin, stays)).toBe(isAll ? 401 : 200);
+    await at.sessions.endAll(await subject());
+  });
+
+  it("a session that ran out takes nothing with it that the same browser signed in to since", async () => {
+    const browser = at.browser();
+    const before = await signedIn(at, browser);
+    browser.cookies.delete(sessionCookie);
+    const since = await signedIn(at, browser);
+    expect(since).not.toBe(before);
+    const token = await handedOn(at.origin, since);
+    await storage.db
+      .updateTable("browser_session")
+      .set({ idle_expires_at: clock })
+      .where("hash", "=", nameOf(before))
+      .execute();
+    await at.sessions.sweep();
+    expect([await me(at.origin, since), await withToken(at.origin, token)]).toEqual([200, 200]);
+    // Nor does one that another sign-in takes the place of.
+    const last = await signedIn(at, browser);
+    expect([await me(at.origin, since), await me(at.origin, last)]).toEqual([401, 200]);
+    await at.sessions.endAll(await subject());
+  });
+
   it("keeps a hundred sessions of a person, and ends the oldest for one more", async () => {
-    const store = browserSessionStore(storage.db);
+    const store = browserSessionStore(storage);
     const row = (number: number) => ({
       hash: `hash ${number}`,
       issuer: at.origin,
@@ -194,6 +245,7 @@ describe.each([
       expires_at: clock + 1e6,
       user_agent: null,
       issuer_session: null,
+      grant_id: null,
     });
     for (let number = 0; number < 102; number++) await store.insert(row(number));
     const sessions = await at.sessions.list("somebody");

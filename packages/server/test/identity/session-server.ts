@@ -8,7 +8,7 @@ import {
   openIdentity,
 } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
-import { anyCaller, type Api, type Clock, createApi, memorySink } from "portcullis";
+import { anyCaller, type Api, type Clock, createApi, type Credential, memorySink } from "portcullis";
 import { expect } from "vitest";
 import { z } from "zod";
 import { type Browser, createBrowser, type Page } from "./browser.ts";
@@ -81,7 +81,8 @@ export async function startInstance(
   const sessions = elsewhere ?? identity.sessions();
   let forgivenMs = 0;
   const clock = { now: () => Date.now(), monotonic: () => performance.now() + forgivenMs };
-  const api = notesApi(ports, sessions, errors, clock);
+  const tokens = elsewhere === undefined ? [identity.tokensFor(`${issuer}/api`)] : [];
+  const api = notesApi(ports, sessions, tokens, errors, clock);
   if (elsewhere === undefined) identity.mount(api);
   else elsewhere.mount(api);
   const listening = await api.listen({ port, handleSignals: false });
@@ -102,11 +103,17 @@ export async function startInstance(
   };
 }
 
-function notesApi(ports: readonly number[], sessions: BrowserSessions, errors: unknown[], clock: Clock): Api {
+function notesApi(
+  ports: readonly number[],
+  sessions: BrowserSessions,
+  tokens: readonly Credential[],
+  errors: unknown[],
+  clock: Clock,
+): Api {
   const api = createApi({
     name: "notes",
     hosts: ports.map((one) => `localhost:${one}`),
-    credentials: [sessions.credential],
+    credentials: [sessions.credential, ...tokens],
     version: { none: "deployed with what calls it" },
     limits: { address: "100000/min", caller: "100000/min", failures: "100000/min", global: "100000/s" },
     audit: { sinks: [memorySink(1000)], onError: (error) => void errors.push(error) },
@@ -123,6 +130,11 @@ function notesApi(ports: readonly number[], sessions: BrowserSessions, errors: u
     scopes: [...caller.scopes],
     token: sessions.accessToken(caller) !== undefined,
   }));
+  // An app would call another API with it.
+  api.route(
+    { path: "GET /api/handed-on", access: anyCaller, output: z.object({ token: z.string().max(4000) }) },
+    ({ caller }) => ({ token: sessions.accessToken(caller) ?? "" }),
+  );
   api.route({ path: "POST /api/notes", access: anyCaller, output: Me, limit: "100000/min" }, ({ caller }) => ({
     subject: caller.subject,
     scopes: [],
@@ -143,6 +155,19 @@ export async function me(origin: string, cookie: string | undefined): Promise<nu
   const response = await fetch(`${origin}/api/me`, {
     headers: cookie === undefined ? {} : { cookie: `${sessionCookie}=${cookie}` },
   });
+  await response.body?.cancel();
+  return response.status;
+}
+
+/** The access token that the app has of a session and hands on to another API. */
+export async function handedOn(origin: string, cookie: string): Promise<string> {
+  const response = await fetch(`${origin}/api/handed-on`, { headers: { cookie: `${sessionCookie}=${cookie}` } });
+  return z.object({ token: z.string().min(1) }).parse(await response.json()).token;
+}
+
+/** What an API says to an access token. */
+export async function withToken(origin: string, token: string): Promise<number> {
+  const response = await fetch(`${origin}/api/me`, { headers: { authorization: `Bearer ${token}` } });
   await response.body?.cancel();
   return response.status;
 }

@@ -182,7 +182,14 @@ describe.each([
           { ...about, model: "Consent", hash: `consent of ${who} ${client_id}` },
         ];
         for (const row of rows) await oidcPayloadStore(storage.db).upsert(payload(row));
-        const family = { id: `family of ${id}`, grant_id: id, ...about, created_at: now, expires_at: now + 1000 };
+        const family = {
+          id: `family of ${id}`,
+          grant_id: id,
+          ...about,
+          session: null,
+          created_at: now,
+          expires_at: now + 1000,
+        };
         const token = { hash: `token of ${id}`, payload: "{}", idle_expires_at: now + 1000 };
         await refreshTokenStore(storage.db).begin(family, token);
       }
@@ -324,6 +331,7 @@ describe.each([
         grant_id: randomUUID(),
         account_id: randomUUID(),
         client_id: "app",
+        session: null,
         created_at: now,
         expires_at: now + 10_000,
         ...over,

@@ -122,7 +122,7 @@ export function createBrowserSessions(
   const { secret, now = Date.now, subject: subjectOf = ({ sub }) => sub } = options;
   const { idleSeconds = defaults.idleSeconds, absoluteSeconds = defaults.absoluteSeconds } = options;
   const { onError } = options;
-  const store = browserSessionStore(options.storage.db);
+  const store = browserSessionStore(options.storage, own?.grants);
   const idleMs = idleSeconds * 1000;
   const noteEveryMs = Math.min(minute, idleMs / 10);
   const { issuer } = party;
@@ -255,8 +255,9 @@ export function createBrowserSessions(
             expires_at: at + absoluteSeconds * 1000,
             user_agent: userAgent?.slice(0, 200) ?? null,
             issuer_session: own?.sessionOf(tokens.access) ?? null,
+            grant_id: (await own?.grantOf(tokens)) ?? null,
           });
-          if (instead !== undefined && (await store.end(instead, at))) {
+          if (instead !== undefined && (await store.end(instead, at, secrets.hash))) {
             tell("session-ended", { why: "another sign-in in the same browser took its place", request });
           }
           tell("session-started", { subject, request });

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { decodeJwt } from "jose";
 import type { Provider } from "oidc-provider";
 import type { TokenRevocations } from "portcullis";
+import type { GrantEnds } from "../../storage/grants.ts";
 import type { Account } from "../accounts.ts";
 import type { Asker } from "../events.ts";
 import { ask } from "../oauth/bridge.ts";
@@ -23,6 +24,9 @@ export interface OwnIssuerOptions {
   readonly keys: SigningKeys;
   readonly revocations: TokenRevocations;
   readonly account: (id: string) => Promise<Account | undefined>;
+  /** What a refresh token was given under. */
+  readonly grantOf: (refreshToken: string) => Promise<string | undefined>;
+  readonly grants: GrantEnds;
   readonly endEverything: (accountId: string, asker: Asker) => Promise<void>;
   /** Ends the session a browser has at the issuer itself. */
   readonly endOwnSession: (cookie: string) => Promise<unknown>;
@@ -66,6 +70,10 @@ export function ownIssuer(options: OwnIssuerOptions): SignInAt {
       const { sid } = decodeJwt(accessToken);
       return typeof sid === "string" ? sid : undefined;
     },
+    async grantOf({ refresh }) {
+      return refresh === undefined ? null : ((await options.grantOf(refresh)) ?? null);
+    },
+    grants: options.grants,
     endEverything: options.endEverything,
     cookie: {
       name: cookieNames.session,

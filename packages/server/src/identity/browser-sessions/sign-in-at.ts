@@ -1,5 +1,6 @@
+import type { GrantEnds } from "../../storage/grants.ts";
 import type { Asker } from "../events.ts";
-import type { RelyingParty } from "./relying-party.ts";
+import type { RelyingParty, Tokens } from "./relying-party.ts";
 
 /** Where people sign in. */
 export interface SignInAt {
@@ -14,6 +15,10 @@ export interface OwnIssuer {
   standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
   /** The session at the issuer that a token was given in, as tokens name it. */
   sessionOf(accessToken: string): string | undefined;
+  /** What tokens were given under; it ends with the session that has them. */
+  grantOf(tokens: Tokens): Promise<string | null>;
+  /** How it ends. */
+  readonly grants: GrantEnds;
   /** Signs a person out of everything. */
   endEverything(subject: string, asker: Asker): Promise<void>;
   /** The issuer's own cookie on this host: how its session ends, and the address of whose it is. */

@@ -101,6 +101,7 @@ function refreshTokens(options: AdapterOptions): Adapter {
           grant_id: payload.grantId ?? "",
           account_id: payload.accountId ?? "",
           client_id: payload.clientId ?? "",
+          session: payload.sessionUid === undefined ? null : options.sessionClaim(payload.sessionUid),
           created_at: at,
           expires_at: at + options.refreshAbsoluteMs,
         },
