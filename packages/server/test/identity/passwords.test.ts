@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { breachedByRange } from "@portcullis/server/identity";
+import { breachedByRange, mailToConsole, mailToFile } from "@portcullis/server/identity";
 import { emailKey } from "../../src/identity/addresses.ts";
 import { isCommon } from "../../src/identity/breached.ts";
 import { commonPasswords } from "../../src/identity/common-passwords.ts";
@@ -211,5 +214,25 @@ describe("mail", () => {
     { to: "a@example.com", subject: "Hello\u2028" },
   ])("is not sent where it would be read as more than one address or header: $to $subject", (mail) => {
     expect(() => plainMail(() => {})({ ...mail, text: "" })).toThrow("no plain text");
+  });
+
+  it("goes to a file, one JSON object a line, or to the terminal", async () => {
+    const outside = mkdtempSync(join(tmpdir(), "portcullis-mail-"));
+    const folder = join(outside, "outbox");
+    const path = join(folder, "mail.ndjson");
+    const mails = ["one", "two\nlines"].map((text) => ({ to: "a@example.com", subject: "Hello", text }));
+    const printed: string[] = [];
+    for (const mail of mails) {
+      await mailToFile(path)(mail);
+      await mailToConsole((text) => void printed.push(text))(mail);
+    }
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    expect(lines.map((line): unknown => JSON.parse(line))).toEqual(mails);
+    // Whoever reads it could reset a password.
+    expect([folder, path].map((one) => statSync(one).mode & 0o077)).toEqual([0, 0]);
+    for (const { to, subject, text } of mails) {
+      for (const part of [to, subject, text]) expect(printed.join("")).toContain(part);
+    }
+    rmSync(outside, { recursive: true });
   });
 });
