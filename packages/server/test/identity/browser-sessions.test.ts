@@ -37,12 +37,13 @@ describe.each([
   let storage: Storage;
   let at: Instance;
   const clock = Date.now();
+  let laterMs = 0;
 
   beforeAll(async () => {
     all = await stores();
     storage = await all.open();
     const port = await freePort();
-    at = await startInstance(storage, [port], port, { now: () => clock });
+    at = await startInstance(storage, [port], port, { now: () => clock + laterMs });
     expect(await at.identity.accounts.signUp(person.email, person.password)).toBeUndefined();
   }, 60_000);
   afterAll(async () => {
@@ -67,12 +68,20 @@ describe.each([
       .digest("base64url");
   /** Presses the button that ends it. */
   const end = (browser: Browser, session: string, site = "same-origin") =>
-    fetch(`${at.origin}/account/end-session`, {
+    post(browser, "/account/end-session", { session }, site);
+  const post = (browser: Browser, path: string, body: Record<string, string>, site = "same-origin") =>
+    fetch(`${at.origin}${path}`, {
       method: "POST",
-      body: new URLSearchParams({ session }),
+      body: new URLSearchParams(body),
       headers: { "sec-fetch-site": site, cookie: carried(browser) },
       redirect: "manual",
     });
+  const keepCookies = (browser: Browser, { headers }: Response) => {
+    for (const cookie of headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
+      browser.cookies.set(name, value);
+    }
+  };
 
   it("signs in, says who it is, renews, and signs out", async () => {
     const browser = at.browser();
@@ -129,16 +138,9 @@ describe.each([
     for (const browser of browsers) await signedIn(at, browser);
     // Typing the password again begins the issuer's session anew, and is the same browser still.
     at.forgiveLimits();
-    const again = await fetch(`${at.origin}/account/sign-in`, {
-      method: "POST",
-      body: new URLSearchParams(person),
-      headers: { "sec-fetch-site": "same-origin", cookie: carried(theirs) },
-    });
+    const again = await post(theirs, "/account/sign-in", person);
     expect(again.status).toBe(200);
-    for (const cookie of again.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      theirs.cookies.set(name, value);
-    }
+    keepCookies(theirs, again);
     const atIssuer = async () => {
       at.forgiveLimits();
       const titles = [];
@@ -159,6 +161,44 @@ describe.each([
     // What they are signed in to stays.
     expect(await me(at.origin, third.cookies.get(sessionCookie))).toBe(200);
     await at.sessions.endAll((await at.identity.accounts.findByEmail(person.email))?.id ?? "");
+  });
+
+  it("ends nothing else with a cookie alone that was given more than ten minutes ago: it takes the password, with the one budget of guesses", async () => {
+    const [mine, theirs] = [at.browser(), at.browser()];
+    for (const browser of [mine, theirs]) await signedIn(at, browser);
+    const isTheirs = async () => (await me(at.origin, theirs.cookies.get(sessionCookie))) === 200;
+    laterMs = 11 * 60_000;
+    try {
+      const asked = await end(mine, named(theirs));
+      expect([asked.status, await asked.text()]).toEqual([200, expect.stringContaining("Sign out A browser?")]);
+      const withdrawn = await post(mine, "/account/withdraw", { application: "web" });
+      expect(await withdrawn.text()).toContain("Withdraw web?");
+      expect(await isTheirs()).toBe(true);
+      const confirm = (password: string, browser = mine, email = person.email) =>
+        post(browser, "/account/end-session/confirmed", { session: named(theirs), email, password });
+      at.forgiveLimits();
+      for (let guess = 0; guess < 5; guess++) expect((await confirm(`wrong ${guess}`)).status).toBe(401);
+      expect((await confirm(person.password)).status).toBe(429);
+      // Another form gives no second budget.
+      expect((await post(mine, "/account/sign-in", person)).status).toBe(429);
+      at.forgiveLimits();
+      expect((await confirm(person.password, at.browser())).headers.get("location")).toBe("/account/sign-in");
+      const other = { email: "bob@example.com", password: "staple battery horse" };
+      await at.identity.accounts.signUp(other.email, other.password);
+      expect((await confirm(other.password, mine, other.email)).status).toBe(401);
+      expect(await isTheirs()).toBe(true);
+      const done = await confirm(person.password);
+      expect([done.status, await isTheirs()]).toEqual([200, false]);
+      // Asked once: what follows within ten minutes asks nothing, and the cookie of before opens nothing.
+      const before = at.browser();
+      for (const [name, value] of mine.cookies) before.cookies.set(name, value);
+      keepCookies(mine, done);
+      expect((await end(mine, named(theirs))).headers.get("location")).toBe("/account");
+      expect((await end(before, named(mine))).headers.get("location")).toBe("/account/sign-in");
+    } finally {
+      laterMs = 0;
+      await at.sessions.endAll((await at.identity.accounts.findByEmail(person.email))?.id ?? "");
+    }
   });
 
   it("says which sessions a person has, and ends one of them or all but one", async () => {

@@ -42,7 +42,9 @@ export const accountPaths = {
   everywhere: "/account/sign-out-everywhere",
   remove: "/account/delete",
   endBrowser: "/account/end-session",
+  endBrowserConfirmed: "/account/end-session/confirmed",
   withdraw: "/account/withdraw",
+  withdrawConfirmed: "/account/withdraw/confirmed",
   revokeKey: "/account/revoke-key",
   json: "/account/json",
 } as const;

@@ -1,9 +1,22 @@
-import { type Api, answer, type Caller, form, type Markup, markup, publicAccess, redirect } from "portcullis";
+import {
+  type Api,
+  answer,
+  type Caller,
+  form,
+  type HtmlPage,
+  html,
+  type Markup,
+  markup,
+  publicAccess,
+  redirect,
+} from "portcullis";
 import { z } from "zod";
 import type { SignedIn } from "../../storage/accounts.ts";
 import type { Account } from "../accounts.ts";
 import { browserClientId } from "../browser-sessions/own-issuer.ts";
+import type { Asker } from "../events.ts";
 import { cookieNames } from "../oauth/provider.ts";
+import { onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { sayBrowser } from "./words.ts";
 
@@ -11,59 +24,116 @@ const access = publicAccess(
   "the cookie of this server's own sign-in says who it is, and proves nobody to the API behind",
 );
 const cookies = z.strictObject({ [cookieNames.session]: z.string().max(64).optional() });
-const output = { 303: redirect([accountPaths.account, accountPaths.signIn]) };
-const limit = { rate: "60/min", by: "address" } as const;
+const pageOutput = html({ style, navigatesTo: [accountPaths.account] });
+const goesOn = redirect([accountPaths.account, accountPaths.signIn]);
+const session = z.string().regex(/^[\w-]{43}$/);
+const application = z.string().regex(/^[\w.~:-]{1,100}$/);
+
+/** What is to end. */
+type Ending = { readonly session: string } | { readonly application: string };
 
 /**
- * Ending the session of one browser, and taking back what one application was allowed, from the account's page. They ask
- * for no password: they only take away, and whoever finds what should not be there is in a hurry.
+ * Ending the session of one browser, and taking back what one application was allowed, from the account's page. Whoever
+ * gave the password a moment ago is asked nothing; anybody else for the password, with the one budget of guesses, so that
+ * a browser left open does not throw its owner out everywhere else.
  *
  * @see OWASP ASVS 5.0 7.5.2, 10.4.9 and 10.7.3
  */
 export function mountPlaces(api: Api, options: AccountPagesOptions): void {
-  const { sessions, endBrowser, withdraw } = options;
-  api.route(
-    {
-      path: `POST ${accountPaths.endBrowser}`,
-      access,
-      input: { cookies, body: form(z.strictObject({ session: z.string().regex(/^[\w-]{43}$/) })) },
-      output,
-      limit,
-    },
-    async ({ body, cookies: { [cookieNames.session]: held }, request }) => {
-      const account = await sessions.accountOf(held);
-      if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
-      // A session of somebody else, or none: nothing to do, and nothing to tell apart.
-      await endBrowser(account.id, body.session, held, request);
-      return answer(accountPaths.account, { status: 303 });
-    },
-  );
+  const { accounts, sessions } = options;
+  for (const { path, confirmed, what } of [
+    { path: accountPaths.endBrowser, confirmed: accountPaths.endBrowserConfirmed, what: { session } },
+    { path: accountPaths.withdraw, confirmed: accountPaths.withdrawConfirmed, what: { application } },
+  ] as const) {
+    api.route(
+      {
+        path: `POST ${path}`,
+        access,
+        input: { cookies, body: form(z.strictObject(what)) },
+        output: { 200: pageOutput, 303: goesOn },
+        limit: { rate: "60/min", by: "address" },
+      },
+      async ({ body, cookies: { [cookieNames.session]: held }, request }) => {
+        const account = await sessions.accountOf(held);
+        if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
+        if (!(await sessions.isProvedLately(held))) {
+          return answer(await confirmPage(account, confirmed, body, options), { status: 200 });
+        }
+        await end(account, body, held, request);
+        return answer(accountPaths.account, { status: 303 });
+      },
+    );
 
-  api.route(
-    {
-      path: `POST ${accountPaths.withdraw}`,
-      access,
-      input: { cookies, body: form(z.strictObject({ application: z.string().regex(/^[\w.~:-]{1,100}$/) })) },
-      output,
-      limit,
-    },
-    async ({ body, cookies: { [cookieNames.session]: held }, request }) => {
-      const account = await sessions.accountOf(held);
-      if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
-      const { application } = body;
-      if (application !== browserClientId && (await isThere(account, application, options))) {
-        await withdraw(account.id, application, request);
-      }
-      return answer(accountPaths.account, { status: 303 });
-    },
-  );
+    api.route(
+      {
+        path: `POST ${confirmed}`,
+        access,
+        input: {
+          cookies,
+          body: form(
+            z.strictObject({ ...what, email: z.string().min(1).max(254), password: z.string().min(1).max(1024) }),
+          ),
+        },
+        output: { 200: pageOutput, 303: goesOn, 401: pageOutput },
+        startsSession: { account: "body.email" },
+      },
+      async ({ body, cookies: { [cookieNames.session]: held }, request }) => {
+        const account = await sessions.accountOf(held);
+        if (account === undefined) return answer(accountPaths.signIn, { status: 303 });
+        const proved = await accounts.authenticate(body.email, body.password);
+        if (proved?.id !== account.id) {
+          const said = await confirmPage(account, confirmed, body, options, "Wrong address or password.");
+          return answer(said, { status: 401 });
+        }
+        const cookie = await sessions.start(proved, held);
+        await end(account, body, cookie.value, request);
+        return answer(onward("Done", accountPaths.account), { status: 200, cookies: [cookie] });
+      },
+    );
+  }
+
+  /** Of somebody else, or none: nothing to do, and nothing to tell apart. */
+  async function end(account: Account, what: Ending, held: string | undefined, request: Asker): Promise<void> {
+    if ("session" in what) await options.endBrowser(account.id, what.session, held, request);
+    else if (await isThere(account, what.application, options)) {
+      await options.withdraw(account.id, what.application, request);
+    }
+  }
 }
 
 /** Of what is none, nothing is recorded: it would be text of whoever asks. */
 async function isThere(account: Account, application: string, options: AccountPagesOptions): Promise<boolean> {
+  if (application === browserClientId) return false;
   if (options.clients.some(({ id }) => id === application)) return true;
   const kept = [...(await options.accounts.signedIn(account.id)), ...(await options.allowed(account.id))];
   return kept.some(({ clientId }) => clientId === application);
+}
+
+async function confirmPage(
+  account: Account,
+  path: string,
+  what: Ending,
+  options: AccountPagesOptions,
+  problem?: string,
+): Promise<HtmlPage> {
+  const [says, field, value, name] =
+    "session" in what
+      ? ["Sign out", "session", what.session, sayBrowser(await userAgentOf(account, what.session, options))]
+      : ["Withdraw", "application", what.application, nameOf(what.application, options)];
+  return page(
+    `${says} ${name}?`,
+    markup`<p>It is a while since you gave your password.</p>
+<form method="post" action="${path}">
+${ownAddressField(account.email)}
+${passwordField()}
+<button name="${field}" value="${value}">${says}</button></form>
+<footer><a href="${accountPaths.account}">Back to your account</a></footer>`,
+    problem,
+  );
+}
+
+async function userAgentOf(account: Account, session: string, { accounts }: AccountPagesOptions) {
+  return (await accounts.signedIn(account.id)).find((one) => one.session === session)?.userAgent;
 }
 
 /** Where somebody is signed in, and what applications may act for them, each with a button that ends it. */
@@ -94,8 +164,8 @@ function browserItem({ session = "", userAgent, since, usedAt }: SignedIn, here:
   });
 }
 
-function applicationItem({ clientId = "", since, usedAt }: SignedIn, { clients }: AccountPagesOptions) {
-  const name = clients.find(({ id }) => id === clientId)?.name ?? clientId;
+function applicationItem({ clientId = "", since, usedAt }: SignedIn, options: AccountPagesOptions) {
+  const name = nameOf(clientId, options);
   return item(name, since, usedAt, {
     action: accountPaths.withdraw,
     field: "application",
@@ -103,6 +173,10 @@ function applicationItem({ clientId = "", since, usedAt }: SignedIn, { clients }
     says: "Withdraw",
     of: name,
   });
+}
+
+function nameOf(clientId: string, { clients }: AccountPagesOptions): string {
+  return clients.find(({ id }) => id === clientId)?.name ?? clientId;
 }
 
 interface End {

@@ -8,6 +8,8 @@ import { cookieNames, epochContext } from "./provider.ts";
 export interface OwnSessions {
   /** @param cookie  of the input; undefined, and whatever opens nothing any more, is nobody */
   accountOf(cookie: string | undefined): Promise<Account | undefined>;
+  /** Whether the password was given in it within the last ten minutes. @see OWASP ASVS 5.0 7.5.2 */
+  isProvedLately(cookie: string | undefined): Promise<boolean>;
   /**
    * Begins one with a new id. The one the browser had ends, or, where it is the same person's, goes on under the new id:
    * what was given in it still ends with it, and what began in it still names it.
@@ -26,6 +28,8 @@ export interface OwnSessionsOptions {
   readonly absolute: number;
   readonly now: () => number;
 }
+
+const provedForMs = 10 * 60_000;
 
 /** @see OWASP ASVS 5.0 7.2.4 (a new id at every sign-in), 7.3.1 and 7.3.2 (lifetimes) */
 export function createOwnSessions({
@@ -48,6 +52,10 @@ export function createOwnSessions({
       const account = await accounts.find(session.accountId);
       const isOver = account === undefined || account.isDisabled || session.acr !== epochContext(account.epoch);
       return isOver ? undefined : account;
+    },
+    async isProvedLately(cookie) {
+      const since = ((await find(cookie))?.loginTs ?? 0) * 1000;
+      return now() - since < provedForMs;
     },
     async start(account, instead) {
       const acr = epochContext(account.epoch);
