@@ -44,11 +44,8 @@ export interface AccountsOptions {
   readonly onEvent: (event: AccountEvent) => void;
   /** What it was given is taken back already; what else it is signed in with ends now. */
   readonly ended: (accountId: string) => Promise<void>;
-  /**
-   * Somebody shows for the first time that the address is his: what works without a password, and was made by whoever
-   * signed up with it, ends now.
-   */
-  readonly claimed: (accountId: string) => Promise<void>;
+  /** Told of API keys that ended because somebody showed for the first time that the address is his. */
+  readonly keysEnded: (accountId: string, keys: readonly string[]) => void;
 }
 
 /** People who can sign in. Whatever hashes a password rejects with `TooBusy` where too many wait for it already. */
@@ -218,18 +215,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const problem = await problemOf(password, mailed?.email);
       if (problem !== undefined) return problem;
       // Before the token is taken: who is told to come back later can.
-      const hash = await hashPassword(password);
-      const taken = await store.takeToken(hashOf(token), "reset", now());
-      const id = taken?.account_id ?? undefined;
-      if (taken === undefined || id === undefined) return "bad-token";
-      const { email } = taken;
-      const before = await store.find(id);
-      const isReset = await ended(id, await store.setPassword(id, hash));
-      if (before?.verified_at === null) await options.claimed(id);
-      // Who reads the mailbox has shown that the address is his.
-      if (await store.setVerified(id, email, now())) tell("address-verified", id, asker);
-      if (isReset) tell("password-reset", id, asker);
+      const reset = await store.resetPassword(hashOf(token), await hashPassword(password), now());
+      if (reset === undefined) return "bad-token";
+      const { id, email, isFirstProof, keys } = reset;
+      options.keysEnded(id, keys);
+      if (isFirstProof) tell("address-verified", id, asker);
+      tell("password-reset", id, asker);
       mailNotice(email, "Your password was reset");
+      await options.ended(id);
       return undefined;
     },
     async changePassword(id, current, password, asker) {

@@ -11,7 +11,7 @@ import {
   rotateApiKey,
 } from "portcullis";
 import { isAccountId } from "../storage/accounts.ts";
-import type { SqlApiKeyStore, StoredKey } from "../storage/api-keys.ts";
+import type { SqlApiKeyStore, StoredKey, TokenOrigin } from "../storage/api-keys.ts";
 import type { Asker, KeyEvent } from "./events.ts";
 
 /** API keys of an identity server. */
@@ -70,12 +70,10 @@ export interface KeyToCreate {
 }
 
 /** Who asks for a key: the request, and the application whose token came with it, where one did. */
-export interface KeyAsker {
+export interface KeyAsker extends TokenOrigin {
   /** Undefined where a program of the service does it by itself. */
   readonly request?: Asker | undefined;
   readonly client?: string | undefined;
-  /** What that token follows from, as it names it itself: the claim `grant`. */
-  readonly grant?: string | undefined;
 }
 
 /** API keys, for programs of this process. */
@@ -83,7 +81,7 @@ export interface Keys {
   /** For `createApi({ credentials })`: who calls with a key is its owner, with the key's scopes. */
   readonly credential: Credential;
   /**
-   * @returns undefined where the owner has as many as he may, or the asking application was withdrawn meanwhile
+   * @returns undefined where the owner has as many as he may, or what the asking token follows from was taken back meanwhile
    * @throws OptionsError as `issueApiKey`, and where no resource has a scope, or no such rate is offered
    */
   create(key: KeyToCreate, asker?: KeyAsker): Promise<NewKey | undefined>;
@@ -168,7 +166,7 @@ export function createKeys(options: KeysOptions): Keys {
       }
       let isWithin = true;
       const insert = async (record: ApiKeyRecord): Promise<void> => {
-        isWithin = await store.insertWithin({ ...record, clientId: asker?.client }, most, asker?.grant);
+        isWithin = await store.insertWithin({ ...record, clientId: asker?.client }, most, asker);
       };
       const within = { ...store, insert };
       const { key: text, record } = await issueApiKey(
@@ -189,7 +187,7 @@ export function createKeys(options: KeysOptions): Keys {
     async rotate(id, owner, overlapSeconds, asker) {
       // Whoever rotates it knows the new one, so that it ends with whoever that is.
       const rotate = (old: string, successor: ApiKeyRecord, oldExpiresAt: number) =>
-        store.rotate(old, { ...successor, clientId: asker?.client }, oldExpiresAt, asker?.grant);
+        store.rotate(old, { ...successor, clientId: asker?.client }, oldExpiresAt, asker);
       const issued = await rotateApiKey(
         {
           store: { ...store, rotate },

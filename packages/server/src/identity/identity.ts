@@ -146,11 +146,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       await payloads.destroySessionsOf(accountId);
       await sessions?.endAll(accountId);
     },
-    async claimed(accountId) {
+    keysEnded(accountId, keys) {
       const why = "the address was claimed by its owner";
-      for (const key of await keyRows.revokeAll(accountId)) {
-        tell({ type: "key-revoked", subject: accountId, key, why });
-      }
+      for (const key of keys) tell({ type: "key-revoked", subject: accountId, key, why });
     },
   });
 

@@ -164,10 +164,11 @@ export function mountKeys(api: Api, { keys, settings, scopes, issuer }: KeyRoute
   /** Of a token of this server; a session is a browser's, and a key makes no keys. */
   function applicationOf({ proof: { kind, issuer: by, claims } }: Caller) {
     if (kind !== "jwt" || by !== issuer) return {};
-    const { client_id: client, grant } = claims;
+    const { client_id: client, grant, epoch } = claims;
     return {
       ...(typeof client === "string" ? { client } : {}),
       ...(typeof grant === "string" ? { grant } : {}),
+      ...(typeof epoch === "number" ? { epoch } : {}),
     };
   }
 }

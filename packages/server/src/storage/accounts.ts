@@ -1,4 +1,5 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
+import { revokeKeysOf } from "./api-keys.ts";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
 import { type WrongPasswordStore, wrongPasswordStore } from "./wrong-passwords.ts";
@@ -19,6 +20,17 @@ export interface SignedIn {
   readonly userAgent: string | undefined;
   readonly since: number;
   readonly usedAt: number;
+}
+
+/** A password that was reset. */
+export interface Reset {
+  readonly id: string;
+  /** Where the link was mailed. */
+  readonly email: string;
+  /** Whether that it is the owner's was shown for the first time. */
+  readonly isFirstProof: boolean;
+  /** Ids of the API keys that ended with it. */
+  readonly keys: readonly string[];
 }
 
 /**
@@ -42,6 +54,13 @@ export interface AccountStore extends WrongPasswordStore {
    * @returns false where there is no such account, or another hash by now
    */
   setPassword(id: string, password: string, instead?: string): Promise<boolean>;
+  /**
+   * The same for whoever has a mailed token, which is taken out, and with that confirms the address; where nobody had, it
+   * ends the API keys too, which whoever signed up with the address made.
+   *
+   * @returns undefined, and nothing has changed, where the token or the account is gone
+   */
+  resetPassword(hash: string, password: string, at: number): Promise<Reset | undefined>;
   /** Writes the same password in another way; signs nobody out. */
   rehash(id: string, password: string, instead: string): Promise<void>;
   /** @returns whether it was not verified before */
@@ -82,7 +101,6 @@ export function isAccountId(subject: string): boolean {
 export function accountStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack): AccountStore {
   const { db } = storage;
   const wrong = wrongPasswordStore(db);
-  const changed = (result: { readonly numUpdatedRows: bigint }): boolean => result.numUpdatedRows > 0n;
   return {
     ...wrong,
     insertWithToken: (row, token) =>
@@ -101,18 +119,24 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
       }),
     findByEmailKey: (key) => db.selectFrom("account").selectAll().where("email_key", "=", key).executeTakeFirst(),
     find: (id) => db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst(),
-    setPassword: (id, password, instead) =>
-      ending(id, async (one) => {
-        const epoch = await nextEpoch(one, id, { password }, instead);
-        if (epoch !== undefined) {
-          // Nor does the address change that whoever knew the old one asked for.
-          await one
-            .deleteFrom("mail_token")
-            .where("account_id", "=", id)
-            .where("purpose", "in", ["reset", "email"])
-            .execute();
-        }
-        return epoch;
+    setPassword: (id, password, instead) => ending(id, (one) => withPassword(one, id, password, instead)),
+    resetPassword: (hash, password, at) =>
+      takingBack(storage, options, async (one) => {
+        const nothing = { value: undefined, taken: [] };
+        const token = await takeToken(one, hash, "reset", at);
+        const id = token?.account_id ?? undefined;
+        if (token === undefined || id === undefined) return nothing;
+        const epoch = await withPassword(one, id, password);
+        if (epoch === undefined) return nothing;
+        const isFirstProof = await setVerified(one, id, token.email, at);
+        const keys = isFirstProof ? await revokeKeysOf(one, storage.kind, { subject: id, at }) : [];
+        return {
+          value: { id, email: token.email, isFirstProof, keys },
+          taken: [
+            { kind: "user", value: userEpoch(id, epoch) },
+            ...keys.map((value) => ({ kind: "api-key" as const, value })),
+          ],
+        };
       }),
     async rehash(id, password, instead) {
       await db
@@ -122,17 +146,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
         .where("password", "=", instead)
         .executeTakeFirst();
     },
-    async setVerified(id, email, at) {
-      return changed(
-        await db
-          .updateTable("account")
-          .set({ verified_at: at })
-          .where("id", "=", id)
-          .where("email", "=", email)
-          .where("verified_at", "is", null)
-          .executeTakeFirst(),
-      );
-    },
+    setVerified: (id, email, at) => setVerified(db, id, email, at),
     disable: (id, at) => ending(id, (one) => nextEpoch(one, id, { disabled_at: at })),
     async enable(id) {
       return changed(
@@ -187,14 +201,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
         .where("purpose", "=", purpose)
         .where("expires_at", ">", now)
         .executeTakeFirst(),
-    takeToken: (hash, purpose, now) =>
-      db
-        .deleteFrom("mail_token")
-        .where("hash", "=", hash)
-        .where("purpose", "=", purpose)
-        .where("expires_at", ">", now)
-        .returningAll()
-        .executeTakeFirst(),
+    takeToken: (hash, purpose, now) => takeToken(db, hash, purpose, now),
     async signedIn(id, now) {
       const applications = await db
         .selectFrom("refresh_family")
@@ -261,6 +268,49 @@ async function insertAccount(db: Kysely<Schema>, row: AccountRow): Promise<boole
     .onConflict((conflict) => conflict.column("email_key").doNothing())
     .executeTakeFirst();
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
+}
+
+const changed = (result: { readonly numUpdatedRows: bigint }): boolean => result.numUpdatedRows > 0n;
+
+/** @returns the epoch that is over */
+async function withPassword(
+  one: Transaction<Schema>,
+  id: string,
+  password: string,
+  instead?: string,
+): Promise<number | undefined> {
+  const epoch = await nextEpoch(one, id, { password }, instead);
+  if (epoch === undefined) return undefined;
+  // Nor does the address change that whoever knew the old one asked for.
+  await one.deleteFrom("mail_token").where("account_id", "=", id).where("purpose", "in", ["reset", "email"]).execute();
+  return epoch;
+}
+
+async function setVerified(db: Kysely<Schema>, id: string, email: string, at: number): Promise<boolean> {
+  return changed(
+    await db
+      .updateTable("account")
+      .set({ verified_at: at })
+      .where("id", "=", id)
+      .where("email", "=", email)
+      .where("verified_at", "is", null)
+      .executeTakeFirst(),
+  );
+}
+
+function takeToken(
+  db: Kysely<Schema>,
+  hash: string,
+  purpose: MailTokenTable["purpose"],
+  now: number,
+): Promise<MailTokenRow | undefined> {
+  return db
+    .deleteFrom("mail_token")
+    .where("hash", "=", hash)
+    .where("purpose", "=", purpose)
+    .where("expires_at", ">", now)
+    .returningAll()
+    .executeTakeFirst();
 }
 
 async function replaceToken(db: Kysely<Schema>, row: MailTokenRow): Promise<void> {

@@ -12,6 +12,13 @@ export interface StoredKey extends ApiKeyRecord {
   readonly clientId?: string | undefined;
 }
 
+/** What the token that asks for a key follows from, as it says itself. */
+export interface TokenOrigin {
+  readonly grant?: string | undefined;
+  /** Of the account it is for. */
+  readonly epoch?: number | undefined;
+}
+
 /** A change of a key, for whoever leaves word of it. */
 export interface KeyChange {
   readonly type: "key-created" | "key-rotated" | "key-revoked";
@@ -35,13 +42,10 @@ export interface SqlApiKeyStore extends ApiKeyStore {
   /**
    * Keeps a new record unless its owner has `most` keys that still work.
    *
-   * @param grant  what the token that asks for it follows from, as tokens name it
-   * @returns false, and nothing is kept, where he has, or where the grant was taken back meanwhile
+   * @returns false, and nothing is kept, where he has, or where what the asking token follows from was taken back meanwhile
    */
-  insertWithin(record: StoredKey, most: number, grant?: string): Promise<boolean>;
-  rotate(id: string, successor: StoredKey, oldExpiresAt: number, grant?: string): Promise<boolean>;
-  /** Revokes all keys of an owner. @returns which */
-  revokeAll(subject: string): Promise<readonly string[]>;
+  insertWithin(record: StoredKey, most: number, from?: TokenOrigin): Promise<boolean>;
+  rotate(id: string, successor: StoredKey, oldExpiresAt: number, from?: TokenOrigin): Promise<boolean>;
   /** Takes out what expired or was revoked before that time, and what belongs to an account that is gone. */
   sweep(before: number): Promise<void>;
 }
@@ -62,11 +66,11 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     async insert(record) {
       await db.insertInto("api_key").values(rowOf(record)).execute();
     },
-    insertWithin: (record, most, grant) =>
+    insertWithin: (record, most, from) =>
       db.transaction().execute(async (one) => {
         // So that none counts what another is about to add.
         await oneAfterTheOther(one, kind, record.subject);
-        if (await isTakenBack(one, grant)) return false;
+        if (await isTakenBack(one, record.subject, from)) return false;
         const { count } = await one
           .selectFrom("api_key")
           .select((value) => value.fn.countAll<number>().as("count"))
@@ -110,15 +114,10 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
         const there = await one.selectFrom("api_key").select("id").where("id", "=", id).executeTakeFirst();
         return { did: false, value: there !== undefined };
       }),
-    revokeAll: (subject) =>
-      takingBack(storage, options, async (one) => {
-        const ids = await revokeKeysOf(one, kind, { subject, at: options.now() });
-        return { value: ids, taken: ids.map((value) => ({ kind: "api-key", value })) };
-      }),
-    rotate: (id, successor, oldExpiresAt, grant) =>
+    rotate: (id, successor, oldExpiresAt, from) =>
       changing(id, async (one) => {
         await oneAfterTheOther(one, kind, successor.subject);
-        if (await isTakenBack(one, grant)) return { did: false, value: false };
+        if (await isTakenBack(one, successor.subject, from)) return { did: false, value: false };
         const { numUpdatedRows } = await one
           .updateTable("api_key")
           .set(({ eb, ref }) => ({
@@ -201,7 +200,15 @@ async function oneAfterTheOther(one: Transaction<Schema>, kind: Storage["kind"],
 }
 
 /** Another instance may take the token for a moment longer than what it follows from. */
-async function isTakenBack(one: Transaction<Schema>, grant: string | undefined): Promise<boolean> {
+async function isTakenBack(
+  one: Transaction<Schema>,
+  subject: string,
+  { grant, epoch }: TokenOrigin = {},
+): Promise<boolean> {
+  if (epoch !== undefined) {
+    const account = await one.selectFrom("account").select("epoch").where("id", "=", subject).executeTakeFirst();
+    if (account?.epoch !== epoch) return true;
+  }
   if (grant === undefined) return false;
   const found = await one
     .selectFrom("revocation")

@@ -204,12 +204,16 @@ describe.each([
       nameInTokens: (id) => id,
     });
     const about = { subject: server.alice, clientId: "web" };
-    expect(await store.insertWithin(record({ id: "before", ...about }), 100, "late")).toBe(true);
+    const late = { grant: "late" };
+    expect(await store.insertWithin(record({ id: "before", ...about }), 100, late)).toBe(true);
     await grants.end("late", "withdrawn");
-    expect(await store.insertWithin(record({ id: "after", ...about }), 100, "late")).toBe(false);
-    expect(await store.rotate("before", record({ id: "next", ...about }), 9, "late")).toBe(false);
+    expect(await store.insertWithin(record({ id: "after", ...about }), 100, late)).toBe(false);
+    expect(await store.rotate("before", record({ id: "next", ...about }), 9, late)).toBe(false);
     expect(await store.find("after")).toBeUndefined();
-    await store.revokeAll(server.alice);
+    const { epoch = 0 } = (await server.identity.accounts.find(server.alice)) ?? {};
+    expect(await store.insertWithin(record({ id: "now", ...about }), 100, { epoch })).toBe(true);
+    expect(await store.insertWithin(record({ id: "over", ...about }), 100, { epoch: epoch - 1 })).toBe(false);
+    for (const id of ["before", "now"]) await store.revoke(id, Date.now());
   });
 
   it("end with an application that there is no more", async () => {

@@ -2,7 +2,7 @@ import type { Mail } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freePorts } from "../../soak/instances.ts";
-import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
+import { embeddedStores, failing, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import { alice, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const scopes = ["notes:read", "notes:write", "keys:read", "keys:write"];
@@ -79,6 +79,29 @@ describe.each([
     expect(await server.identity.accounts.resetPassword(own, "what only the owner knows")).toBeUndefined();
     expect(await server.identity.accounts.authenticate(email, "what somebody else knows")).toBeUndefined();
     expect((await server.identity.accounts.findByEmail(email))?.isVerified).toBe(true);
+  });
+
+  it("the owner gets nothing where the keys that the other made cannot be ended, and the link still works", async () => {
+    const other = { email: "dora@example.com", password: "what somebody else knows" };
+    await server.identity.accounts.signUp(other.email, other.password);
+    const owner = (await server.identity.accounts.findByEmail(other.email))?.id ?? "";
+    const left = await server.identity.keys().create({ owner, name: "left", scopes: ["notes:read"] });
+    const use = async () => (await server.call(left?.key ?? "")).status;
+    expect(await use()).toBe(200);
+    await server.identity.accounts.requestReset(other.email);
+    const token = await vi.waitFor(() => {
+      const found = mails.findLast(({ to, text }) => to === other.email && text.includes("/account/reset/"));
+      if (found === undefined) throw new Error("nothing was mailed");
+      return /\/account\/reset\/([\w-]+)/.exec(found.text)?.[1] ?? "";
+    }, 10_000);
+    const own = "what only the owner knows";
+    const mended = await failing(storage, "api_key", "update");
+    await expect(server.identity.accounts.resetPassword(token, own)).rejects.toThrow(/no room/);
+    expect(await server.identity.accounts.authenticate(other.email, own)).toBeUndefined();
+    await mended();
+    expect(await server.identity.accounts.resetPassword(token, own)).toBeUndefined();
+    expect(await use()).toBe(401);
+    expect(await server.identity.accounts.authenticate(other.email, own)).toMatchObject({ isVerified: true });
   });
 
   it("the owner gets the account without what the other left in it: sign-ins, tokens and API keys", async () => {
