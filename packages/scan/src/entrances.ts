@@ -6,7 +6,7 @@ import type { Outgoing } from "./fetcher.ts";
 import { type Browser, browse } from "./oauth-browser.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
-import type { Account } from "./sign-in.ts";
+import type { Account } from "./account.ts";
 import { isGone, isSafe, type Operation, pathParameters, type Target } from "./target.ts";
 
 /** A way to begin a cookie session. */

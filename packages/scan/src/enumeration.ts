@@ -6,7 +6,7 @@ import { walk } from "./json.ts";
 import { outcome } from "./objects.ts";
 import { blank, isLimited } from "./oracle.ts";
 import { type Attack, broken, held, inconclusive, limitedWhy, notApplicable, type Outcome } from "./probe.ts";
-import type { Account } from "./sign-in.ts";
+import type { Account } from "./account.ts";
 import { tokenIn } from "./sign-in.ts";
 import { type Operation, tightLimit } from "./target.ts";
 import { compareTimes } from "./timing.ts";

@@ -1,20 +1,22 @@
 import { type Answer, headerOf, isSuccess } from "./answer.ts";
-import type { ProbeContext } from "./context.ts";
 import type { CookieJar } from "./cookie-jar.ts";
 import type { Leg, Trial } from "./exchange.ts";
+import type { Fetcher, Outgoing } from "./fetcher.ts";
 import type { Header } from "./identities.ts";
 import { type Button, type Field, type Form, formsIn } from "./html-forms.ts";
-import type { OAuthServer } from "./oauth-server.ts";
 import { outcome } from "./objects.ts";
-import type { Account } from "./sign-in.ts";
+import type { Redactor } from "./redact.ts";
+import type { Account } from "./account.ts";
 
 /** Where a browser came to that followed an authorization request. */
 export type Arrival = Responded | Stopped;
 
 /** What a browser takes of the scan. */
-export type Browser = Pick<ProbeContext, "send" | "redactor"> & {
-  readonly fetcher: Pick<ProbeContext["fetcher"], "url">;
-};
+export interface Browser {
+  send(leg: Leg, outgoing: Outgoing): Promise<Trial>;
+  readonly redactor: Redactor;
+  readonly fetcher: Pick<Fetcher, "url">;
+}
 
 /** The authorization response: somebody is sent to a redirect address. Nothing is ever sent there. */
 export interface Responded {
@@ -74,7 +76,7 @@ function isResponse(params: URLSearchParams, to: URL, { state, redirect }: Mark)
  */
 export async function browse(
   context: Browser,
-  server: Pick<OAuthServer, "isHere">,
+  server: { isHere(to: URL): boolean },
   person: Person,
   request: {
     readonly target: string;

@@ -6,7 +6,7 @@ import type { OAuthClient } from "./oauth-client.ts";
 import type { Selection } from "./plan.ts";
 import type { Progress } from "./run.ts";
 import type { WebhookSecret } from "./sign-delivery.ts";
-import type { Account } from "./sign-in.ts";
+import type { Account } from "./account.ts";
 import type { SupabaseOptions } from "./supabase.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -21,7 +21,8 @@ import { recogniseIdentities } from "./recognise.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
 import { register, registerAccount, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
 import { ScanError, Unreachable } from "./scan-error.ts";
-import { type Account, createSessions, isSignIn } from "./sign-in.ts";
+import type { Account } from "./account.ts";
+import { createSessions, isSignIn } from "./sign-in.ts";
 import { createSupabase } from "./supabase.ts";
 import type { Target } from "./target.ts";
 

@@ -9,7 +9,8 @@ import { obtained } from "./obtained.ts";
 import type { Random } from "./random.ts";
 import { requestFor } from "./requests.ts";
 import { Unreachable } from "./scan-error.ts";
-import { type Account, asksAgain, credentialFields, isRegistration } from "./sign-in.ts";
+import type { Account } from "./account.ts";
+import { asksAgain, credentialFields, isRegistration } from "./sign-in.ts";
 import { isGone, type Operation, pathParameters, type Target } from "./target.ts";
 import { validValue } from "./values.ts";
 

@@ -37,7 +37,7 @@ export type { Progress } from "./run.ts";
 export { ScanError } from "./scan-error.ts";
 export { type OAuthClient, parseOAuthClient } from "./oauth-client.ts";
 export type { HmacScheme, WebhookSecret } from "./sign-delivery.ts";
-export type { Account } from "./sign-in.ts";
+export type { Account } from "./account.ts";
 export type { SupabaseOptions } from "./supabase.ts";
 export type { ProtectionResult, Verdict, VerdictKind } from "./verdict.ts";
 export { parseWebhook } from "./webhook-options.ts";

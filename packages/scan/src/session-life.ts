@@ -10,7 +10,8 @@ import { outcome } from "./objects.ts";
 import { resembles } from "./oracle.ts";
 import { broken, held, inconclusive, notApplicable, type Outcome, threeLegs, untried } from "./probe.ts";
 import { requestFor, withCredential, withHeaders, withQuery } from "./requests.ts";
-import { type Account, credentialFields, tokenIn } from "./sign-in.ts";
+import type { Account } from "./account.ts";
+import { credentialFields, tokenIn } from "./sign-in.ts";
 import { isGone, isSafe, type Operation, pathParameters, tightLimit } from "./target.ts";
 
 /** Sessions of one entrance, and what shows that one is alive. */

@@ -1,3 +1,4 @@
+import type { Account } from "./account.ts";
 import { sameOrigin } from "./browser.ts";
 import { isSuccess } from "./answer.ts";
 import type { Cookie } from "./cookies.ts";
@@ -13,12 +14,6 @@ import { Unreachable } from "./scan-error.ts";
 import { propertiesOf } from "./schema.ts";
 import { isGone, type Operation, pathParameters, type Target } from "./target.ts";
 import { validValue } from "./values.ts";
-
-/** A user name and a password the API knows. */
-export interface Account {
-  readonly user: string;
-  readonly password: string;
-}
 
 /** The sign-in operations of an API and the accounts to use there. */
 export interface Sessions {

@@ -27,7 +27,7 @@ import {
   signOutEverywhere,
   tokenSignOut,
 } from "../session-life.ts";
-import type { Account } from "../sign-in.ts";
+import type { Account } from "../account.ts";
 
 /**
  * The cookie's flags, strength and lifetime, fixation, a new id at every sign-in, sign-out of cookies and tokens, here and
