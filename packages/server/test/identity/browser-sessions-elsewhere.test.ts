@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { openBrowserSessions } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { chromium } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import { type OtherIssuer, startOtherIssuer } from "./other-issuer.ts";
@@ -34,7 +36,7 @@ describe("sessions: people of an issuer elsewhere", () => {
           storage,
           secret,
           serviceName: "Notes",
-          returnTo: ["/", "/notes/*"],
+          returnTo: ["/", "/notes/*", "/api/me"],
           now: () => clock,
           onEvent: (event) => void events.push(event),
           onError: (error) => void errors.push(error),
@@ -94,6 +96,24 @@ describe("sessions: people of an issuer elsewhere", () => {
     expect([await me(at.origin, first), await me(at.origin, second), await me(at.origin, third)]).toEqual([
       401, 401, 200,
     ]);
+  });
+
+  it("is signed in at the page it goes on to, in a browser that comes from the issuer's site", async () => {
+    const chrome = await chromium.launch({
+      executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
+      args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat([
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ]),
+    });
+    const page = await (await chrome.newContext({ ignoreHTTPSErrors: true })).newPage();
+    await page.goto(`${at.origin}/auth/sign-in?returnTo=/api/me`);
+    // On a page of the issuer's: whatever follows is begun by its site.
+    await page.click("text=I am Carol");
+    await page.waitForURL(`${at.origin}/api/me`);
+    expect(JSON.parse(await page.innerText("body"))).toMatchObject({ subject: "carol" });
+    await chrome.close();
   });
 
   it("takes an ID token as it was signed on the way", async () => {

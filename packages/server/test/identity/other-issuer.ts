@@ -7,7 +7,10 @@ import { Provider } from "oidc-provider";
 import { developmentCertificate } from "portcullis/node";
 import { freePort } from "./session-server.ts";
 
-/** An OpenID issuer that is none of ours: oidc-provider as it comes, over https, under a certificate authority of the tests. */
+/**
+ * An OpenID issuer that is none of ours: oidc-provider as it comes, over https, under a certificate authority of the tests.
+ * It knows one person, and asks browsers whether they are she.
+ */
 export interface OtherIssuer {
   readonly url: string;
   readonly ca: string;
@@ -82,8 +85,11 @@ export async function startOtherIssuer(redirectUri: string, clientSecret: string
   provider.on("refresh_token.destroyed", () => void takenBack++);
   const handle = provider.callback();
   const server = createServer({ cert, key: tlsKey }, (request, response) => {
-    if (request.url?.startsWith("/enter/") !== true) void handle(request, response);
-    else void provider.interactionFinished(request, response, { login: { accountId: "carol" }, consent: {} });
+    const { pathname, search } = new URL(request.url ?? "/", url);
+    if (!pathname.startsWith("/enter/")) void handle(request, response);
+    else if (search === "" && request.headers.accept?.includes("text/html") === true) {
+      response.setHeader("content-type", "text/html").end('<a href="?done">I am Carol</a>');
+    } else void provider.interactionFinished(request, response, { login: { accountId: "carol" }, consent: {} });
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
 
