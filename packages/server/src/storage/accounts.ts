@@ -1,4 +1,5 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
+import { DatabaseError } from "pg";
 import { revokeKeysOf } from "./api-keys.ts";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
@@ -192,6 +193,10 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
         if (token === undefined) return undefined;
         await one.deleteFrom("mail_token").where("account_id", "=", id).execute();
         return nextEpoch(one, id, { ...address, verified_at: at });
+      }).catch((error: unknown) => {
+        // Somebody else took it between the look and the change.
+        if (isDuplicate(error)) return false;
+        throw error;
       }),
     findToken: (hash, purpose, now) =>
       db
@@ -317,6 +322,11 @@ async function replaceToken(db: Kysely<Schema>, row: MailTokenRow): Promise<void
   // By address and not by account, so that the same is done where there is none; for that, nothing refers to accounts.
   await db.deleteFrom("mail_token").where("email", "=", row.email).where("purpose", "=", row.purpose).execute();
   await db.insertInto("mail_token").values(row).execute();
+}
+
+/** PostgreSQL's unique_violation; on the embedded store nobody else writes between two statements of a transaction. */
+function isDuplicate(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === "23505";
 }
 
 /** Everything signed in carries the epoch it began in. @returns the one that is over */

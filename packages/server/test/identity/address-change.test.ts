@@ -1,7 +1,10 @@
+import { createHash, randomUUID } from "node:crypto";
 import type { Mail } from "@portcullis/server/identity";
+import type { Storage } from "@portcullis/server/storage";
+import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
-import type { Browser } from "./browser.ts";
+import type { Browser, Page } from "./browser.ts";
 import { bob, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 const password = "harbour lights at nine";
@@ -11,6 +14,7 @@ describe.each([
   ["PostgreSQL", postgresStores],
 ] as const)("another address for an account, %s", (_kind, start) => {
   let stores: TestStores;
+  let storage: Storage;
   let server: OAuthServer;
   const mails: Mail[] = [];
   let people = 0;
@@ -19,7 +23,8 @@ describe.each([
 
   beforeAll(async () => {
     stores = await start();
-    server = await startOAuthServer(await stores.open(), { sendMail: (mail) => void mails.push(mail) });
+    storage = await stores.open();
+    server = await startOAuthServer(storage, { sendMail: (mail) => void mails.push(mail) });
   }, 60_000);
   afterAll(async () => {
     await server.close();
@@ -146,6 +151,69 @@ describe.each([
     expect(mails.some(({ to }) => to === "thief@example.com")).toBe(false);
     const all = await Promise.all([1, 2, 3].map(() => confirm(tokenIn(link))));
     expect(all.filter(({ status }) => status === 200)).toHaveLength(1);
+  });
+
+  it("is refused like a taken one where somebody signs up with it in the same moment, and so is a second account", async () => {
+    const wanted = `wanted-${id}@example.com`;
+    await ask(await signedIn(), wanted);
+    const [link] = await mailsTo(wanted, 1);
+    const stranger = {
+      ...(await storage.db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirstOrThrow()),
+      id: randomUUID(),
+      email: wanted,
+      email_key: wanted,
+    };
+    let waiting: Promise<Page> | undefined;
+    await storage.db.transaction().execute(async (one) => {
+      await one.insertInto("account").values(stranger).execute();
+      waiting = confirm(tokenIn(link));
+      // It has found the address free by then; the embedded store lets nobody look before this is over.
+      if (storage.kind === "postgres") {
+        await vi.waitFor(async () => {
+          const found = await sql`select 1 from pg_locks where not granted`.execute(one);
+          expect(found.rows).not.toEqual([]);
+        }, 10_000);
+      }
+    });
+    const refused = await waiting;
+    expect([refused?.status, refused?.text.includes("This link cannot be used any more")]).toEqual([400, true]);
+    expect(await server.identity.accounts.find(id)).toMatchObject({ email: person.email, isVerified: false });
+    // Both have a link to the same address, and press the button at once.
+    const second = { email: `second-${id}@example.com`, password };
+    await server.identity.accounts.signUp(second.email, password);
+    const seconds = (await server.identity.accounts.findByEmail(second.email))?.id ?? "";
+    mails.length = 0;
+    const shared = `shared-${id}@example.com`;
+    for (const one of [id, seconds]) await server.identity.accounts.requestAddress(one, shared);
+    const [first, other] = await mailsTo(shared, 2);
+    const tokens = await Promise.all(
+      [first, other].map(async (mail) => {
+        const token = tokenIn(mail);
+        const row = await storage.db
+          .selectFrom("mail_token")
+          .select("account_id")
+          .where("hash", "=", createHash("sha256").update(token).digest("base64url"))
+          .executeTakeFirstOrThrow();
+        return { token, as: row.account_id === id ? person : second };
+      }),
+    );
+    const pages = await Promise.all(tokens.map(({ token, as }) => confirm(token, as)));
+    expect(pages.map(({ status }) => status).toSorted()).toEqual([200, 400]);
+  });
+
+  it("makes one account of many sign-ups with one address at once, and answers them all the same", async () => {
+    const email = `many-${id}@example.com`;
+    server.forgiveLimits();
+    const pages = await Promise.all(
+      [1, 2, 3, 4].map(async (one) => {
+        const browser = server.browser();
+        return browser.submit(await browser.open("/account/sign-up"), { email, password: `${password} ${one}` });
+      }),
+    );
+    expect(pages.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(new Set(pages.map(({ text }) => text.slice(text.indexOf("<body>")))).size).toBe(1);
+    const rows = await storage.db.selectFrom("account").select("id").where("email_key", "=", email).execute();
+    expect(rows).toHaveLength(1);
   });
 
   async function signedIn(): Promise<Browser> {

@@ -91,6 +91,15 @@ describe.each([
     expect((await make("", { name: "x", scopes: ["notes:read"] })).status).toBe(401);
   });
 
+  it("are no more than the bound, however many are asked for at once", async () => {
+    const made = await Promise.all(
+      [1, 2, 3, 4, 5, 6, 7, 8].map((one) => make(bobs, { name: `many ${one}`, scopes: ["notes:read"] })),
+    );
+    const statuses = made.map(({ status }) => status).toSorted();
+    expect(statuses).toEqual([201, 201, 201, 201, 409, 409, 409, 409]);
+    for (const { body } of made) if ("id" in body) await ask("DELETE", `/keys/${String(body["id"])}`, bobs);
+  });
+
   it("belong to whoever calls, whatever the body says", async () => {
     for (const field of ["owner", "subject", "accountId", "tenant"]) {
       const victim = await server.identity.accounts.findByEmail(bob.email);
