@@ -91,8 +91,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const teller = createTeller(options.onEvent, onError);
   const { tell } = teller;
 
-  const payloads = oidcPayloadStore(storage.db);
-  const refreshTokens = refreshTokenStore(storage.db);
+  const payloads = oidcPayloadStore(storage);
+  const refreshTokens = refreshTokenStore(storage);
   const browserRows = browserSessionStore(storage);
   const keyStore = signingKeyStore(storage.db);
   const keys = await openSigningKeys({
@@ -161,16 +161,19 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       tell(grantTakenBack(grant?.account_id ?? undefined, grant?.client_id ?? undefined));
     },
     now,
-    sessionClaim: nameInTokens,
+    nameInTokens,
+    needsConsent: (id) => !clients.some((client) => client.id === id && client.isFirstParty === true),
     refreshIdleMs: 14 * day,
     refreshAbsoluteMs: 90 * day,
   });
   const consents = createConsents(payloads, () => provider, now);
   const flowCookies = createFlowCookies(options.secret, now);
+  const leaveSession = (accountId: string, uid: string) => payloads.destroySession(accountId, nameInTokens(uid), now());
   const ownSessions = createOwnSessions({
     provider: () => provider,
     accounts,
     endSession: grants.endSession,
+    leave: leaveSession,
     idle: ownLifetimes.idle,
     absolute: ownLifetimes.absolute,
     now,
@@ -336,6 +339,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         provider: () => provider,
         consents,
         flowCookies,
+        leaveSession,
         issuer,
         tell,
         paths: accountPaths,
@@ -352,8 +356,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
           if (row?.subject !== accountId || row.issuer !== issuer) return;
           // First what would begin it again without a password. Where that cannot be told any more, it may be any other.
           const began = row.issuer_session;
-          const isEnded = began !== null && (await payloads.destroySession(accountId, began));
-          if (!isEnded) await payloads.destroyOtherSessions(accountId, hashOf(held));
+          const isEnded = began !== null && (await payloads.destroySession(accountId, began, now()));
+          if (!isEnded) await payloads.destroyOtherSessions(accountId, hashOf(held), now());
           await sessions?.end(accountId, session, asker);
         },
         withdraw,

@@ -185,7 +185,10 @@ export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?
       const rows = await end(one);
       const grantIds = new Set(rows.flatMap(({ grant_id }) => grant_id ?? []));
       for (const { grant_id } of await staying(one, [...grantIds])) grantIds.delete(grant_id ?? "");
-      return { value: rows.length, taken: await endGrants(one, ends, [...grantIds], "the browser's session ended") };
+      return {
+        value: rows.length,
+        taken: await endGrants(one, storage.kind, ends, [...grantIds], "the browser's session ended"),
+      };
     });
   }
 }

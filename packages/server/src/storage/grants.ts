@@ -1,5 +1,6 @@
 import type { Transaction } from "kysely";
 import { revokeKeysOf } from "./api-keys.ts";
+import { consentNamed, grantNamed, holdNames, noteEnded, sessionNamed } from "./ended-names.ts";
 import { type Change, type TakingBack, takingBack } from "./revocations.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
@@ -36,18 +37,27 @@ export type GrantEnds = TakingBack & GrantNames;
 /** Grants in the tables. */
 export function grantStore(storage: Pick<Storage, "db" | "kind">, options: GrantEnds): GrantStore {
   const { hashOf, nameInTokens, now } = options;
+  const { kind } = storage;
 
   return {
     end: (grantId, why) =>
       takingBack(storage, options, async (one) => ({
         value: undefined,
-        taken: await endGrants(one, options, [grantId], why),
+        taken: await endGrants(one, kind, options, [grantId], why),
       })),
     withdraw: (accountId, clientId) =>
       takingBack(storage, options, async (one) => {
         const why = "withdrawn";
         // First, because it waits for keys that are being made; those that come later find the grant taken back.
-        const keys = await revokeKeysOf(one, storage.kind, { subject: accountId, clientId, at: now() });
+        const keys = await revokeKeysOf(one, kind, { subject: accountId, clientId, at: now() });
+        // Before the grants, so that no further one comes of it.
+        await holdNames(one, kind, [consentNamed(accountId, clientId)]);
+        await one
+          .deleteFrom("oidc_payload")
+          .where("model", "=", "Consent")
+          .where("account_id", "=", accountId)
+          .where("client_id", "=", clientId)
+          .execute();
         const rows = await one
           .selectFrom("oidc_payload")
           .select("payload")
@@ -55,7 +65,7 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Grant
           .where("account_id", "=", accountId)
           .where("client_id", "=", clientId)
           .execute();
-        const ended = await endGrants(one, options, rows.map(idIn), why);
+        const ended = await endGrants(one, kind, options, rows.map(idIn), why);
         // Those whose grant has run out, too.
         await one
           .updateTable("refresh_family")
@@ -64,12 +74,6 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Grant
           .where("client_id", "=", clientId)
           .where("revoked_at", "is", null)
           .execute();
-        await one
-          .deleteFrom("oidc_payload")
-          .where("model", "=", "Consent")
-          .where("account_id", "=", accountId)
-          .where("client_id", "=", clientId)
-          .execute();
         return {
           value: keys,
           taken: [...ended, ...keys.map((value) => ({ kind: "api-key" as const, value }))],
@@ -77,9 +81,24 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Grant
       }),
     endSession: ({ id, uid, grantIds }) =>
       takingBack(storage, options, async (one) => {
-        await one.deleteFrom("oidc_payload").where("model", "=", "Session").where("hash", "=", hashOf(id)).execute();
-        const taken = await endGrants(one, options, grantIds, "signed out");
-        return { value: undefined, taken: [{ kind: "session", value: nameInTokens(uid) }, ...taken] };
+        const session = nameInTokens(uid);
+        const why = "signed out";
+        const taken = await endGrants(one, kind, options, grantIds, why);
+        await noteEnded(one, kind, [sessionNamed(session)], now());
+        // By its name, too: it may have another id by now.
+        await one
+          .deleteFrom("oidc_payload")
+          .where("model", "=", "Session")
+          .where(({ or, eb }) => or([eb("hash", "=", hashOf(id)), eb("session_name", "=", session)]))
+          .execute();
+        // Of a grant that came while it was read.
+        await one
+          .updateTable("refresh_family")
+          .set({ revoked_at: now(), revoked_why: why })
+          .where("session", "=", session)
+          .where("revoked_at", "is", null)
+          .execute();
+        return { value: undefined, taken: [{ kind: "session", value: session }, ...taken] };
       }),
   };
 }
@@ -87,11 +106,18 @@ export function grantStore(storage: Pick<Storage, "db" | "kind">, options: Grant
 /** Ends grants as part of a change. @returns what that takes back */
 export async function endGrants(
   one: Transaction<Schema>,
+  kind: Storage["kind"],
   { hashOf, nameInTokens, now }: Pick<GrantEnds, "hashOf" | "nameInTokens" | "now">,
   grantIds: readonly string[],
   why: string,
 ): Promise<Change<unknown>["taken"]> {
   if (grantIds.length === 0) return [];
+  await noteEnded(
+    one,
+    kind,
+    grantIds.map((id) => grantNamed(nameInTokens(id))),
+    now(),
+  );
   await one
     .updateTable("refresh_family")
     .set({ revoked_at: now(), revoked_why: why })

@@ -1,9 +1,12 @@
 import type { Insertable, Kysely } from "kysely";
+import { hasEnded, holdNames, noteEnded, sessionNamed } from "./ended-names.ts";
 import type { OidcPayloadTable, Schema } from "./schema.ts";
+import type { Storage } from "./storage.ts";
 
 /** Keeps what oidc-provider wants kept, by model and hashed id. */
 export interface OidcPayloadStore {
-  upsert(row: Insertable<OidcPayloadTable>): Promise<void>;
+  /** @param name  of what may have ended since it was read, see `ended-names.ts`; then nothing is written */
+  upsert(row: Insertable<OidcPayloadTable>, name?: string): Promise<void>;
   find(model: string, hash: string): Promise<StoredPayload | undefined>;
   /** Marks it used, once. @returns false where it is gone or somebody was faster */
   consume(model: string, hash: string, at: number): Promise<boolean>;
@@ -11,9 +14,9 @@ export interface OidcPayloadStore {
   /** Ends the sign-in sessions of an account, with what it allowed there. */
   destroySessionsOf(accountId: string): Promise<void>;
   /** Takes out one session of an account at this server. @param name  as tokens name it @returns false where there is none */
-  destroySession(accountId: string, name: string): Promise<boolean>;
+  destroySession(accountId: string, name: string, now: number): Promise<boolean>;
   /** Takes out the sessions of an account at this server alone. @param except  hash of the one that stays */
-  destroyOtherSessions(accountId: string, except: string): Promise<void>;
+  destroyOtherSessions(accountId: string, except: string, now: number): Promise<void>;
   /** Clients that an account allowed something, and until when that is remembered. */
   consentsOf(
     accountId: string,
@@ -34,20 +37,15 @@ export interface StoredPayload {
 }
 
 /** Payloads in the tables. */
-export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
+export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): OidcPayloadStore {
   const columns = ["payload", "grant_id", "account_id", "client_id", "consumed_at", "expires_at"] as const;
   return {
-    async upsert(row) {
-      const { payload, grant_id, account_id, client_id, expires_at, session_name } = row;
-      await db
-        .insertInto("oidc_payload")
-        .values(row)
-        .onConflict((conflict) =>
-          conflict
-            .columns(["model", "hash"])
-            .doUpdateSet({ payload, grant_id, account_id, client_id, expires_at, session_name }),
-        )
-        .execute();
+    async upsert(row, name) {
+      if (name === undefined) return write(db, row);
+      await db.transaction().execute(async (one) => {
+        await holdNames(one, kind, [name]);
+        if (!(await hasEnded(one, [name]))) await write(one, row);
+      });
     },
     find: (model, hash) =>
       db
@@ -76,23 +74,35 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
         .where("account_id", "=", accountId)
         .execute();
     },
-    async destroySession(accountId, name) {
-      const { numDeletedRows } = await db
-        .deleteFrom("oidc_payload")
-        .where("model", "=", "Session")
-        .where("account_id", "=", accountId)
-        .where("session_name", "=", name)
-        .executeTakeFirst();
-      return numDeletedRows > 0n;
-    },
-    async destroyOtherSessions(accountId, except) {
-      await db
-        .deleteFrom("oidc_payload")
-        .where("model", "=", "Session")
-        .where("account_id", "=", accountId)
-        .where("hash", "!=", except)
-        .execute();
-    },
+    destroySession: (accountId, name, now) =>
+      db.transaction().execute(async (one) => {
+        await noteEnded(one, kind, [sessionNamed(name)], now);
+        const { numDeletedRows } = await one
+          .deleteFrom("oidc_payload")
+          .where("model", "=", "Session")
+          .where("account_id", "=", accountId)
+          .where("session_name", "=", name)
+          .executeTakeFirst();
+        return numDeletedRows > 0n;
+      }),
+    destroyOtherSessions: (accountId, except, now) =>
+      db.transaction().execute(async (one) => {
+        const others = await one
+          .selectFrom("oidc_payload")
+          .select("session_name")
+          .where("model", "=", "Session")
+          .where("account_id", "=", accountId)
+          .where("hash", "!=", except)
+          .execute();
+        const names = others.flatMap(({ session_name }) => session_name ?? []);
+        await noteEnded(one, kind, names.map(sessionNamed), now);
+        await one
+          .deleteFrom("oidc_payload")
+          .where("model", "=", "Session")
+          .where("account_id", "=", accountId)
+          .where("hash", "!=", except)
+          .execute();
+      }),
     async consentsOf(accountId, now) {
       const rows = await db
         .selectFrom("oidc_payload")
@@ -107,4 +117,17 @@ export function oidcPayloadStore(db: Kysely<Schema>): OidcPayloadStore {
       await db.deleteFrom("oidc_payload").where("expires_at", "<=", now).execute();
     },
   };
+}
+
+async function write(db: Kysely<Schema>, row: Insertable<OidcPayloadTable>): Promise<void> {
+  const { payload, grant_id, account_id, client_id, expires_at, session_name } = row;
+  await db
+    .insertInto("oidc_payload")
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .columns(["model", "hash"])
+        .doUpdateSet({ payload, grant_id, account_id, client_id, expires_at, session_name }),
+    )
+    .execute();
 }

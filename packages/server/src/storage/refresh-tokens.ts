@@ -1,5 +1,7 @@
-import type { Kysely, Selectable } from "kysely";
-import type { RefreshFamilyTable, RefreshTokenTable, Schema } from "./schema.ts";
+import type { Selectable } from "kysely";
+import { consentNamed, grantNamed, hasEnded, holdNames, sessionNamed } from "./ended-names.ts";
+import type { RefreshFamilyTable, RefreshTokenTable } from "./schema.ts";
+import type { Storage } from "./storage.ts";
 
 /** A refresh token with its family. */
 export interface StoredRefreshToken {
@@ -21,11 +23,17 @@ export const mostFamilies = 100;
 
 /** Keeps refresh tokens; every change of hands is one step that happens or does not. */
 export interface RefreshTokenStore {
-  /** The first token of a new family. Where there are {@link mostFamilies} already, another one is revoked. */
+  /**
+   * The first token of a new family. Where there are {@link mostFamilies} already, another one is revoked.
+   *
+   * @param under  how tokens call its grant, and whether that stands as long as the account's consent alone
+   * @returns false, and nothing is kept, where the grant, the session or the consent ended meanwhile
+   */
   begin(
     family: Omit<Selectable<RefreshFamilyTable>, "used_at" | "revoked_at" | "revoked_why">,
     token: Pick<RefreshTokenTable, "hash" | "payload" | "idle_expires_at">,
-  ): Promise<void>;
+    under: { readonly grant: string; readonly needsConsent: boolean },
+  ): Promise<boolean>;
   find(hash: string): Promise<StoredRefreshToken | undefined>;
   /**
    * Puts `successor` in the place of an unused token.
@@ -45,10 +53,24 @@ export interface RefreshTokenStore {
 }
 
 /** Refresh tokens in the tables. */
-export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
+export function refreshTokenStore({ db, kind }: Pick<Storage, "db" | "kind">): RefreshTokenStore {
   return {
-    async begin(family, token) {
-      await db.transaction().execute(async (one) => {
+    begin: (family, token, under) =>
+      db.transaction().execute(async (one) => {
+        const { account_id, client_id, session } = family;
+        const names = [grantNamed(under.grant), ...(session === null ? [] : [sessionNamed(session)])];
+        await holdNames(one, kind, [...names, consentNamed(account_id, client_id)]);
+        if (await hasEnded(one, names)) return false;
+        if (under.needsConsent) {
+          const consent = await one
+            .selectFrom("oidc_payload")
+            .select("hash")
+            .where("model", "=", "Consent")
+            .where("account_id", "=", account_id)
+            .where("client_id", "=", client_id)
+            .executeTakeFirst();
+          if (consent === undefined) return false;
+        }
         await one
           .insertInto("refresh_family")
           .values({ ...family, used_at: family.created_at, revoked_at: null, revoked_why: null })
@@ -77,7 +99,7 @@ export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
           // SQLite knows no offset without a limit.
           .limit(1000)
           .execute();
-        if (tooMany.length === 0) return;
+        if (tooMany.length === 0) return true;
         await one
           .updateTable("refresh_family")
           .set({ revoked_at: family.created_at, revoked_why: "too many" })
@@ -88,8 +110,8 @@ export function refreshTokenStore(db: Kysely<Schema>): RefreshTokenStore {
           )
           .where("revoked_at", "is", null)
           .execute();
-      });
-    },
+        return true;
+      }),
     async find(hash) {
       const token = await db.selectFrom("refresh_token").selectAll().where("hash", "=", hash).executeTakeFirst();
       if (token === undefined) return undefined;

@@ -50,11 +50,12 @@ describe("oauth: a code that two requests use at the same moment", () => {
     const ended: string[] = [];
     const now = Date.UTC(2030, 0, 1);
     const codes = createAdapter({
-      payloads: oidcPayloadStore(storage.db),
-      refreshTokens: refreshTokenStore(storage.db),
+      payloads: oidcPayloadStore(storage),
+      refreshTokens: refreshTokenStore(storage),
       grantEnded: async (grantId) => void ended.push(grantId),
       now: () => now,
-      sessionClaim: (uid) => uid,
+      nameInTokens: (id) => id,
+      needsConsent: () => false,
       refreshIdleMs: 1000,
       refreshAbsoluteMs: 1000,
     })("AuthorizationCode");

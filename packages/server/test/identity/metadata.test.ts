@@ -105,15 +105,16 @@ async function discoveryBeneath() {
 /** What oidc-provider itself would say, were it asked directly; nobody can. */
 async function askBeneath(path: string): Promise<Readonly<Record<string, unknown>>> {
   const now = () => Date.now();
-  const payloads = oidcPayloadStore(storage.db);
+  const payloads = oidcPayloadStore(storage);
   const provider = createProvider({
     issuer: server.issuer,
     adapter: createAdapter({
       payloads,
-      refreshTokens: refreshTokenStore(storage.db),
+      refreshTokens: refreshTokenStore(storage),
       grantEnded: () => Promise.resolve(),
       now,
-      sessionClaim: (uid) => uid,
+      nameInTokens: (id) => id,
+      needsConsent: () => false,
       refreshIdleMs: 1000,
       refreshAbsoluteMs: 1000,
     }),

@@ -110,7 +110,7 @@ describe.each([
   });
 
   describe("payloads", () => {
-    const store = () => oidcPayloadStore(storage.db);
+    const store = () => oidcPayloadStore(storage);
 
     it("keeps the latest of a model and id, apart from other models", async () => {
       const hash = randomUUID();
@@ -181,7 +181,7 @@ describe.each([
           { ...about, model: "AuthorizationCode", hash: `code of ${id}`, grant_id: id },
           { ...about, model: "Consent", hash: `consent of ${who} ${client_id}` },
         ];
-        for (const row of rows) await oidcPayloadStore(storage.db).upsert(payload(row));
+        for (const row of rows) await oidcPayloadStore(storage).upsert(payload(row));
         const family = {
           id: `family of ${id}`,
           grant_id: id,
@@ -191,11 +191,11 @@ describe.each([
           expires_at: now + 1000,
         };
         const token = { hash: `token of ${id}`, payload: "{}", idle_expires_at: now + 1000 };
-        await refreshTokenStore(storage.db).begin(family, token);
+        await refreshTokenStore(storage).begin(family, token, under(id));
       }
       const left = async (id: string, client: string) => {
-        const payloads = oidcPayloadStore(storage.db);
-        const found = await refreshTokenStore(storage.db).find(`token of ${id}`);
+        const payloads = oidcPayloadStore(storage);
+        const found = await refreshTokenStore(storage).find(`token of ${id}`);
         const revocations = await revocationStore(storage, undefined).list(now);
         return Object.entries({
           Grant: await payloads.find("Grant", `hash of ${id}`),
@@ -218,7 +218,7 @@ describe.each([
   });
 
   describe("refresh tokens", () => {
-    const store = () => refreshTokenStore(storage.db);
+    const store = () => refreshTokenStore(storage);
 
     it("lets one of many rotations at once happen, and the token that was replaced stays used", async () => {
       const { hash } = await begun();
@@ -250,7 +250,7 @@ describe.each([
       const { hash, account } = await begun();
       const next = successor();
       const revocation = await storage.db.startTransaction().execute();
-      await refreshTokenStore(revocation).revokeByAccount(account, "under way", now);
+      await refreshTokenStore({ db: revocation, kind: storage.kind }).revokeByAccount(account, "under way", now);
       const rotating = store().rotate(hash, next, now);
       await new Promise((resolve) => setTimeout(resolve, 100));
       await revocation.commit().execute();
@@ -336,7 +336,7 @@ describe.each([
         expires_at: now + 10_000,
         ...over,
       };
-      await store().begin(family, { hash, payload: "{}", idle_expires_at: now + idleMs });
+      await store().begin(family, { hash, payload: "{}", idle_expires_at: now + idleMs }, under(family.grant_id));
       return { hash, account: family.account_id };
     }
     const successor = () => ({
@@ -469,4 +469,9 @@ function key(over: Partial<SigningKeyRow> = {}): SigningKeyRow {
 
 function revocation(over: Partial<Revocation> = {}): Revocation {
   return { kind: "grant", value: randomUUID(), revokedAt: now, expiresAt: now + 60_000, ...over };
+}
+
+/** A grant of an application of the service's own. */
+function under(id: string) {
+  return { grant: `name of ${id}`, needsConsent: false };
 }

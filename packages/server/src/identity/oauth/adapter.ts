@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from "oidc-provider";
+import { grantNamed, sessionNamed } from "../../storage/ended-names.ts";
 import type { OidcPayloadStore, StoredPayload } from "../../storage/oidc-payloads.ts";
 import type { RefreshTokenStore } from "../../storage/refresh-tokens.ts";
 import { hashOf, seal, unseal } from "../secrets.ts";
@@ -11,8 +12,10 @@ export interface AdapterOptions {
   /** A grant is taken back: everything that was issued with it ends. */
   readonly grantEnded: (grantId: string, why: string) => Promise<void>;
   readonly now: () => number;
-  /** How tokens name a session. */
-  readonly sessionClaim: (uid: string) => string;
+  /** How tokens name a session, by its uid, or a grant. */
+  readonly nameInTokens: (id: string) => string;
+  /** Whether a client may do what it does because a person allowed it. */
+  readonly needsConsent: (clientId: string) => boolean;
   /** Milliseconds. */
   readonly refreshIdleMs: number;
   readonly refreshAbsoluteMs: number;
@@ -40,7 +43,7 @@ export function createAdapter(options: AdapterOptions): AdapterFactory {
 /** What is kept as text, because it is looked for without its id. */
 const readable: ReadonlySet<string> = new Set(["Grant"]);
 
-function payloads(model: string, { payloads: store, now, grantEnded, sessionClaim }: AdapterOptions): Adapter {
+function payloads(model: string, { payloads: store, now, grantEnded, nameInTokens }: AdapterOptions): Adapter {
   const purpose = `oidc ${model}`;
 
   function read(stored: StoredPayload | undefined, id: string): AdapterPayload | undefined {
@@ -58,7 +61,8 @@ function payloads(model: string, { payloads: store, now, grantEnded, sessionClai
 
   return {
     async upsert(id, payload, expiresIn) {
-      await store.upsert({
+      const session = model === "Session" && payload.uid !== undefined ? nameInTokens(payload.uid) : null;
+      const row = {
         model,
         hash: hashOf(id),
         payload: readable.has(model)
@@ -69,8 +73,11 @@ function payloads(model: string, { payloads: store, now, grantEnded, sessionClai
         client_id: payload.clientId ?? null,
         expires_at: expiresIn === undefined ? null : now() + expiresIn * 1000,
         consumed_at: null,
-        session_name: model === "Session" && payload.uid !== undefined ? sessionClaim(payload.uid) : null,
-      });
+        session_name: session,
+      };
+      // Those two are read, changed and written, and may have ended in between.
+      if (model === "Grant") return store.upsert(row, grantNamed(nameInTokens(id)));
+      return store.upsert(row, session === null ? undefined : sessionNamed(session));
     },
     find: async (id) => read(await store.find(model, hashOf(id)), id),
     findByUid: () => Promise.resolve(undefined),
@@ -95,13 +102,14 @@ function refreshTokens(options: AdapterOptions): Adapter {
   return {
     async upsert(id, payload) {
       const at = now();
-      await store.begin(
+      const { grantId = "", clientId = "" } = payload;
+      const isBegun = await store.begin(
         {
           id: randomUUID(),
-          grant_id: payload.grantId ?? "",
+          grant_id: grantId,
           account_id: payload.accountId ?? "",
-          client_id: payload.clientId ?? "",
-          session: payload.sessionUid === undefined ? null : options.sessionClaim(payload.sessionUid),
+          client_id: clientId,
+          session: payload.sessionUid === undefined ? null : options.nameInTokens(payload.sessionUid),
           created_at: at,
           expires_at: at + options.refreshAbsoluteMs,
         },
@@ -110,7 +118,9 @@ function refreshTokens(options: AdapterOptions): Adapter {
           payload: JSON.stringify({ ...payload, jti: undefined }),
           idle_expires_at: at + Math.min(options.refreshIdleMs, options.refreshAbsoluteMs),
         },
+        { grant: options.nameInTokens(grantId), needsConsent: options.needsConsent(clientId) },
       );
+      if (!isBegun) throw new errors.InvalidGrant("what it was given under ended meanwhile");
     },
     /** For revocation (RFC 7009); the refresh grant looks itself. */
     async find(id) {

@@ -46,11 +46,10 @@ export function createConsents(store: OidcPayloadStore, provider: () => Provider
       const known = id === undefined ? undefined : await provider().Grant.find(id);
       const own = known?.accountId === accountId && known.clientId === clientId ? known : undefined;
       if (!isFirstParty) {
-        if (own !== undefined) return own;
+        // Where it was withdrawn, the person is asked, whatever the session still has.
         const before = await allowed(accountId, clientId);
-        return before === undefined
-          ? undefined
-          : saved(filled(new (provider().Grant)({ accountId, clientId }), before));
+        if (before === undefined) return undefined;
+        return own ?? saved(filled(new (provider().Grant)({ accountId, clientId }), before));
       }
       const asked: Allowed = {
         openid: [...oidc.requestParamOIDCScopes].join(" "),

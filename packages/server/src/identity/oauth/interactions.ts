@@ -17,6 +17,8 @@ export interface InteractionsOptions {
   readonly provider: () => Provider;
   readonly consents: Consents;
   readonly flowCookies: FlowCookies;
+  /** Takes a session at this server out, and what is under way with it. */
+  readonly leaveSession: (accountId: string, uid: string) => Promise<unknown>;
   readonly issuer: string;
   readonly tell: (event: IdentityEvent) => void;
   /** Where somebody without an account or password goes. */
@@ -129,7 +131,9 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
     const { Session } = options.provider();
     for (const id of new Set([interaction.session?.cookie, cookie])) {
       const session = id === undefined ? undefined : await Session.find(id);
-      if (session?.accountId !== undefined && session.accountId !== accountId) await session.destroy();
+      if (session?.accountId !== undefined && session.accountId !== accountId) {
+        await options.leaveSession(session.accountId, session.uid);
+      }
     }
     // It goes on with whatever session the browser has by then: who it is was proved just now.
     interaction.session = undefined;

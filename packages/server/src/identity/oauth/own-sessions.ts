@@ -24,6 +24,8 @@ export interface OwnSessionsOptions {
   readonly provider: () => Provider;
   readonly accounts: Pick<Accounts, "find">;
   readonly endSession: GrantStore["endSession"];
+  /** Takes a session out by its uid, and what is under way with it; what was given in it stays. */
+  readonly leave: (accountId: string, uid: string) => Promise<unknown>;
   readonly idle: number;
   readonly absolute: number;
   readonly now: () => number;
@@ -36,6 +38,7 @@ export function createOwnSessions({
   provider,
   accounts,
   endSession,
+  leave,
   idle,
   absolute,
   now,
@@ -62,7 +65,7 @@ export function createOwnSessions({
       const before = await find(instead);
       const isSame = before?.accountId === account.id && before.acr === acr;
       if (isSame) before.resetIdentifier();
-      else await before?.destroy();
+      else if (before?.accountId !== undefined) await leave(before.accountId, before.uid);
       const session = isSame ? before : new (provider().Session)();
       session.loginAccount({
         accountId: account.id,

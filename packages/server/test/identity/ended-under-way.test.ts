@@ -1,0 +1,106 @@
+import type { Storage } from "@portcullis/server/storage";
+import type { KyselyPlugin } from "kysely";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { cookieNames } from "../../src/identity/oauth/provider.ts";
+import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
+import type { Browser } from "./browser.ts";
+import { alice, type Authorization, clients, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+
+const sessionCookie = cookieNames.session;
+
+describe.each([
+  ["embedded", embeddedStores],
+  ["PostgreSQL", postgresStores],
+] as const)("oauth: what is under way while something ends, %s", (_kind, start) => {
+  let stores: TestStores;
+  let storage: Storage;
+  let server: OAuthServer;
+  const holding = holdingReads();
+  beforeAll(async () => {
+    stores = await start();
+    storage = await stores.open();
+    server = await startOAuthServer({ ...storage, db: storage.db.withPlugin(holding.plugin) });
+  }, 60_000);
+  afterAll(async () => {
+    await server.close();
+    await stores.stop();
+  });
+  beforeEach(() => server.forgiveLimits());
+
+  it.each([
+    ["an authorization", "web", 1],
+    ["an authorization that asks for consent", "app", 1],
+    ["an authorization that goes on after consent", "app", 2],
+  ] as const)("%s brings back no session that was signed out of, and no code of it is good", async (_what, id, nth) => {
+    const browser = server.browser();
+    const asked = { client_id: id, redirect_uri: clients[id].redirectUris[0], scope: "notes:read" };
+    expect((await server.authorize(browser, asked)).params.get("code")).not.toBeNull();
+    const before = browser.cookies.get(sessionCookie) ?? "";
+    expect(await isSignedIn(before)).toBe(true);
+
+    const held = holding.next('"Session"', nth);
+    // Where it asks who it is, somebody else is there by then, who does not know the password.
+    const going = server.authorize(browser, asked, { ...alice, password: "not the password" });
+    await held.read;
+    expect(await signOut(browser)).toBe(200);
+    held.goOn();
+    const done = await going;
+    for (const id of [before, browser.cookies.get(sessionCookie) ?? ""]) expect(await isSignedIn(id)).toBe(false);
+    expect((await redeem(done, id)).status).not.toBe(200);
+    expect((await server.authorize(browser, asked, { ...alice, password: "not the password" })).asked[0]).toMatch(
+      /^Sign in/,
+    );
+  });
+
+  async function redeem({ params, verifier, redirectUri }: Authorization, id: keyof typeof clients) {
+    const client = clients[id];
+    return server.token({
+      grant_type: "authorization_code",
+      code: params.get("code") ?? "none",
+      code_verifier: verifier,
+      redirect_uri: redirectUri,
+      client_id: id,
+      client_secret: "secret" in client ? client.secret : undefined,
+    });
+  }
+  async function isSignedIn(session: string): Promise<boolean> {
+    const headers = { cookie: `${sessionCookie}=${session}` };
+    const { status } = await fetch(`${server.base}/account`, { headers, redirect: "manual" });
+    return status === 200;
+  }
+  async function signOut({ cookies }: Browser): Promise<number> {
+    const cookie = [...cookies].map((one) => one.join("=")).join("; ");
+    const headers = { cookie, "sec-fetch-site": "same-origin" };
+    return (await fetch(`${server.base}/account/sign-out`, { method: "POST", headers })).status;
+  }
+});
+
+/** Has whoever reads something go on later with what was read. */
+function holdingReads() {
+  let waiting: { what: string; left: number; read: () => void; goOn: Promise<void> } | undefined;
+  const held = new WeakMap<object, Promise<void>>();
+  const plugin: KyselyPlugin = {
+    transformQuery({ node, queryId }) {
+      if (waiting === undefined || node.kind !== "SelectQueryNode") return node;
+      if (!JSON.stringify(node).includes(waiting.what) || --waiting.left > 0) return node;
+      held.set(queryId, waiting.goOn);
+      waiting.read();
+      waiting = undefined;
+      return node;
+    },
+    async transformResult({ result, queryId }) {
+      await held.get(queryId);
+      return result;
+    },
+  };
+  return {
+    plugin,
+    /** @param what  in the statement @param nth  of those that come */
+    next(what: string, nth: number) {
+      const read = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      waiting = { what, left: nth, read: read.resolve, goOn: goOn.promise };
+      return { read: read.promise, goOn: goOn.resolve };
+    },
+  };
+}
