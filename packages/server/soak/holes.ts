@@ -125,25 +125,25 @@ export const holes: readonly Hole[] = [
     check: "cookie-samesite",
     name: "the cookie comes along from other sites",
     file: "server/src/identity/browser-sessions/routes.ts",
-    right: "{ name: sessionCookieName, value: cookie }, flowOver(place)",
-    wrong: '{ name: sessionCookieName, value: cookie, sameSite: "Lax" }, flowOver(place)',
+    right: "{ name: sessionCookieName, value: started.cookie },",
+    wrong: '{ name: sessionCookieName, value: started.cookie, sameSite: "Lax" },',
   },
   {
     protection: "sessions",
     check: "fixation",
     name: "whoever signs in keeps the id the browser came with",
     file: "server/src/identity/oauth/own-sessions.ts",
-    right: "const session = new (provider().Session)();",
-    wrong: "const session = Reflect.construct(provider().Session, [instead === undefined ? {} : { jti: instead }]);",
+    right: "const session = isSame ? before : new (provider().Session)();",
+    wrong:
+      "const session = isSame ? before : Reflect.construct(provider().Session, [instead === undefined ? {} : { jti: instead }]);",
   },
   {
     protection: "sessions",
     check: "rotation",
     name: "whoever signs in again keeps the session there was",
     file: "server/src/identity/oauth/own-sessions.ts",
-    right: `await (await find(instead))?.destroy();
-      const session = new (provider().Session)();`,
-    wrong: "const session = (await find(instead)) ?? new (provider().Session)();",
+    right: "if (isSame) before.resetIdentifier();\n      else await before?.destroy();",
+    wrong: "if (!isSame) await before?.destroy();",
   },
   {
     protection: "sessions",
