@@ -37,6 +37,7 @@ async function serve(url: string, flags: Flags): Promise<void> {
       const result = await scan({
         ...options,
         onProgress,
+        onWarning: (line) => process.stderr.write(`portcullis mcp: warning: ${visible(line)}\n`),
         ...(only.length === 0 ? {} : { only: allowed(only, options.only ?? []) }),
       });
       return reportOf(result, baseline === undefined ? {} : { baseline });

@@ -1,7 +1,8 @@
-import { type Planned, type Progress, ScanError, scan } from "@portcullis/scan";
+import { type Planned, type Progress, ScanError, type ScanOptions, scan } from "@portcullis/scan";
 import { type GoneFinding, jsonReport, progressLine, tableReport, visible } from "@portcullis/scan/reporters";
 import { Command } from "commander";
-import { parseInterval, repeatedly, type Round } from "./outputs/every.ts";
+import { parseDuration } from "./duration.ts";
+import { repeatedly, type Round } from "./outputs/every.ts";
 import { factsOf } from "./outputs/export-tests.ts";
 import { createNotifier } from "./outputs/notify.ts";
 import { type OutputFlags, type Outputs, prepareOutputs } from "./outputs/outputs.ts";
@@ -63,6 +64,8 @@ turns colours off.
 
 Ctrl-C ends it early: attacks stop, what was created is deleted within ten
 seconds, and the report says what is known by then; a second one ends at once.
+--timeout does the same when the time is over, with the exit status of what was
+decided by then.
 
 Exit status: 0 held, 1 broken, 2 something is inconclusive, 3 the scan could
 not be done or was interrupted. --fail-on leaves findings below a severity out
@@ -86,10 +89,16 @@ async function runScan(url: string, flags: Flags): Promise<void> {
     stop.abort();
   };
   for (const signal of signals) process.on(signal, onSignal);
+  const warned = new Set<string>();
+  /** Said once, however often the scan is repeated. */
+  const onWarning = (line: string): void => {
+    if (!warned.has(line)) process.stderr.write(`portcullis scan: warning: ${visible(line)}\n`);
+    warned.add(line);
+  };
   try {
     if (flags.every === undefined) {
       if (flags.notify !== undefined) throw new ScanError("--notify goes with --every");
-      const round = await scanOnce(url, flags, stop.signal);
+      const round = await scanOnce(url, flags, { signal: stop.signal, onWarning });
       process.exitCode = round.exitCode;
       return;
     }
@@ -98,10 +107,10 @@ async function runScan(url: string, flags: Flags): Promise<void> {
         ? undefined
         : await createNotifier(flags.notify, process.env["PORTCULLIS_NOTIFY_SECRET"]);
     process.exitCode = await repeatedly({
-      everyMs: parseInterval(flags.every),
+      everyMs: parseDuration("--every", flags.every, 30),
       signal: end.signal,
       notifier,
-      scan: (before) => scanOnce(url, flags, stop.signal, before),
+      scan: (before) => scanOnce(url, flags, { signal: stop.signal, onWarning }, before),
       say: (line) => process.stderr.write(`portcullis scan: ${visible(line)}\n`),
     });
   } catch (error) {
@@ -118,7 +127,7 @@ const signals = ["SIGINT", "SIGTERM"] as const;
 async function scanOnce(
   url: string,
   flags: Flags,
-  signal: AbortSignal,
+  told: Pick<ScanOptions, "signal" | "onWarning">,
   before?: readonly GoneFinding[],
 ): Promise<Round> {
   const progress = flags.quiet === true ? undefined : createProgress(process.stderr);
@@ -128,7 +137,7 @@ async function scanOnce(
     outputs = await prepareOutputs(url, flags, factsOf(options), before);
     const result = await scan({
       ...options,
-      signal,
+      ...told,
       ...(progress === undefined ? {} : { onPlanned: sayPlanned, onProgress: progress.show }),
       ...(outputs.onVerdict === undefined ? {} : { onVerdict: outputs.onVerdict }),
     });

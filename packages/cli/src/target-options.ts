@@ -10,6 +10,7 @@ import {
   type ScanOptions,
 } from "@portcullis/scan";
 import type { Command } from "commander";
+import { parseDuration } from "./duration.ts";
 
 /** The options that say what to attack and as whom; every command that scans has them. */
 export function withTarget(command: Command): Command {
@@ -58,6 +59,7 @@ export function withTarget(command: Command): Command {
       "quick: one limit of each kind, short waits, for every push; full, the default: all of it",
     )
     .option("--patience <minutes>", "how long the scan may take to stay below the API's own limits")
+    .option("--timeout <duration>", "most time of the whole scan: 90s, 10m, 2h; what is left then is inconclusive")
     .option("--rate <number>", "most requests in any second")
     .option("--budget <number>", "most requests of the whole scan; default: 20000")
     .option("--consent <host>", "attack this host too, whose owner agrees (repeat)", collect)
@@ -94,6 +96,7 @@ export interface TargetFlags {
   readonly skip?: readonly string[];
   readonly seed?: string;
   readonly patience?: string;
+  readonly timeout?: string;
 }
 
 /**
@@ -121,6 +124,7 @@ export async function optionsOf(url: string, flags: TargetFlags): Promise<ScanOp
     roles,
     profile: profileOf(flags.profile),
     ...(flags.patience === undefined ? {} : { patienceMs: minutes(flags.patience) * 60_000 }),
+    ...(flags.timeout === undefined ? {} : { timeoutMs: parseDuration("--timeout", flags.timeout, 7) }),
     ...(flags.manifest === undefined ? {} : { manifest: flags.manifest }),
     ...(flags.openapi === undefined ? {} : { openapi: flags.openapi }),
     ...(flags.requests === undefined ? {} : { requests: flags.requests }),

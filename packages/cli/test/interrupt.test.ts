@@ -17,7 +17,10 @@ afterAll(async () => {
 });
 
 /** Starts a scan whose writes are counted, and waits until it has created something to delete. */
-async function underWay(before: Reactions["before"] = () => undefined) {
+async function underWay(
+  before: Reactions["before"] = () => undefined,
+  { host = "127.0.0.1", more = [] }: { readonly host?: string; readonly more?: readonly string[] } = {},
+) {
   const counts = { created: 0, deleted: 0 };
   const { url, close } = await startThings({
     async before(asked) {
@@ -30,9 +33,14 @@ async function underWay(before: Reactions["before"] = () => undefined) {
   });
   closing.push(close);
   const files = ["--openapi", "openapi.json", "--json", "report.json"];
-  const child = spawn(process.execPath, ["--conditions=source", command, "scan", url, ...files, ...people, "--quiet"], {
-    cwd: folder,
-  });
+  const at = url.replace("127.0.0.1", host);
+  const child = spawn(
+    process.execPath,
+    ["--conditions=source", command, "scan", at, ...files, ...people, "--quiet", ...more],
+    {
+      cwd: folder,
+    },
+  );
   let said = "";
   child.stderr.on("data", (chunk) => (said += String(chunk)));
   child.stdout.resume();
@@ -64,6 +72,28 @@ describe("a scan that is interrupted", { timeout: 60_000 }, () => {
     expect(performance.now() - from).toBeLessThan(25_000);
     const report = await readFile(join(folder, "report.json"), "utf8");
     expect(report).toMatch(/"thing [\w-]+ of (?:alice|bob): /);
+  });
+
+  it("by --timeout deletes what it created, exits 2 and says so; credentials over plain http are warned of, once", async () => {
+    let created = 0;
+    const slowly = async ({ method, path }: Parameters<Reactions["before"]>[0]): Promise<undefined> => {
+      if (method === "POST" && path === "/things") created += 1;
+      // From here on far too slow for the rest of the scan.
+      else if (method !== "DELETE" && created > 4) await new Promise((resolve) => setTimeout(resolve, 1000));
+    };
+    // An address of this machine by a name that is not only this machine's.
+    const more = ["--consent", "0.0.0.0", "--timeout", "5s", "--only", "object-access,mass-assignment"];
+    const { child, counts, said } = await underWay(slowly, { host: "0.0.0.0", more });
+    const [code] = await once(child, "exit");
+    expect(code).toBe(2);
+    expect(counts.deleted).toBeGreaterThanOrEqual(counts.created);
+    expect(said().match(/warning: Credentials go to 0\.0\.0\.0:\d+ over plain http/g)).toHaveLength(1);
+    const report = await readFile(join(folder, "report.json"), "utf8");
+    expect(JSON.parse(report)).toMatchObject({ timedOut: true, leftovers: [], counts: { broken: 0 } });
+    expect(JSON.parse(report)).not.toHaveProperty("interrupted");
+    expect(report).toContain("Time ran out before this was decided (--timeout).");
+    expect(report).toContain("Time ran out (--timeout): what was not decided by then is inconclusive.");
+    expect(report).toMatch(/"Credentials go to 0\.0\.0\.0:\d+ over plain http/);
   });
 
   it("twice ends at once", async () => {

@@ -77,7 +77,7 @@ describe("portcullis scan --report", () => {
     [["--diff", "openapi.json"], /is no JSON report of an earlier scan/],
     [["--diff", "no.json"], /cannot read the earlier scan/],
     [["--jsonl", "/no/such/folder/a.jsonl"], /cannot write/],
-    [["--every", "often"], /write how often as 30m, 24h or 7d/],
+    [["--every", "often"], /write it as 90s, 30m, 24h or 7d, from 1s to 30d/],
     [["--notify", "https://example.com"], /--notify goes with --every/],
     [["--every", "1h", "--notify", "http://example.com"], /it takes an https address/],
     [["--every", "1h", "--notify", "https://example.com"], /set PORTCULLIS_NOTIFY_SECRET/],

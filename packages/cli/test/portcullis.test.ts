@@ -110,6 +110,7 @@ describe("portcullis scan", () => {
     [["scan", "http://localhost:1", "--account", "me"], /email:password/],
     [["scan", "http://localhost:1", "--seed", "x"], /whole number/],
     [["scan", "http://localhost:1", "--patience", "long"], /patience is minutes/],
+    [["scan", "http://localhost:1", "--timeout", "10"], /--timeout 10: write it as 90s, 30m, 24h or 7d, from 1s to 7d/],
     [["scan", "http://localhost:1", "--webhook", "/hooks/a=telegram:s"], /no scheme is called "telegram"/],
     [["scan", "http://localhost:1", "--webhook", "hooks"], /a webhook is written/],
     [["scan", "http://localhost:1", "--supabase", "http://localhost:2"], /--supabase and --anon-key go together/],

@@ -1,4 +1,5 @@
 import { createFetcher, type Fetcher } from "./fetcher.ts";
+import type { Interrupt } from "./interrupt.ts";
 import { discover } from "./discover.ts";
 import { type Description, type Fetch, isAddress } from "./documents.ts";
 import { headerOf, isSuccess } from "./answer.ts";
@@ -41,6 +42,8 @@ export interface Surroundings {
   readonly mayContact: (host: string) => boolean;
   /** Who may have to ask for a description that strangers do not get. */
   readonly identities: readonly Identity[];
+  /** Asked before every request. */
+  readonly interrupt: Interrupt;
 }
 
 /** A document larger than this, bytes, is none that describes an API. */
@@ -193,6 +196,7 @@ function openFetcher(url: URL, around: Surroundings): Fetcher {
     policy: targetOf({}, "discovered").policy,
     pacer: createPacer(() => 15_000),
     maxAnswerBytes: maxDocumentBytes,
+    interrupt: around.interrupt,
     ...(around.ca === undefined ? {} : { ca: around.ca }),
   });
 }

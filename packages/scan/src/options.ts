@@ -64,6 +64,13 @@ export interface ScanOptions extends Selection, Sources {
   readonly rate?: number;
   /** Most requests of the whole scan; default 20,000. What is left then is inconclusive. */
   readonly budget?: number;
+  /**
+   * Most time of the whole scan, milliseconds, 1,000 .. 604,800,000 (7 days); default none. Then attacks stop, what was
+   * created is deleted within ten seconds, and what is left is inconclusive. A request under way may take ten more.
+   */
+  readonly timeoutMs?: number;
+  /** Called with what a person should know before it happens, a sentence each, once; the result's assumptions say it too. */
+  readonly onWarning?: (line: string) => void;
   /** Called once, when it is known what the scan will do. */
   readonly onPlanned?: (planned: Planned) => void;
   /** Called after every check. */

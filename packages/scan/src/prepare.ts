@@ -9,12 +9,14 @@ import type { Leg, Trial } from "./exchange.ts";
 import { browserEntrance, type Entrance } from "./entrances.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
 import { hostOf } from "./address.ts";
+import type { Interrupt } from "./interrupt.ts";
 import { canAct, type Identity, subjectOf, withBrowsers } from "./identities.ts";
 import { kindsOf } from "./kinds.ts";
 import { createObjects } from "./objects.ts";
 import { observeAccess } from "./observe.ts";
 import type { ScanOptions } from "./options.ts";
 import { createPacer } from "./pace.ts";
+import { plainCredentials } from "./plain-credentials.ts";
 import { preflight } from "./preflight.ts";
 import { seeded } from "./random.ts";
 import { recogniseIdentities } from "./recognise.ts";
@@ -35,6 +37,10 @@ export interface Preparation {
   readonly patienceMs: number;
   /** True for a host that may be contacted. */
   readonly mayContact: (host: string) => boolean;
+  /** Asked before every request to another host than the target's. */
+  readonly interrupt: Interrupt;
+  /** Told what a person should know before it happens. */
+  readonly warn: (line: string) => void;
 }
 
 /**
@@ -213,16 +219,20 @@ async function cookieOf(entrance: Entrance, account: Account): Promise<string> {
   return `${cookie.name}=${cookie.value}`;
 }
 
-function elsewhere(url: URL, { options, mayContact, described }: Preparation): Fetcher {
+/** For requests that carry a credential to another host than the target's. */
+function elsewhere(url: URL, { options, mayContact, described, interrupt, warn }: Preparation): Fetcher {
   if (!mayContact(hostOf(url))) {
     throw new ScanError(
       `${url.href} is on another host, which the scan does not contact without its owner's consent (--consent ${url.hostname})`,
     );
   }
+  const plain = plainCredentials(url);
+  if (plain !== undefined) warn(plain);
   return createFetcher({
     url,
     policy: { ...described.policy, limits: {} },
-    pacer: createPacer(() => 15_000),
+    pacer: createPacer(() => interrupt.longestWaitMs(15_000)),
+    interrupt,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   });
 }

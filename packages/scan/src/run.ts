@@ -1,7 +1,7 @@
 import type { ProtectionId } from "portcullis/checklist";
 import type { ProbeContext } from "./context.ts";
 import { exchangeOf } from "./exchange.ts";
-import { type Interrupt, interrupted } from "./interrupt.ts";
+import type { Interrupt } from "./interrupt.ts";
 import type { Pacer } from "./pace.ts";
 import type { PlannedCheck } from "./plan.ts";
 import type { NamedOutcome, Outcome } from "./probe.ts";
@@ -156,6 +156,12 @@ export async function runChecks(
     };
   }
 
+  /** What is said of a check that was not done, or not done to its end, when the scan had to end. */
+  function cutOff(entry: PlannedCheck, verdict?: Verdict): Verdict {
+    const why = sentence(interrupt.why);
+    return { ...baseOf(entry), evidence: [], ...verdict, verdict: "inconclusive", why };
+  }
+
   async function inLanes(entries: readonly PlannedCheck[]): Promise<void> {
     const large = entries.filter(({ check }) => "run" in check && check.isLarge === true);
     const queue = entries.filter((entry) => !large.includes(entry));
@@ -191,12 +197,6 @@ function isBurst({ probe }: PlannedCheck): boolean {
 
 function usesUpCallers({ check }: PlannedCheck): boolean {
   return "run" in check && check.usesUp === "callers";
-}
-
-/** What is said of a check that was not done, or not done to its end, when somebody ended the scan. */
-function cutOff(entry: PlannedCheck, verdict?: Verdict): Verdict {
-  const why = sentence(interrupted);
-  return { ...baseOf(entry), evidence: [], ...verdict, verdict: "inconclusive", why };
 }
 
 /** When a check runs: its own word counts before that of its probe. */

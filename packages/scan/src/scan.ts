@@ -6,9 +6,10 @@ import { estimate } from "./estimate.ts";
 import type { ScanOptions } from "./options.ts";
 import { createFetcher } from "./fetcher.ts";
 import { readToken } from "./identities.ts";
-import { createInterrupt } from "./interrupt.ts";
+import { createInterrupt, type Interrupt } from "./interrupt.ts";
 import { numberAt } from "./json.ts";
 import { createPacer } from "./pace.ts";
+import { plainCredentials } from "./plain-credentials.ts";
 import { prepare } from "./prepare.ts";
 import { isSelected, type LedgerEntry, ledgerOf, plan, type Selection } from "./plan.ts";
 import { runChecks, type Running } from "./run.ts";
@@ -68,8 +69,10 @@ export interface ScanResult {
   readonly leftovers: readonly string[];
   /** 0 held, 1 broken, 2 something is inconclusive. */
   readonly exitCode: 0 | 1 | 2;
-  /** True where somebody ended it early; what was not decided by then is inconclusive. */
+  /** True where somebody asked it to end early; what was not decided by then is inconclusive. */
   readonly interrupted?: true;
+  /** True where its time (`timeoutMs`) ran out; what was not decided by then is inconclusive. */
+  readonly timedOut?: true;
 }
 
 /**
@@ -93,11 +96,38 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   const url = targetUrl(options.url, mayContact);
   assertConsistent(options);
   const ca = options.ca === undefined ? {} : { ca: options.ca };
-  const around = { url, mayContact, identities: options.identities, ...ca };
-  const described = withWebhooks(await describeTarget(options, around), options.webhooks ?? []);
+  const interrupt = createInterrupt(options.signal, options.timeoutMs);
+  try {
+    return await scanUntil(interrupt, { options, url, mayContact, startedAt, ca });
+  } finally {
+    interrupt.close();
+  }
+}
+
+/** What is known before anything is asked. */
+interface Beginning {
+  readonly options: ScanOptions;
+  readonly url: URL;
+  readonly mayContact: (host: string) => boolean;
+  readonly startedAt: number;
+  readonly ca: { readonly ca?: string };
+}
+
+async function scanUntil(
+  interrupt: Interrupt,
+  { options, url, mayContact, startedAt, ca }: Beginning,
+): Promise<ScanResult> {
+  const warnings = new Set<string>();
+  const warn = (line: string) => {
+    if (!warnings.has(line)) options.onWarning?.(line);
+    warnings.add(line);
+  };
+  const plain = isSomebody(options) ? plainCredentials(url) : undefined;
+  if (plain !== undefined) warn(plain);
+  const around = { url, mayContact, identities: options.identities, interrupt, ...ca };
+  const described = withWebhooks(await describeTarget(options, around).catch(tooLittle), options.webhooks ?? []);
   const patienceMs = patienceOf(options, startedAt);
   const until = performance.now() + patienceMs;
-  const interrupt = createInterrupt(options.signal);
   const pacer = createPacer(() => interrupt.longestWaitMs(Math.max(15_000, until - performance.now())));
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
   const fetcher = createFetcher({
@@ -110,13 +140,24 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
     ...(options.budget === undefined ? {} : { maxRequests: options.budget }),
   });
   try {
-    const context = await prepare({ options, described, fetcher, seed, patienceMs, mayContact }).catch(tooLittle);
+    const context = await prepare({
+      options,
+      described,
+      fetcher,
+      seed,
+      patienceMs,
+      mayContact,
+      interrupt,
+      warn,
+    }).catch(tooLittle);
     const { target } = context;
     const planned = plan(context, options);
     options.onPlanned?.(estimate(context, planned, options.rate));
     const ran = await runChecks(context, planned, { pacer, interrupt, ...tellers(options) });
     const { verdicts } = ran;
-    const leftovers = [...ran.leftovers, ...((await context.supabase?.cleanUp()) ?? [])];
+    const rows = await interrupt.tidying(async () => (await context.supabase?.cleanUp()) ?? []);
+    const leftovers = [...ran.leftovers, ...rows];
+    const [isInterrupted, isTimedOut] = [options.signal?.aborted === true, interrupt.isTimedOut];
     const protections = checklist.map(({ id }) => resultOf(id, verdicts, options));
     const counts = countVerdicts(protections);
     return {
@@ -133,10 +174,12 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
       identities: context.identities.map((identity) => identity.name),
       assumptions: [
         ...target.assumptions,
+        ...warnings,
         ...shortened(options, patienceMs),
         ...fetcher.notes,
         ...(ran.gone === undefined ? [] : [`${ran.gone} Everything after it is inconclusive.`]),
-        ...(interrupt.isStopped ? ["The scan was interrupted: what it had not decided by then is inconclusive."] : []),
+        ...(isInterrupted ? ["The scan was interrupted: what it had not decided by then is inconclusive."] : []),
+        ...(isTimedOut ? ["Time ran out (--timeout): what was not decided by then is inconclusive."] : []),
       ].map((line) => context.redactor.apply(line)),
       protections,
       counts,
@@ -144,11 +187,17 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
       ledger: ledgerOf(target, verdicts, options),
       leftovers: leftovers.map((line) => context.redactor.apply(line)),
       exitCode: counts.broken > 0 ? 1 : counts.inconclusive > 0 ? 2 : 0,
-      ...(interrupt.isStopped ? { interrupted: true } : {}),
+      ...(isInterrupted ? { interrupted: true } : {}),
+      ...(isTimedOut ? { timedOut: true } : {}),
     };
   } finally {
     fetcher.close();
   }
+}
+
+/** Whether the scan was given credentials to send. */
+function isSomebody({ identities, auth, accounts = [], oauth = [] }: ScanOptions): boolean {
+  return identities.length > 0 || auth !== undefined || accounts.length > 0 || oauth.length > 0;
 }
 
 /** Who is told while it runs. */
@@ -170,6 +219,9 @@ function targetUrl(text: string, mayContact: (host: string) => boolean): URL {
   return url;
 }
 
+/** Most that `timeoutMs` may be; a timer of a month and more would be over at once. */
+const longestMs = 7 * 86_400_000;
+
 /** Who cannot even begin says so as a reason of the scan, not of a check. */
 function tooLittle(error: unknown): never {
   if (error instanceof BudgetSpent || error instanceof Unreachable)
@@ -181,6 +233,8 @@ function assertConsistent(options: ScanOptions): void {
   const names = options.identities.map((identity) => identity.name);
   const double = names.find((name, index) => names.indexOf(name) !== index);
   if (double !== undefined) throw new ScanError(`two identities are called ${double}`);
+  const { timeoutMs = longestMs } = options;
+  if (!(timeoutMs >= 1000 && timeoutMs <= longestMs)) throw new ScanError("timeoutMs is 1000 to 604800000, seven days");
   const ids: readonly string[] = checklist.map((row) => row.id);
   for (const id of [...(options.only ?? []), ...(options.skip ?? [])]) {
     if (!ids.includes(id)) throw new ScanError(`no protection is called "${id}"; there are ${ids.join(", ")}`);

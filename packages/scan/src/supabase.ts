@@ -5,7 +5,7 @@ import type { Header, Identity } from "./identities.ts";
 import { isRecord, type JsonRecord, listAt, recordAt, textAt, textsAt } from "./json.ts";
 import { outcome } from "./objects.ts";
 import type { Random } from "./random.ts";
-import { Unreachable } from "./scan-error.ts";
+import { BudgetSpent, Unreachable } from "./scan-error.ts";
 
 /** A Supabase project beside the target: its tables answer whoever has the key that stands in the browser. */
 export interface SupabaseOptions {
@@ -152,10 +152,15 @@ export function createSupabase(parts: SupabaseParts): Supabase {
       // Children were inserted after their parents.
       for (const { table, owner, id, mark, markedColumn } of inserted.splice(0).toReversed()) {
         const query = { [table.key ?? "id"]: `eq.${id}` };
-        await supabase.ask("positive", owner, { method: "DELETE", table: table.name, query });
-        const { rows } = await supabase.rowsWith("reread", owner, table, markedColumn, mark);
-        if (rows.length > 0)
-          left.push(`row ${id} of ${table.name}, inserted as ${owner.name}: its owner may not delete it`);
+        const line = `row ${id} of ${table.name}, inserted as ${owner.name}`;
+        try {
+          await supabase.ask("positive", owner, { method: "DELETE", table: table.name, query });
+          const { rows } = await supabase.rowsWith("reread", owner, table, markedColumn, mark);
+          if (rows.length > 0) left.push(`${line}: its owner may not delete it`);
+        } catch (error) {
+          if (!(error instanceof BudgetSpent || error instanceof Unreachable)) throw error;
+          left.push(`${line}: ${error.message}`);
+        }
       }
       return left;
     },

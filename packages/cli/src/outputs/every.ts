@@ -1,5 +1,4 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { ScanError } from "@portcullis/scan";
 import type { GoneFinding, Report, ReportedFinding } from "@portcullis/scan/reporters";
 import type { Notifier } from "./notify.ts";
 
@@ -10,22 +9,6 @@ export interface Round {
   readonly report?: Report;
   /** Why it could not be done. */
   readonly failure?: string;
-}
-
-const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/**
- * Reads `30m`, `24h`, `7d`.
- *
- * @returns milliseconds, 1 s .. 30 d
- * @throws ScanError when it is written otherwise
- */
-export function parseInterval(text: string): number {
-  const match = /^(\d{1,5})([smhd])$/.exec(text);
-  const ms = Number(match?.[1]) * (units[match?.[2] ?? ""] ?? Number.NaN);
-  if (!(ms >= 1000 && ms <= 30 * 86_400_000))
-    throw new ScanError(`--every ${text}: write how often as 30m, 24h or 7d, from 1s to 30d`);
-  return ms;
 }
 
 /**
