@@ -1,16 +1,20 @@
 import { request } from "node:http";
+import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
-import { alice, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import type { Browser, Page } from "./browser.ts";
+import { alice, clients, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
 type Form = Readonly<Record<string, string>>;
 
 describe("accounts: what strangers can do to somebody from outside", () => {
   let stores: TestStores;
+  let storage: Storage;
   let server: OAuthServer;
   beforeAll(async () => {
     stores = await embeddedStores();
-    server = await startOAuthServer(await stores.open());
+    storage = await stores.open();
+    server = await startOAuthServer(storage);
   }, 60_000);
   afterAll(async () => {
     await server.close();
@@ -48,17 +52,8 @@ describe("accounts: what strangers can do to somebody from outside", () => {
     const browser = server.browser();
     const redirect_uri = "http://127.0.0.1/callback";
     await server.tokens("app", { redirect_uri }, browser);
-    const url = new URL("/oauth/authorize", server.base);
-    const asked = {
-      client_id: "app",
-      redirect_uri,
-      response_type: "code",
-      scope: "openid notes:read CALL-0800-123-AND-SAY-YOUR-PASSWORD",
-      code_challenge: "a".repeat(43),
-      code_challenge_method: "S256",
-    };
-    for (const [name, value] of Object.entries(asked)) url.searchParams.set(name, value);
-    const page = await browser.open(url);
+    const scope = "openid notes:read CALL-0800-123-AND-SAY-YOUR-PASSWORD";
+    const page = await asked(browser, { client_id: "app", redirect_uri, scope });
     expect([page.text.includes("use notes:read for you"), page.text.includes("0800")]).toEqual([true, false]);
     await browser.submit(page, { decision: "deny" });
     const account = await browser.open("/account");
@@ -71,6 +66,40 @@ describe("accounts: what strangers can do to somebody from outside", () => {
       expect(told.at(-1)).toMatchObject({ type: "consent-withdrawn", client: "app" });
     }, 10_000);
   });
+
+  it("is no permission for an application, which whoever comes next gives in a browser that was signed out", async () => {
+    const browser = await signedIn();
+    const web = { client_id: "web", redirect_uri: "https://web.example.com/callback", scope: "openid notes:write" };
+    const left = await asked(browser, web);
+    expect(left.text).toContain("Allow Web Notes?");
+    const account = await browser.open("/account");
+    await browser.submit({ ...account, text: '<form method="post" action="/account/sign-out"' }, {});
+    expect((await browser.submit(left, { decision: "allow" })).status).toBe(404);
+    server.forgiveLimits();
+    expect((await asked(await signedIn(), web)).text).toContain("Allow Web Notes?");
+  });
+
+  it("is one revocation, however often a client hands in the same access token", async () => {
+    const { access } = await server.tokens();
+    const { id, secret } = clients.web;
+    const before = await revoked();
+    for (let time = 0; time < 5; time++) {
+      expect((await server.revoke({ token: access, client_id: id, client_secret: secret })).status).toBe(200);
+    }
+    expect([await revoked(), (await server.call(access)).status]).toEqual([before + 1, 401]);
+  });
+
+  async function revoked(): Promise<number> {
+    return (await storage.db.selectFrom("revocation").select("seq").execute()).length;
+  }
+
+  /** What the server shows to a browser that an application sends. */
+  function asked(browser: Browser, params: Form): Promise<Page> {
+    const url = new URL("/oauth/authorize", server.base);
+    const all = { ...params, response_type: "code", code_challenge: "a".repeat(43), code_challenge_method: "S256" };
+    for (const [name, value] of Object.entries(all)) url.searchParams.set(name, value);
+    return browser.open(url);
+  }
 
   async function signedIn() {
     const browser = server.browser();

@@ -9,7 +9,7 @@ import type { SigningKeys } from "./signing-keys.ts";
 export interface AccessTokensOptions {
   readonly issuer: string;
   readonly keys: SigningKeys;
-  readonly revocations: Pick<Revocations, "revoke">;
+  readonly revocations: Pick<Revocations, "revoke" | "forTokens">;
   /** Names grants and sessions without telling their id. */
   readonly nameInTokens: (id: string) => string;
   readonly seconds: number;
@@ -56,8 +56,11 @@ export function createAccessTokens(options: AccessTokensOptions): AccessTokens {
     async revoke(token, clientId, request) {
       const keySet = createLocalJWKSet({ keys: [...keys.published()] });
       const verified = await jwtVerify(token, keySet, { issuer, typ: "at+jwt" }).catch(() => undefined);
-      const { jti, sub, client_id: issuedTo } = verified?.payload ?? {};
-      if (jti === undefined || issuedTo !== clientId) return;
+      const { jti, sub, iat, exp, client_id: issuedTo } = verified?.payload ?? {};
+      if (jti === undefined || sub === undefined || iat === undefined || exp === undefined) return;
+      if (issuedTo !== clientId) return;
+      // Once is enough: each makes every instance read and forget what it looked up.
+      if (await options.revocations.forTokens.isRevoked({ ...verified?.payload, iss: issuer, sub, iat, exp })) return;
       await options.revocations.revoke({ kind: "jti", value: jti });
       options.tell({ type: "token-revoked", subject: sub, client: clientId, request });
     },

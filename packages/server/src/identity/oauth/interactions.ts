@@ -97,6 +97,7 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
     async ({ params, cookies, body, request }) => {
       const interaction = await find(params.uid, cookies);
       if (interaction === undefined || interaction.prompt.name !== "consent") return answer(expired(), { status: 404 });
+      if (!(await isStillHere(interaction, cookies[cookieNames.session]))) return answer(expired(), { status: 404 });
       interaction.result =
         body.decision === "allow"
           ? // With the sign-in that came before in the same authorization: it counts as done.
@@ -121,6 +122,12 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
   /** Only the browser that began it finds it. */
   async function find(uid: string, cookies: z.output<typeof Cookies>): Promise<Interaction | undefined> {
     return options.flowCookies.hold(cookies, uid) ? options.provider().Interaction.find(uid) : undefined;
+  }
+
+  /** Whether whoever is asked is signed in in this browser still: what others answer after a sign-out is not his word. */
+  async function isStillHere(interaction: Interaction, cookie: string | undefined): Promise<boolean> {
+    const session = cookie === undefined ? undefined : await options.provider().Session.find(cookie);
+    return session?.uid !== undefined && session.uid === interaction.session?.uid;
   }
 
   /**
