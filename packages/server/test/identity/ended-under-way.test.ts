@@ -4,7 +4,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { cookieNames } from "../../src/identity/oauth/provider.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser } from "./browser.ts";
-import { alice, type Authorization, clients, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
+import {
+  alice,
+  type Answer,
+  type Authorization,
+  clients,
+  type OAuthServer,
+  startOAuthServer,
+  type Tokens,
+} from "./oauth-server.ts";
 
 const sessionCookie = cookieNames.session;
 
@@ -52,6 +60,80 @@ describe.each([
     );
   });
 
+  it("an authorization that read what was allowed before it was withdrawn comes to nothing, and the next one asks", async () => {
+    const browser = server.browser();
+    await server.tokens("web", {}, browser);
+    // Without a grant of its own, so that one is made of what is remembered.
+    await server.identity.accounts.signOutEverywhere(server.alice);
+    await server.tokens("web", {}, browser);
+    await signOut(browser);
+    const held = holding.next('"Consent"', 1);
+    const going = server.authorize(browser);
+    await held.read;
+    await server.identity.withdraw(server.alice, "web");
+    held.goOn();
+    const done = await going;
+    expect(done.asked).toEqual(["Sign in to Notes"]);
+    expect((await redeem(done, "web")).status).toBe(400);
+    expect((await server.authorize(browser)).asked).toEqual([expect.stringContaining("Web Notes")]);
+  });
+
+  /** What ends a grant: `tokens` are of it. */
+  const ends = {
+    "its refresh token is handed in": async (_browser: Browser, { refresh }: Tokens) => {
+      const { id, secret } = clients.web;
+      expect((await server.revoke({ token: refresh, client_id: id, client_secret: secret })).status).toBe(200);
+    },
+    "the application is withdrawn": () => server.identity.withdraw(server.alice, "web"),
+    "the browser signs out": async (browser: Browser) => void (await signOut(browser)),
+    "the account is signed out everywhere": async () =>
+      void (await server.identity.accounts.signOutEverywhere(server.alice)),
+  };
+  it.each(Object.entries(ends))("a code that is redeemed while %s gives nothing that answers", async (_when, end) => {
+    const browser = server.browser();
+    const before = await server.tokens("web", {}, browser);
+    const going = await server.authorize(browser);
+    // The code is good, and its grant is looked at.
+    const held = holding.next('"Grant"', 1);
+    const redeemed = redeem(going, "web");
+    await held.read;
+    await end(browser, before);
+    held.goOn();
+    await expectNothing(await redeemed);
+  });
+
+  it("fifty codes that are redeemed at the moment of an end give nothing that answers", async () => {
+    const all = Object.values(ends);
+    const browser = server.browser();
+    for (let round = 0; round < 10; round++) {
+      server.forgiveLimits();
+      const before = await server.tokens("web", {}, browser);
+      const codes = await Promise.all([1, 2, 3, 4, 5].map(() => server.authorize(browser)));
+      const redeemed = codes.map((one) => redeem(one, "web"));
+      // Now among the first steps of redeeming, now among the last.
+      await new Promise((resolve) => setTimeout(resolve, 2 * round));
+      // The first two ask for no password the next time.
+      await all[round < 8 ? round % 2 : round % all.length]?.(browser, before);
+      for (const one of await Promise.all(redeemed)) await expectNothing(one);
+    }
+  }, 60_000);
+
+  // The last one: tokens of the next half a minute are refused, too.
+  it("a code that is redeemed while everything of everybody ends gives nothing that answers", async () => {
+    const going = await server.authorize(server.browser());
+    const held = holding.next('"Grant"', 1);
+    const redeemed = redeem(going, "web");
+    await held.read;
+    await server.identity.endEverything();
+    held.goOn();
+    await expectNothing(await redeemed);
+  });
+
+  async function expectNothing({ status, body }: Answer): Promise<void> {
+    if (status !== 200) return expect([status, body["error"]]).toEqual([400, "invalid_grant"]);
+    const [access, refresh] = [String(body["access_token"]), String(body["refresh_token"])];
+    expect([(await server.call(access)).status, (await server.refresh(refresh)).status]).toEqual([401, 400]);
+  }
   async function redeem({ params, verifier, redirectUri }: Authorization, id: keyof typeof clients) {
     const client = clients[id];
     return server.token({
