@@ -327,6 +327,8 @@ describe("oauth: signing in and being asked", () => {
     const { url } = await browser.open(new URL(sent.headers.get("location") ?? "", server.base));
     expect([url.searchParams.has("code"), url.searchParams.get("state")]).toEqual([true, "a+b c&d"]);
     expect((await send({ nonsense: "1" })).status).toBe(400);
+    // No proxy would pass the header on.
+    expect((await send({ request: "\u20ac".repeat(1000) })).status).toBe(414);
     const elsewhere = await send({ redirect_uri: "https://evil.example" });
     expect((await browser.open(new URL(elsewhere.headers.get("location") ?? "", server.base))).status).toBe(400);
   });

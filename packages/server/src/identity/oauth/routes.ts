@@ -3,6 +3,7 @@ import {
   type Api,
   type HtmlPage,
   answer,
+  defaults,
   form,
   html,
   markup,
@@ -157,7 +158,9 @@ export function mountOAuth(api: Api, options: OAuthRoutesOptions): void {
     ({ body }) => {
       const query = new URLSearchParams();
       for (const [name, value] of Object.entries(body)) if (value !== undefined) query.set(name, String(value));
-      return `${endpoints.authorization}?${query.toString()}`;
+      const target = `${endpoints.authorization}?${query.toString()}`;
+      // As an address it would not be taken; and proxies take an answer whose header is so large for a broken server.
+      return target.length > defaults.targetMaxBytes ? refuse("target-too-long", "too long for an address") : target;
     },
   );
 
