@@ -19,6 +19,8 @@ describe("sessions: people of an issuer elsewhere", () => {
   let clock = Date.now();
   /** What an attacker makes of an ID token on its way. */
   let tamper: ((claims: JWTPayload) => Promise<string>) | undefined;
+  /** What an attacker makes of the issuer's metadata. */
+  let metadata: Readonly<Record<string, string>> | undefined;
   let isDown = false;
   const known = getCACertificates();
 
@@ -58,6 +60,10 @@ describe("sessions: people of an issuer elsewhere", () => {
   async function onTheWay(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     if (isDown) throw new TypeError("fetch failed");
     const response = await fetch(input, init);
+    if (metadata !== undefined && response.url.endsWith("/.well-known/openid-configuration")) {
+      const known: object = await response.json();
+      return Response.json({ ...known, ...metadata });
+    }
     if (tamper === undefined || !response.url.endsWith("/token")) return response;
     const body: Record<string, unknown> = await response.json();
     return Response.json({ ...body, id_token: await tamper(decodeJwt(String(body["id_token"]))) });
@@ -198,6 +204,23 @@ describe("sessions: people of an issuer elsewhere", () => {
       expect([await me(at.origin, cookie), other.takenBack() - before]).toEqual([401, down ? 0 : 1]);
       isDown = false;
     }
+  });
+
+  it.each([
+    { issuer: "https://evil.example" },
+    { issuer: "" },
+    { authorization_endpoint: "http://evil.example/authorize" },
+  ])("sends nobody anywhere by metadata that says %j", async (changed) => {
+    // What was read before is good for an hour.
+    clock += 3_600_000;
+    metadata = changed;
+    const headers = { "sec-fetch-site": "none" };
+    const begun = () => fetch(`${at.origin}/auth/sign-in`, { redirect: "manual", headers });
+    const refused = await begun();
+    expect([refused.status, refused.headers.get("location"), refused.headers.getSetCookie()]).toEqual([503, null, []]);
+    metadata = undefined;
+    clock += 3_600_000;
+    expect((await begun()).headers.get("location")).toMatch(new RegExp(`^${other.url}/auth[?]`));
   });
 
   it("ends a session whose refresh token the issuer knows no more", async () => {
