@@ -167,6 +167,14 @@ describe("stored passwords", () => {
     expect(stored).not.toBe(await hashPassword("caf\u00e9 au lait noir"));
   });
 
+  it("are compared whole: no end is cut off, no blank taken away, no capital folded", async () => {
+    const password = ` ${"a Long phrase ".repeat(9)}b `;
+    const stored = await hashPassword(password);
+    expect(await checkPassword(password, stored)).toBe(true);
+    const others = [`${password.slice(0, -2)}c `, password.trim(), password.trimStart(), password.toLowerCase()];
+    for (const other of others) expect([other, await checkPassword(other, stored)]).toEqual([other, false]);
+  });
+
   it("are hashed anew where that cost less than it does now", async () => {
     expect(isCheap(await hashPassword("correct horse battery", { memory: 8192, passes: 1, parallelism: 1 }))).toBe(
       true,
