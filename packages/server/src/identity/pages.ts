@@ -7,6 +7,7 @@ export const style = `
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem 1rem;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
 main{width:100%;max-width:26rem;background:var(--card);border:1px solid var(--faint);border-radius:.75rem;padding:clamp(1.25rem,6vw,2rem);overflow-wrap:anywhere}
+main:has(li.row){max-width:34rem}
 h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}
 h2{margin:1.75rem 0 .25rem;font-size:.875rem;line-height:1.3;color:var(--soft)}
 p{margin:.5rem 0;color:var(--soft)}
@@ -15,7 +16,7 @@ form{display:grid;gap:1rem;margin:1.25rem 0 0}
 .field{display:grid;gap:.25rem}
 label{font-weight:600;font-size:.9375rem}
 input{font:inherit;min-height:2.75rem;padding:.5rem .75rem;border:1px solid var(--line);border-radius:.5rem;background:transparent;color:inherit;width:100%}
-input[readonly]{border-color:var(--faint);background:var(--page);color:var(--soft)}
+input[readonly]{text-overflow:ellipsis;border-color:var(--faint);background:var(--page);color:var(--soft)}
 button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1rem;border:1px solid var(--accent);border-radius:.5rem;background:var(--accent);color:var(--on-accent);cursor:pointer}
 button:hover{filter:brightness(1.08)}
 a.button{display:block;margin-top:1.25rem;padding:.5rem 1rem;min-height:2.75rem;line-height:1.625rem;border:1px solid var(--accent);border-radius:.5rem;background:var(--accent);color:var(--on-accent);font-weight:600;text-align:center;text-decoration:none}
@@ -31,16 +32,24 @@ ul.plain li:first-child{border-top:0}
 li.row{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;justify-content:space-between}
 li.row div{flex:1 1 11rem}
 li.row form{margin:0}
-li.row button{min-height:2.25rem;padding:.25rem .75rem;font-size:.875rem}
+li.row button{min-width:6rem;min-height:2.25rem;padding:.25rem .75rem;border-color:var(--line);color:var(--ink);font-size:.875rem;font-weight:500}
+time{white-space:nowrap}
 ul.plain a{display:inline-block;min-height:1.5rem}
 .problem,.done{margin:.75rem 0}
 .problem{color:var(--bad);border-left:.25rem solid var(--bad);padding-left:.75rem;font-weight:600}
 .done{color:var(--good);border-left:.25rem solid var(--good);padding-left:.75rem;font-weight:600}
 .hint{margin:0;font-size:.875rem;color:var(--soft)}
+main>.hint{margin-top:1rem}
 footer{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;margin-top:1.5rem;font-size:.9375rem}
 `
   .trim()
   .replaceAll("\n", "");
+
+/** A day as people write it to each other across borders. @param ms  Unix milliseconds */
+export function day(ms: number): Markup {
+  const iso = new Date(ms).toISOString();
+  return markup`<time datetime="${iso}">${iso.slice(0, 10)}</time>`;
+}
 
 /** A page with a heading, perhaps a problem, and what follows. */
 export function page(title: string, body: MarkupValue, problem?: string): HtmlPage {

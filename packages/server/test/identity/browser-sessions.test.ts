@@ -118,7 +118,9 @@ describe.each([
 
     const { text } = await mine.open("/account");
     expect(text).toContain(`action="/account/end-session"><button class="second" name="session" value="${other}"`);
-    expect(text.match(/\(this browser\)/g)).toHaveLength(1);
+    expect(text.match(/this browser, since/g)).toHaveLength(1);
+    // It comes first.
+    expect(text.indexOf(own)).toBeLessThan(text.indexOf(other));
     const api = (browser: typeof mine) => me(at.origin, browser.cookies.get(sessionCookie));
     for (const site of ["cross-site", "same-site"]) expect((await end(mine, other, site)).status).toBe(403);
     expect((await end(strangers, other)).headers.get("location")).toBe("/account/sign-in");

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { Mail } from "@portcullis/server/identity";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -45,15 +46,21 @@ const faults = `(() => {
   return found;
 })()`;
 
+/** Somebody else's list of what is wrong with a page; sent over the debugger, because the pages let no script in. */
+const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core")), "utf8");
+const axeFaults = `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html.slice(0, 80))))`;
+
 describe("account pages in a browser", () => {
   let stores: TestStores;
   let server: OAuthServer;
   let browser: Browser;
   const mails: Mail[] = [];
+  let laterMs = 0;
   beforeAll(async () => {
     stores = await embeddedStores();
     server = await startOAuthServer(await stores.open(), {
       sendMail: (mail) => void mails.push(mail),
+      now: () => Date.now() + laterMs,
       keys: { prefix: "prj", scopes: { read: "notes:read", write: "notes:write" } },
     });
     await server.identity.accounts.signUp(person.email, person.password);
@@ -99,18 +106,25 @@ describe("account pages in a browser", () => {
   }
 
   it.each([
-    ["a wide window, light", { width: 1280, height: 800 }, "light"],
-    ["a wide window, dark", { width: 1280, height: 800 }, "dark"],
-    ["a phone, light", { width: 390, height: 844 }, "light"],
-    ["a phone at 200 %, dark", { width: 195, height: 422 }, "dark"],
+    ["a wide window, light", { width: 1280, height: 800 }, "light", []],
+    ["a wide window, dark, by axe too", { width: 1280, height: 800 }, "dark", [axe]],
+    ["a phone, light, by axe too", { width: 390, height: 844 }, "light", [axe]],
+    ["a phone at 200 %, dark", { width: 195, height: 422 }, "dark", []],
   ] as const)(
     "can be read and used by everybody: %s",
-    async (_what, viewport, colorScheme) => {
+    async (_what, viewport, colorScheme, judges) => {
       const context = await browser.newContext({ viewport, colorScheme });
       const page = await opened(context);
       const told: string[] = [];
       page.on("console", (message) => told.push(message.text()));
-      const check = async () => expect([page.url(), await page.evaluate(faults)]).toEqual([page.url(), []]);
+      const check = async () => {
+        const found = [await page.evaluate(faults)];
+        for (const judge of judges) {
+          await page.evaluate(judge);
+          found.push(await page.evaluate(axeFaults));
+        }
+        expect([page.url(), ...found]).toEqual([page.url(), ...found.map(() => [])]);
+      };
       const visit = async (path: string) => {
         server.forgiveLimits();
         await page.goto(`${server.issuer}${path}`);
@@ -131,8 +145,13 @@ describe("account pages in a browser", () => {
       await signInByKeyboard(page);
       await page.waitForURL(`${server.issuer}/account`);
       await check();
-      for (const path of ["password", "email", "email/x", "sign-out-everywhere", "delete"])
+      for (const path of ["password", "email", "email/x", "sign-out-everywhere", "delete", "no-such-page"])
         await visit(`/account/${path}`);
+      await visit("/account");
+      laterMs += 11 * 60_000;
+      await page.click("text=Withdraw");
+      expect(await page.textContent("h1")).toBe("Withdraw Notes App?");
+      await check();
       const authorize = new URL("/oauth/authorize", server.issuer);
       for (const [name, value] of Object.entries({
         client_id: "web",

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Account } from "../accounts.ts";
 import type { Key } from "../api-keys.ts";
 import { cookieNames } from "../oauth/provider.ts";
+import { day } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 
 /**
@@ -46,15 +47,9 @@ export async function keySection(account: Account, options: AccountPagesOptions)
 
 function keyItem({ id, name, prefix, client, lastUsedAt, expiresAt, createdAt }: Key, options: AccountPagesOptions) {
   const maker = client === undefined ? undefined : (options.clients.find((one) => one.id === client)?.name ?? client);
-  const facts = [
-    `made ${day(createdAt)}${maker === undefined ? "" : ` with ${maker}`}`,
-    lastUsedAt === undefined ? "never used" : `last used ${day(lastUsedAt)}`,
-    expiresAt === undefined ? "does not expire" : `expires ${day(expiresAt)}`,
-  ];
-  return markup`<li class="row"><div>${name}<p class="hint">${prefix}… · ${facts.join(", ")}</p></div>
+  const made = markup`made ${day(createdAt)}${maker === undefined ? undefined : ` with ${maker}`}`;
+  const used = lastUsedAt === undefined ? "never used" : markup`last used ${day(lastUsedAt)}`;
+  const ends = expiresAt === undefined ? "does not expire" : markup`expires ${day(expiresAt)}`;
+  return markup`<li class="row"><div>${name}<p class="hint">${prefix}… · ${made}, ${used}, ${ends}</p></div>
 <form method="post" action="${accountPaths.revokeKey}"><button class="second" name="key" value="${id}" aria-label="Revoke ${name}">Revoke</button></form></li>`;
-}
-
-function day(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }

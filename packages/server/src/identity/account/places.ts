@@ -16,7 +16,7 @@ import type { Account } from "../accounts.ts";
 import { browserClientId } from "../browser-sessions/own-issuer.ts";
 import type { Asker } from "../events.ts";
 import { cookieNames } from "../oauth/provider.ts";
-import { onward, ownAddressField, page, passwordField, style } from "../pages.ts";
+import { day, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { sayBrowser } from "./words.ts";
 
@@ -144,18 +144,21 @@ export async function placesSection(
 ): Promise<Markup> {
   const places = await options.accounts.signedIn(account.id);
   const here = caller === undefined ? undefined : options.sessionOf(caller);
-  const browsers = places.filter(({ session }) => session !== undefined);
-  const isListed = browsers.some(({ session }) => session === here);
+  const isHere = ({ session }: SignedIn) => session === here;
+  const browsers = places
+    .filter(({ session }) => session !== undefined)
+    .toSorted((a, b) => Number(isHere(b)) - Number(isHere(a)));
+  const isListed = browsers.some(isHere);
   const applications = byApplication([...places, ...(await options.allowed(account.id))]);
   return markup`<h2>Signed in</h2>
-<ul class="plain">${isListed ? undefined : markup`<li>This browser</li>`}${browsers.map((one) => browserItem(one, here))}</ul>
+<ul class="plain">${isListed ? undefined : markup`<li>This browser</li>`}${browsers.map((one) => browserItem(one, isHere(one)))}</ul>
 ${applications.length === 0 ? undefined : markup`<h2>Applications</h2><ul class="plain">${applications.map((one) => applicationItem(one, options))}</ul>`}`;
 }
 
-function browserItem({ session = "", userAgent, since, usedAt }: SignedIn, here: string | undefined) {
+function browserItem({ session = "", userAgent, since, usedAt }: SignedIn, isHere: boolean) {
   const name = sayBrowser(userAgent);
-  const words = session === here ? `${name} (this browser)` : name;
-  return item(words, since, usedAt, {
+  const hint = markup`${isHere ? "this browser, " : undefined}${times(since, usedAt)}`;
+  return item(name, hint, {
     action: accountPaths.endBrowser,
     field: "session",
     value: session,
@@ -166,7 +169,7 @@ function browserItem({ session = "", userAgent, since, usedAt }: SignedIn, here:
 
 function applicationItem({ clientId = "", since, usedAt }: SignedIn, options: AccountPagesOptions) {
   const name = nameOf(clientId, options);
-  return item(name, since, usedAt, {
+  return item(name, times(since, usedAt), {
     action: accountPaths.withdraw,
     field: "application",
     value: clientId,
@@ -188,10 +191,17 @@ interface End {
   readonly of: string;
 }
 
-function item(name: string, since: number, usedAt: number, { action, field, value, says, of }: End) {
-  return markup`<li class="row"><div>${name}<p class="hint">since ${day(since)}${usedAt > since ? markup`, last used ${day(usedAt)}` : undefined}</p></div>
+function item(name: string, hint: Markup, { action, field, value, says, of }: End) {
+  return markup`<li class="row"><div>${name}<p class="hint">${hint}</p></div>
 <form method="post" action="${action}"><button class="second" name="${field}" value="${value}" aria-label="${says}: ${of}">${says}</button></form></li>`;
 }
+
+function times(since: number, usedAt: number): Markup {
+  const isSameDay = Math.floor(since / dayMs) === Math.floor(usedAt / dayMs);
+  return markup`since ${day(since)}${isSameDay ? undefined : markup`, last used ${day(usedAt)}`}`;
+}
+
+const dayMs = 86_400_000;
 
 /** One entry for each application, however often somebody signed in to it; the tokens of browsers are listed with them. */
 function byApplication(places: readonly SignedIn[]): readonly SignedIn[] {
@@ -203,9 +213,4 @@ function byApplication(places: readonly SignedIn[]): readonly SignedIn[] {
     known.set(one.clientId, { ...before, since, usedAt });
   }
   return [...known.values()].toSorted((a, b) => b.usedAt - a.usedAt);
-}
-
-function day(ms: number) {
-  const iso = new Date(ms).toISOString();
-  return markup`<time datetime="${iso}">${iso.slice(0, 10)}</time>`;
 }
