@@ -147,12 +147,16 @@ export function isSignIn(operation: Operation): boolean {
  */
 export function asksAgain({ path }: Operation): boolean {
   const words = path.replace(/([a-z\d])([A-Z])/g, "$1-$2");
+  if (ending.test(words)) return true;
   if (/(?:^|[/_.-])(?:log-?in|sign-?in|sessions?|tokens?)(?:$|[/_.-])/i.test(words)) return false;
   return again.test(words);
 }
 
+/** Whoever ends something does not begin it, whatever it is called. */
+const ending = /(?:^|[/_.-])(?:end|revoke|terminate|withdraw)(?:$|[/_.-])/i;
+
 const again =
-  /(?:^|[/_.-])(?:pass(?:word|wd|phrase)?|delete|remove|close|deactivate|disable|change|reset|verify|verification|confirm|(?:log|sign)-?out|everywhere|revoke|unlink|e-?mail)(?:$|[/_.-])/i;
+  /(?:^|[/_.-])(?:pass(?:word|wd|phrase)?|delete|remove|close|deactivate|disable|change|reset|verify|verification|confirm(?:ed|ation)?|(?:log|sign)-?out|everywhere|unlink|e-?mail)(?:$|[/_.-])/i;
 
 /** True for an operation whose path says that it makes an account rather than opens one. */
 export function isRegistration({ path, startsSession }: Operation): boolean {

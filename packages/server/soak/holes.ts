@@ -142,8 +142,8 @@ export const holes: readonly Hole[] = [
     check: "rotation",
     name: "whoever signs in again keeps the session there was",
     file: "server/src/identity/oauth/own-sessions.ts",
-    right: "if (isSame) before.resetIdentifier();\n      else await before?.destroy();",
-    wrong: "if (!isSame) await before?.destroy();",
+    right: "before.resetIdentifier();",
+    wrong: "void before;",
   },
   {
     protection: "sessions",
