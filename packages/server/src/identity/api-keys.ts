@@ -10,7 +10,7 @@ import {
   revokeApiKey,
   rotateApiKey,
 } from "portcullis";
-import { isAccountId } from "../storage/accounts.ts";
+import { isAccountId } from "../storage/account-ids.ts";
 import type { SqlApiKeyStore, StoredKey, TokenOrigin } from "../storage/api-keys.ts";
 import type { Asker, KeyEvent } from "./events.ts";
 

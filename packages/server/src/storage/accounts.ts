@@ -93,11 +93,6 @@ export interface AccountStore extends WrongPasswordStore {
   sweep(now: number): Promise<void>;
 }
 
-/** Subjects that are no account's are clients', which are configured, or of another issuer. */
-export function isAccountId(subject: string): boolean {
-  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(subject);
-}
-
 /** Accounts in the tables. */
 export function accountStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack): AccountStore {
   const { db } = storage;

@@ -1,6 +1,6 @@
 import { type Selectable, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
-import { isAccountId } from "./accounts.ts";
+import { isAccountId } from "./account-ids.ts";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
