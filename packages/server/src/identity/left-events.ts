@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { inBatches } from "../storage/in-batches.ts";
 import type { Storage } from "../storage/storage.ts";
 import { takeEvents } from "../storage/waiting-events.ts";
 import type { KeyEvent } from "./events.ts";
@@ -16,11 +17,15 @@ export async function tellLeftEvents(
   tell: (event: KeyEvent) => void,
   onError: (error: unknown) => void,
 ): Promise<void> {
-  for (const event of await takeEvents(db)) {
-    try {
-      tell(Left.parse(JSON.parse(event)));
-    } catch (error) {
-      onError(error);
+  await inBatches(async (most) => {
+    const events = await takeEvents(db, most);
+    for (const event of events) {
+      try {
+        tell(Left.parse(JSON.parse(event)));
+      } catch (error) {
+        onError(error);
+      }
     }
-  }
+    return events.length;
+  });
 }

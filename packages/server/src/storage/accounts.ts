@@ -1,6 +1,7 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
 import { DatabaseError } from "pg";
 import { revokeKeysOf } from "./api-keys.ts";
+import { inBatches } from "./in-batches.ts";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
 import { type WrongPasswordStore, wrongPasswordStore } from "./wrong-passwords.ts";
@@ -240,7 +241,10 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
       ];
     },
     async sweep(now) {
-      await db.deleteFrom("mail_token").where("expires_at", "<=", now).execute();
+      await inBatches(async (most) => {
+        const hashes = db.selectFrom("mail_token").select("hash").where("expires_at", "<=", now).limit(most);
+        return (await db.deleteFrom("mail_token").where("hash", "in", hashes).executeTakeFirst()).numDeletedRows;
+      });
       await wrong.sweepWrong(now - wrongKeptMs);
     },
   };

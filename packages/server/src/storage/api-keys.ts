@@ -1,6 +1,7 @@
 import { type Selectable, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
 import { isAccountId } from "./account-ids.ts";
+import { inBatches } from "./in-batches.ts";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
@@ -149,23 +150,33 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     },
     generation: options.generation,
     async sweep(before) {
-      await db
-        .deleteFrom("api_key")
-        .where(({ or, eb }) => or([eb("expires_at", "<", before), eb("revoked_at", "<", before)]))
-        .execute();
+      await inBatches(async (most) => {
+        const ids = db
+          .selectFrom("api_key")
+          .select("id")
+          .where(({ or, eb }) => or([eb("expires_at", "<", before), eb("revoked_at", "<", before)]))
+          .limit(most);
+        return (await db.deleteFrom("api_key").where("id", "in", ids).executeTakeFirst()).numDeletedRows;
+      });
       // An account does not come back, and no client is called like one; nobody can call with such a key already.
-      const gone = await db
-        .selectFrom("api_key")
-        .select("subject")
-        .distinct()
-        .where(({ not, exists, selectFrom }) =>
-          not(exists(selectFrom("account").select("account.id").whereRef("account.id", "=", "api_key.subject"))),
-        )
-        .where("subject", "like", "________-____-____-____-____________")
-        .limit(mostAtOnce)
-        .execute();
-      const subjects = gone.map(({ subject }) => subject).filter(isAccountId);
-      if (subjects.length > 0) await db.deleteFrom("api_key").where("subject", "in", subjects).execute();
+      let after = "";
+      await inBatches(async (most) => {
+        const gone = await db
+          .selectFrom("api_key")
+          .select(["id", "subject"])
+          .where(({ not, exists, selectFrom }) =>
+            not(exists(selectFrom("account").select("account.id").whereRef("account.id", "=", "api_key.subject"))),
+          )
+          .where("subject", "like", "________-____-____-____-____________")
+          .where("id", ">", after)
+          .orderBy("id")
+          .limit(most)
+          .execute();
+        const ids = gone.filter(({ subject }) => isAccountId(subject)).map(({ id }) => id);
+        if (ids.length > 0) await db.deleteFrom("api_key").where("id", "in", ids).execute();
+        after = gone.at(-1)?.id ?? after;
+        return gone.length;
+      });
     },
   };
 
@@ -173,9 +184,6 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     if (options.eventOf !== undefined) await leaveEvent(one, options.eventOf({ type, subject, key }));
   }
 }
-
-/** Owners whose keys are taken out in one sweep; the next one goes on. */
-const mostAtOnce = 1000;
 
 /** Revokes the keys of an owner, or those of them that one application asked for. @returns which */
 export async function revokeKeysOf(

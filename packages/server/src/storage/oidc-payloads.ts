@@ -1,5 +1,6 @@
 import type { Insertable, Kysely } from "kysely";
 import { hasEnded, holdNames, noteEnded, sessionNamed } from "./ended-names.ts";
+import { inBatches } from "./in-batches.ts";
 import type { OidcPayloadTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
@@ -113,9 +114,15 @@ export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): Oi
         .execute();
       return rows.map((row) => ({ clientId: row.client_id ?? "", expiresAt: row.expires_at ?? 0 }));
     },
-    async sweep(now) {
-      await db.deleteFrom("oidc_payload").where("expires_at", "<=", now).execute();
-    },
+    sweep: (now) =>
+      inBatches(async (most) => {
+        const over = db.selectFrom("oidc_payload").select(["model", "hash"]).where("expires_at", "<=", now).limit(most);
+        const { numDeletedRows } = await db
+          .deleteFrom("oidc_payload")
+          .where(({ eb, refTuple }) => eb(refTuple("model", "hash"), "in", over.$asTuple("model", "hash")))
+          .executeTakeFirst();
+        return numDeletedRows;
+      }),
   };
 }
 

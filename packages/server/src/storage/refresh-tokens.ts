@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import { consentNamed, grantNamed, hasEnded, holdNames, sessionNamed } from "./ended-names.ts";
+import { inBatches } from "./in-batches.ts";
 import type { RefreshFamilyTable, RefreshTokenTable } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
@@ -182,13 +183,30 @@ export function refreshTokenStore({ db, kind }: Pick<Storage, "db" | "kind">): R
         .execute();
     },
     async sweep(now, answersUntil) {
-      await db.deleteFrom("refresh_family").where("expires_at", "<", now).execute();
-      await db
-        .updateTable("refresh_token")
-        .set({ answer: null })
-        .where("answer", "is not", null)
-        .where("used_at", "<", answersUntil)
-        .execute();
+      const over = db.selectFrom("refresh_family").select("id").where("expires_at", "<", now);
+      // The tokens by themselves: a family has thousands, and would take them all along.
+      await inBatches(async (most) => {
+        const hashes = db.selectFrom("refresh_token").select("hash").where("family_id", "in", over).limit(most);
+        return (await db.deleteFrom("refresh_token").where("hash", "in", hashes).executeTakeFirst()).numDeletedRows;
+      });
+      await inBatches(async (most) => {
+        const ids = over.limit(most);
+        return (await db.deleteFrom("refresh_family").where("id", "in", ids).executeTakeFirst()).numDeletedRows;
+      });
+      await inBatches(async (most) => {
+        const hashes = db
+          .selectFrom("refresh_token")
+          .select("hash")
+          .where("answer", "is not", null)
+          .where("used_at", "<", answersUntil)
+          .limit(most);
+        const { numUpdatedRows } = await db
+          .updateTable("refresh_token")
+          .set({ answer: null })
+          .where("hash", "in", hashes)
+          .executeTakeFirst();
+        return numUpdatedRows;
+      });
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type Insertable, sql, type Transaction } from "kysely";
 import { Client, type Pool } from "pg";
+import { inBatches } from "./in-batches.ts";
 import type { RevocationTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
@@ -69,9 +70,11 @@ export function revocationStore({ db, kind }: Pick<Storage, "db" | "kind">, pool
       }));
     },
     listen: (heard) => (pool === undefined ? () => Promise.resolve() : listenOn(pool, heard)),
-    async sweep(now) {
-      await db.deleteFrom("revocation").where("expires_at", "<=", now).execute();
-    },
+    sweep: (now) =>
+      inBatches(async (most) => {
+        const seqs = db.selectFrom("revocation").select("seq").where("expires_at", "<=", now).limit(most);
+        return (await db.deleteFrom("revocation").where("seq", "in", seqs).executeTakeFirst()).numDeletedRows;
+      }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { inBatches } from "./in-batches.ts";
 import type { Schema } from "./schema.ts";
 
 /** Counts wrong passwords per address, whether or not anybody has it. */
@@ -46,8 +47,16 @@ export function wrongPasswordStore(db: Kysely<Schema>): WrongPasswordStore {
         .executeTakeFirst();
       return row === undefined || row.last_at <= since ? 0 : row.count;
     },
-    async sweepWrong(since) {
-      await db.deleteFrom("wrong_password").where("last_at", "<=", since).execute();
-    },
+    sweepWrong: (since) =>
+      inBatches(async (most) => {
+        const hashes = db.selectFrom("wrong_password").select("hash").where("last_at", "<=", since).limit(most);
+        const { numDeletedRows } = await db
+          .deleteFrom("wrong_password")
+          .where("hash", "in", hashes)
+          // Somebody may have got one wrong since.
+          .where("last_at", "<=", since)
+          .executeTakeFirst();
+        return numDeletedRows;
+      }),
   };
 }

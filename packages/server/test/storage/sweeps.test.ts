@@ -1,0 +1,109 @@
+import { openIdentity } from "@portcullis/server/identity";
+import type { Storage } from "@portcullis/server/storage";
+import { type KyselyPlugin, sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+
+const many = 20_000;
+const some = 2_500;
+
+/** Rows of each table that ran out long ago; `i` counts them. */
+const piles = {
+  oidc_payload: [many, "model, hash, payload, expires_at", "'Interaction', 'h' || i, '', 0"],
+  browser_session: [
+    some,
+    "hash, issuer, subject, sealed, created_at, seen_at, idle_expires_at, expires_at, ended_at, version, grant_id",
+    // The first thousand were signed out, the others ran out.
+    "'h' || i, 'i', 's', '', 0, 0, 0, 0, case when i <= 1000 then 0 end, 0, 'g' || i",
+  ],
+  sign_in: [some, "hash, expires_at", "'h' || i, 0"],
+  refresh_family: [
+    some,
+    "id, grant_id, account_id, client_id, created_at, used_at, expires_at",
+    "'f' || i, 'g', 'a', 'c', 0, 0, 0",
+  ],
+  // All of one family: whoever took it out at once would take them along.
+  refresh_token: [
+    many,
+    "hash, family_id, payload, created_at, idle_expires_at, replays",
+    "'h' || i, 'f1', '', 0, 0, 0",
+  ],
+  mail_token: [some, "hash, purpose, email, expires_at", "'h' || i, 'verify', 'e', 0"],
+  wrong_password: [some, "hash, count, last_at", "'h' || i, 1, 0"],
+  revocation: [some, "kind, value, revoked_at, expires_at", "'jti', 'v' || i, 0, 0"],
+  api_key: [
+    some,
+    "id, hash, subject, scopes, name, environment, display_prefix, created_at, expires_at",
+    // The first thousand ran out, the others belong to an account that is gone.
+    "'k' || i, '', '00000000-0000-4000-8000-000000000000', '[]', '', '', '', 0, case when i <= 1000 then 0 end",
+  ],
+  waiting_event: [some, "event", `'{"type":"key-created","subject":"s","key":"k' || i || '","why":"w"}'`],
+} as const;
+
+/** Ending what ran out writes to these itself. */
+const piled: ReadonlyMap<string, string> = new Map([
+  ["oidc_payload", "model = 'Interaction'"],
+  ["revocation", "kind = 'jti'"],
+]);
+
+describe.each([
+  ["embedded", embeddedStores],
+  ["PostgreSQL", postgresStores],
+] as const)("sweeps of %s", (_kind, start) => {
+  let stores: TestStores;
+  let storage: Storage;
+  beforeAll(async () => {
+    stores = await start();
+    storage = await stores.open();
+  }, 60_000);
+  afterAll(() => stores.stop());
+
+  it("take out however much has piled up, a thousand rows in a statement at most", async () => {
+    const told: string[] = [];
+    const failed: unknown[] = [];
+    const { plugin, most } = countingRows();
+    const issuer = "http://localhost:8080";
+    const identity = await openIdentity({
+      issuer,
+      serviceName: "Notes",
+      storage: { ...storage, db: storage.db.withPlugin(plugin) },
+      secret: "tests-only: 48 characters of nothing in particular",
+      clients: [],
+      resources: { [`${issuer}/api`]: ["keys:read", "keys:write"] },
+      browserSessions: { returnTo: ["/"] },
+      keys: { prefix: "prj" },
+      onEvent: (event) => void ("key" in event && told.push(event.key)),
+      onError: (error) => void failed.push(error),
+    });
+    for (const [table, [rows, columns, values]] of Object.entries(piles)) {
+      await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${sql.lit(rows)})
+        insert into ${sql.table(table)} (${sql.raw(columns)}) select ${sql.raw(values)} from n`.execute(storage.db);
+    }
+    await identity.upkeep();
+    await identity.close();
+    for (const table of Object.keys(piles)) {
+      const which = sql.raw(piled.get(table) ?? "1 = 1");
+      const { rows } = await sql`select 1 as one from ${sql.table(table)} where ${which}`.execute(storage.db);
+      expect([table, rows.length]).toEqual([table, 0]);
+    }
+    expect(failed).toEqual([]);
+    expect(told).toEqual(Array.from({ length: some }, (_, i) => `k${i + 1}`));
+    expect(most()).toBe(1000);
+    // Of those that ran out, and of none that was signed out before.
+    const grants = await storage.db.selectFrom("revocation").select("value").where("kind", "=", "grant").execute();
+    expect(grants).toHaveLength(some - 1000);
+  }, 60_000);
+});
+
+/** Sees how many rows statements change. */
+function countingRows() {
+  let greatest = 0;
+  const plugin: KyselyPlugin = {
+    transformQuery: ({ node }) => node,
+    transformResult({ result }) {
+      greatest = Math.max(greatest, Number(result.numAffectedRows ?? 0n));
+      return Promise.resolve(result);
+    },
+  };
+  return { plugin, most: () => greatest };
+}
