@@ -111,7 +111,7 @@ export interface Pipeline {
  *  4 versioning         route lookup: 404, 405 + Allow, 410 after sunset
  *  5 cors               a preflight is answered here, from the path's methods
  *  6 authentication     none: 401 · bad: 401 (jwt, api-keys, sessions)
- *  7 csrf               if a cookie proved the caller, and where a route starts a session or takes a cookie
+ *  7 csrf               if a cookie proved the caller; a route starts a session or takes a cookie; a form counts guesses
  *  8 rate-limit         settle: all dimensions in one decision
  *  9 function-access    scopes, roles
  * 10 body-size, input   bytes counted as they arrive, parsed once, matched; between them webhook-receive, if it is one:

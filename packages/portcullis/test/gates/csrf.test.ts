@@ -1,5 +1,5 @@
 import type { Api, ApiConfig, RoutePolicy } from "portcullis";
-import { answer, anyCaller, createApi, form, nothing, publicAccess, session } from "portcullis";
+import { answer, anyCaller, createApi, form, nothing, publicAccess, refuse, session } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Asked } from "../front-door.ts";
@@ -148,6 +148,36 @@ describe("csrf of a form that a page of ours asks a person with", () => {
       expect(await send({ Origin: "https://evil.example" })).toBe(403);
     },
   );
+});
+
+describe("csrf of a form whose failures count for whoever is named in it", () => {
+  const door = sharedDoor(() => {
+    const test = testApi({ origins: [app] });
+    const body = form(z.strictObject({ email: z.string().max(100) }));
+    const access = publicAccess("somebody who has a link");
+    const route = { access, input: { body }, output: nothing };
+    const limit = { rate: "3/h", by: "body.email", counts: "failures" } as const;
+    test.api.route({ path: "POST /v1/confirm", ...route, limit }, () => refuse("forbidden", "a wrong password"));
+    test.api.route({ path: "POST /v1/ask", ...route, limit: "1000/s" }, () => undefined);
+    return test;
+  });
+
+  it("lets visitors of another site use up nothing", async () => {
+    const send = (route: string, headers: Readonly<Record<string, string>>) =>
+      door.ask(route, {
+        body: "email=alice%40example.com",
+        headers: { "Content-Type": "application/x-www-form-urlencoded", ...headers },
+      });
+    const elsewhere = { "Sec-Fetch-Site": "cross-site", Origin: "https://evil.example" };
+    for (let time = 0; time < 5; time++) {
+      expect((await send("POST /v1/confirm", elsewhere)).code).toBe("cross-site");
+    }
+    expect((await send("POST /v1/confirm", { "Sec-Fetch-Site": "same-origin" })).code).toBe("forbidden");
+    expect((await send("POST /v1/confirm", { "Sec-Fetch-Site": "cross-site", Origin: app })).code).toBe("forbidden");
+    expect((await send("POST /v1/confirm", {})).code).toBe("forbidden");
+    expect((await send("POST /v1/confirm", {})).code).toBe("rate-limited");
+    expect((await send("POST /v1/ask", elsewhere)).status).toBe(204);
+  });
 });
 
 describe("csrf where the API takes no cookie", () => {
