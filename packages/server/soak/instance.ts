@@ -33,8 +33,11 @@ export type Command =
   | { readonly do: "end-sessions"; readonly account: string }
   /** Says what its policies add up to. */
   | { readonly do: "manifest" }
-  /** Is killed before that statement from now on, as the kernel's out-of-memory killer would; 1 is the next one. */
-  | { readonly do: "die-before"; readonly statement: number }
+  /**
+   * Is killed before that statement from now on, as the kernel's out-of-memory killer would; 1 is the next one, of those
+   * that begin so.
+   */
+  | { readonly do: "die-before"; readonly statement: number; readonly beginning?: string }
   /** Limits forget what they counted. */
   | { readonly do: "forgive" };
 
@@ -141,7 +144,7 @@ async function main(given: string): Promise<void> {
           ),
         };
       case "die-before":
-        dieBefore(command.statement);
+        dieBefore(command.statement, command.beginning ?? "");
         return {};
       case "forgive":
         skew += 7_200_000;
@@ -164,20 +167,21 @@ async function main(given: string): Promise<void> {
     }
   }
 
-  function dieBefore(statement: number): void {
+  function dieBefore(statement: number, beginning: string): void {
     let left = statement;
-    const count = (): void => {
+    const count = (text: unknown): void => {
+      if (!String(text).startsWith(beginning)) return;
       left--;
       if (left === 0) process.kill(process.pid, "SIGKILL");
     };
     const { prepare } = DatabaseSync.prototype;
     DatabaseSync.prototype.prepare = function counted(...args) {
-      count();
+      count(args[0]);
       return Reflect.apply(prepare, this, args);
     };
     const { query } = Client.prototype;
     Reflect.set(Client.prototype, "query", function counted(this: Client, ...args: unknown[]): unknown {
-      count();
+      count(args[0]);
       const answer: unknown = Reflect.apply(query, this, args);
       return answer;
     });

@@ -65,8 +65,15 @@ export async function crowds(
 /**
  * Kills the process that rotates: before each of the statements of a rotation in turn, and at random moments in between.
  * Then the token is shown again: to the process that was started anew, or where there are several, to another.
+ *
+ * @param first  how statements begin before which the first kills fall
  */
-export async function kills(storage: StorageOptions, count: number, hasOthers: boolean): Promise<Kills> {
+export async function kills(
+  storage: StorageOptions,
+  count: number,
+  hasOthers: boolean,
+  first: readonly string[] = [],
+): Promise<Kills> {
   const [issuerPort = 0, otherPort = 0] = await freePorts(2);
   const start = () => startInstance({ storage, port: issuerPort, issuerPort, isUnlimited: true });
   let victim = await start();
@@ -84,15 +91,17 @@ export async function kills(storage: StorageOptions, count: number, hasOthers: b
       const { refresh } = await signIn(victim, person.email, password);
       const key = await victim.ask({ do: "create-key", account: person.id });
       await victim.ask({ do: "revoke-key", account: person.id, id: key["id"] ?? "" });
-      const isStepwise = kill % 2 === 0;
-      if (isStepwise) await victim.ask({ do: "die-before", statement: step });
+      const beginning = first[kill];
+      const isStepwise = beginning !== undefined || kill % 2 === 0;
+      if (beginning !== undefined) await victim.ask({ do: "die-before", statement: 1, beginning });
+      else if (isStepwise) await victim.ask({ do: "die-before", statement: step });
       const asking = victim.refresh(refresh).catch(() => failed);
       if (!isStepwise) await wait(randomInt(0, 25));
       const answer = isStepwise ? await asking : undefined;
       await victim.kill();
       const got = answer ?? (await asking);
       // Beyond the last statement it answers: from there the steps begin again.
-      if (isStepwise) step = got.status === 200 ? 1 : step + 1;
+      if (isStepwise && beginning === undefined) step = got.status === 200 ? 1 : step + 1;
       if (got.status !== 200) unanswered++;
       const anew = start();
       const next = other ?? (await anew);
