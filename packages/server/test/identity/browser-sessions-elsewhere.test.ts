@@ -113,14 +113,17 @@ describe("sessions: people of an issuer elsewhere", () => {
         "--disable-sync",
       ]),
     });
-    const page = await (await chrome.newContext({ ignoreHTTPSErrors: true })).newPage();
-    await page.goto(`${at.origin}/auth/sign-in?returnTo=/api/me`);
-    // On a page of the issuer's: whatever follows is begun by its site.
-    await page.click("text=I am Carol");
-    await page.waitForURL(`${at.origin}/api/me`);
-    expect(JSON.parse(await page.innerText("body"))).toMatchObject({ subject: "carol" });
-    await chrome.close();
-  });
+    try {
+      const page = await (await chrome.newContext({ ignoreHTTPSErrors: true })).newPage();
+      await page.goto(`${at.origin}/auth/sign-in?returnTo=/api/me`);
+      // On a page of the issuer's: whatever follows is begun by its site.
+      await page.click("text=I am Carol");
+      await page.waitForURL(`${at.origin}/api/me`);
+      expect(JSON.parse(await page.innerText("body"))).toMatchObject({ subject: "carol" });
+    } finally {
+      await chrome.close();
+    }
+  }, 90_000);
 
   it("takes an ID token as it was signed on the way", async () => {
     tamper = (claims) => sign(claims);
