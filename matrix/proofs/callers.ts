@@ -83,7 +83,8 @@ export const callerProofs: Readonly<Record<keyof typeof callerMutants, Proof>> =
       }
     }
     const [known = 0, unknown = 0] = least;
-    return known - unknown > 3;
+    // A hash takes many times as long as everything else; on a busy machine a few milliseconds say nothing.
+    return unknown < known / 2;
   },
 
   "admin-read": async ({ call }) => (await call("GET", "/v1/admin/users", { as: "bob" })).status === 200,

@@ -35,7 +35,7 @@ const patientMs = 600_000;
  * Opens the store and brings its tables to this version.
  *
  * @throws Error where the folder is open in another process or readable by others, where PostgreSQL cannot be reached or
- *   the role is a superuser or passes row-level security by, and where a migration fails
+ *   the role is, or may become, one that is a superuser or passes row-level security by, and where a migration fails
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const storage = "folder" in options ? embedded(options.folder) : await postgres(options.postgres);
@@ -86,15 +86,14 @@ function wholeNumbers(): TypeOverrides {
 
 async function refuseSuperuser(db: Kysely<Schema>): Promise<void> {
   const query = CompiledQuery.raw(
-    "select rolsuper or rolbypassrls as mighty from pg_roles where rolname = current_user",
+    // Members too: who may become a superuser is one with a statement more.
+    "select rolname from pg_roles where (rolsuper or rolbypassrls) and pg_has_role(current_user, oid, 'member')",
   );
   const { rows } = await db.executeQuery(query);
-  const [role] = rows;
-  const isMighty = typeof role === "object" && role !== null && "mighty" in role && role.mighty !== false;
-  if (role === undefined || isMighty) {
+  if (rows.length > 0) {
     throw new Error(
-      "the PostgreSQL role is a superuser: give the server a login role of its own that is none, such as " +
-        "create role notes login password '…'; create database notes owner notes",
+      "the PostgreSQL role is a superuser, or may become one: give the server a login role of its own that is none, " +
+        "such as create role notes login password '…'; create database notes owner notes",
     );
   }
 }

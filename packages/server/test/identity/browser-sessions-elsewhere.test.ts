@@ -87,6 +87,28 @@ describe("sessions: people of an issuer elsewhere", () => {
     });
   });
 
+  it("are not of another issuer that has its sessions in the same tables, under the same secret", async () => {
+    const { cookie } = await signIn();
+    const port = await freePort();
+    const another = await startInstance(storage, [port], port, {
+      elsewhere: () =>
+        openBrowserSessions({
+          origin: `http://localhost:${port}`,
+          issuer: { url: "https://id.example.com", clientId: "notes", clientSecret },
+          storage,
+          secret,
+          serviceName: "Notes",
+          returnTo: ["/"],
+          now: () => clock,
+        }),
+    });
+    try {
+      expect([await me(at.origin, cookie), await me(another.origin, cookie)]).toEqual([200, 401]);
+    } finally {
+      await another.close();
+    }
+  });
+
   it("leaves one session to a browser, however many sign-ins it had under way", async () => {
     const browser = at.browser();
     const tabs = [];

@@ -147,10 +147,11 @@ describe("storage: PostgreSQL's own", () => {
     expect(await Promise.all(children.map(({ said }) => said))).toEqual(["open", "open", "open", "open"]);
   });
 
-  it("refuses a superuser, and who passes row-level security by", async () => {
+  it("refuses a superuser, and who passes row-level security by, and who may become one of them", async () => {
     for (const [role, may] of [
       ["mighty", "superuser"],
       ["passing", "bypassrls"],
+      ["member", "noinherit in role mighty"],
     ] as const) {
       await asSuperuser(stores.server, `create role ${role} login ${may}`);
       await expect(openStorage({ postgres: stores.server.as(role) })).rejects.toThrow(/login role of its own/);
