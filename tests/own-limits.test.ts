@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { identityOf, scan } from "@portcullis/scan";
 import { SignJWT } from "jose";
-import { anyCaller, createApi, jwt, memorySink, secret } from "portcullis";
+import { anyCaller, createApi, jwt, memorySink, publicAccess, refuse, secret } from "portcullis";
 import { developmentCertificate } from "portcullis/node";
 import { afterAll, expect, it } from "vitest";
 import { z } from "zod";
@@ -50,4 +50,48 @@ it("a caller whose own limit the scan has used up is not said to be refused beca
   } finally {
     await server.close();
   }
+});
+
+it("a sign-in whose declared limits let thousands of passwords be guessed a minute is found", {
+  timeout: 60_000,
+}, async () => {
+  const scanned = async (rate: "1500/s" | "10/min") => {
+    const api = createApi({
+      name: "small",
+      hosts: ["localhost"],
+      credentials: [],
+      limits: { address: "3000/s", failures: "3000/s" },
+      audit: { sinks: [memorySink()] },
+    });
+    const text = z.string().max(100);
+    api.route(
+      {
+        path: "POST /v1/sign-in",
+        access: publicAccess("signs in"),
+        input: { body: z.strictObject({ email: text, password: text }) },
+        output: z.strictObject({ token: text }),
+        startsSession: { account: "body.email" },
+        limit: [
+          { rate, by: "address" },
+          { rate, by: "body.email" },
+        ],
+      },
+      () => refuse("sign-in-failed", "whatever is given"),
+    );
+    const tls = developmentCertificate({ folder });
+    const server = await api.listen({ port: 0, tls });
+    try {
+      const only = ["rate-limit"];
+      const target = { url: server.url, manifest: api.manifest(), ca: tls.ca };
+      const { verdicts } = await scan({ ...target, only, identities: [], seed: 1 });
+      return verdicts.find(({ check }) => check === "sign-in");
+    } finally {
+      await server.close();
+    }
+  };
+  expect(await scanned("1500/s")).toMatchObject({
+    verdict: "broken",
+    why: expect.stringContaining("1500 in 1 s are declared"),
+  });
+  expect(await scanned("10/min")).toMatchObject({ verdict: "held" });
 });
