@@ -1,6 +1,6 @@
+import { freePort } from "./free-ports.ts";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -154,14 +154,5 @@ function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
       if (line !== undefined) resolve(line);
     });
     stream.on("end", () => reject(new Error(`the API of the README ended: ${text}`)));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-    });
   });
 }

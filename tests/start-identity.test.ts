@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../scripts/free-ports.ts";
 import { createBrowser } from "../packages/server/test/identity/browser.ts";
 import { colorsFor } from "../scripts/demonstration/colors.ts";
 import { type IdentityDemonstration, signInLines, startIdentity } from "../scripts/demonstration/identity.ts";
@@ -77,12 +77,3 @@ describe("./start: a sign-in for the browser", () => {
     await expect(startIdentity(folder, await freePort())).rejects.toThrow(/another process has .*identity open/);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no port");
-  return address.port;
-}

@@ -3,7 +3,7 @@ import { openStorage, type Storage } from "@portcullis/server/storage";
 import { anyCaller, createApi, jwt, nothing, secret } from "portcullis";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { freePorts } from "../../server/soak/instances.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
 import { embeddedStores, postgresStores } from "../../server/test/storage/open-stores.ts";
 import { portcullis, type Ran } from "./command.ts";
 
@@ -86,7 +86,7 @@ describe("portcullis keys", () => {
       stores = await embeddedStores();
       const place = await stores.place();
       folder = "folder" in place ? place.folder : "";
-      [port = 0] = await freePorts(1);
+      port = await freePort();
     });
     afterAll(() => stores.stop());
 
@@ -178,7 +178,7 @@ describe("portcullis keys", () => {
     const stores = await postgresStores();
     const place = await stores.place();
     const storage = await openStorage(place);
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     const server = await serve(storage, port);
     const config = "postgres" in place ? place.postgres : {};
     const url = `postgres://${config.user}@/${config.database}?host=${encodeURIComponent(config.host ?? "")}`;
@@ -199,7 +199,7 @@ describe("portcullis keys", () => {
   it("does it through a running API, as whoever the token proves", async () => {
     const stores = await embeddedStores();
     const storage = await stores.open();
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     const server = await serve(storage, port);
     const env = { PORTCULLIS_TOKEN: server.token };
     const at = ["--url", server.issuer];

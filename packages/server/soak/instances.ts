@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import type { StorageOptions } from "@portcullis/server/storage";
 import { clientId, type Command, type InstanceOptions, redirectUri, type Reply } from "./instance.ts";
 
@@ -169,23 +168,6 @@ async function journey(origin: string, start: URL, person: { readonly email: str
     else throw new Error(`${next.url.pathname} answered ${response.status}: ${text.slice(0, 300)}`);
   }
   throw new Error("redirected in circles");
-}
-
-/** Ports nobody listens on, one after the other. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function textIn(value: unknown, name: string): string {

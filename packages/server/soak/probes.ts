@@ -9,10 +9,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ProtectionId } from "portcullis";
 import { z } from "zod";
+import { freePort } from "../../../scripts/free-ports.ts";
 import { embeddedStores, type TestStores } from "../test/storage/open-stores.ts";
 import { type Hole, holes } from "./holes.ts";
 import { clientId, otherClientId, redirectUri } from "./instance.ts";
-import { freePorts, signIn, startInstance } from "./instances.ts";
+import { signIn, startInstance } from "./instances.ts";
 
 /** Rows of the checklist that an identity server answers for; `sessions` has the checks of enumeration. */
 export const rows = ["oauth", "sessions", "api-keys"] as const satisfies readonly ProtectionId[];
@@ -64,7 +65,7 @@ export async function scanned(
   stores: TestStores,
   { holes: open = [], only, isLimited = false, byAccounts = false, isQuick = false }: Scanning,
 ): Promise<Scanned> {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "portcullis-probes-"));
   const options = { port, issuerPort: port, isUnlimited: !isLimited, isUsual: isLimited };
   const at = await startInstance({ storage: await stores.place(), ...options }, open);

@@ -1,7 +1,8 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { StorageOptions } from "@portcullis/server/storage";
-import { freePorts, type Instance, signIn, startInstance, startInstances, type TokenReply } from "./instances.ts";
+import { freePort } from "../../../scripts/free-ports.ts";
+import { type Instance, signIn, startInstance, startInstances, type TokenReply } from "./instances.ts";
 
 /** What came of many refreshes at once. */
 export interface Crowds {
@@ -36,7 +37,7 @@ export async function crowds(
   storage: StorageOptions,
   { processes, crowds: count, refreshesEach }: Pick<Crowds, "processes" | "crowds" | "refreshesEach">,
 ): Promise<Crowds> {
-  const instances = await startInstances(storage, await freePorts(processes), true);
+  const instances = await startInstances(storage, await Promise.all(Array.from({ length: processes }, freePort)), true);
   let refused = 0;
   let successors = 0;
   let loggedOut = 0;
@@ -74,7 +75,7 @@ export async function kills(
   hasOthers: boolean,
   first: readonly string[] = [],
 ): Promise<Kills> {
-  const [issuerPort = 0, otherPort = 0] = await freePorts(2);
+  const [issuerPort, otherPort] = [await freePort(), await freePort()];
   const start = () => startInstance({ storage, port: issuerPort, issuerPort, isUnlimited: true });
   let victim = await start();
   const other = hasOthers

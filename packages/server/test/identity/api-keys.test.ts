@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Storage } from "@portcullis/server/storage";
 import type { KeyEvent } from "@portcullis/server/identity";
-import { freePorts } from "../../soak/instances.ts";
 import { record } from "../../../portcullis/test/credentials/api-key-store.contract.ts";
 import { apiKeyStore } from "../../src/storage/api-keys.ts";
 import { grantStore } from "../../src/storage/grants.ts";
@@ -34,7 +34,7 @@ describe.each([
   beforeAll(async () => {
     stores = await start();
     storage = await stores.open();
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     server = await startOAuthServer(storage, {
       port,
       clients: [client],
@@ -228,7 +228,7 @@ describe.each([
   it("end with an application that there is no more", async () => {
     const { key } = (await make(alices, { name: "x", scopes: ["notes:read"] })).body;
     const own = await server.identity.keys().create({ owner: server.alice, name: "y", scopes: ["notes:read"] });
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     const resources = { [`http://localhost:${port}/api`]: scopes };
     const without = await startOAuthServer(storage, { port, clients: [], keys: { prefix: "prj" }, resources });
     try {

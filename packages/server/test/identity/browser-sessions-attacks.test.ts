@@ -1,12 +1,12 @@
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { secretsOf } from "../../src/identity/browser-sessions/session-secrets.ts";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser, Page } from "./browser.ts";
 import {
   flowCookie,
   flowsOf,
-  freePort,
   type Instance,
   me,
   person,

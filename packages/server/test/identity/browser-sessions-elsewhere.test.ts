@@ -5,9 +5,10 @@ import type { Storage } from "@portcullis/server/storage";
 import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import { type OtherIssuer, startOtherIssuer } from "./other-issuer.ts";
-import { freePort, type Instance, me, secret, sessionCookie, startInstance } from "./session-server.ts";
+import { type Instance, me, secret, sessionCookie, startInstance } from "./session-server.ts";
 
 const clientSecret = "tests-only: a secret of the client at the other issuer";
 

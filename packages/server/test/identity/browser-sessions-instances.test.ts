@@ -1,7 +1,8 @@
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { postgresStores, type TestStores } from "../storage/open-stores.ts";
-import { freePort, type Instance, me, person, sessionCookie, signedIn, startInstance } from "./session-server.ts";
+import { type Instance, me, person, sessionCookie, signedIn, startInstance } from "./session-server.ts";
 
 describe("sessions: three instances on PostgreSQL", () => {
   let all: TestStores;

@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Browser } from "./browser.ts";
 import {
   flowsOf,
-  freePort,
   handedOn,
   type Instance,
   me,

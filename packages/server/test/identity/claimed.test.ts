@@ -1,7 +1,7 @@
 import type { Mail } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { freePorts } from "../../soak/instances.ts";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { embeddedStores, failing, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import { alice, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 
@@ -25,7 +25,7 @@ describe.each([
   beforeAll(async () => {
     stores = await start();
     storage = await stores.open();
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     server = await startOAuthServer(storage, {
       port,
       clients: [client],

@@ -2,11 +2,11 @@ import type { IdentityEvent } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import type { AccountEventType } from "portcullis";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { accountEvents } from "../../../portcullis/src/events/account-event.ts";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import { createBrowser } from "./browser.ts";
 import { alice, bob, clients, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
-import { freePort } from "./session-server.ts";
 
 describe("identity: whatever changes who may do what is an event", () => {
   let stores: TestStores;

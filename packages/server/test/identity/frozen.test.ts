@@ -1,9 +1,9 @@
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { accountsOf, type PostgresStores, postgresStores } from "../storage/open-stores.ts";
 import { alice, bob, files, type OAuthServer, startOAuthServer } from "./oauth-server.ts";
-import { freePort } from "./session-server.ts";
 
 /** Given as options here; 5 s each by themselves. */
 const waits = { connectionTimeoutMillis: 2_000, query_timeout: 1_000 };

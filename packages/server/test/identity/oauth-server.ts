@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import { type ClientOptions, type Identity, type IdentityOptions, openIdentity } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { anyCaller, type Api, createApi, memorySink, type SecurityEvent } from "portcullis";
 import { expect } from "vitest";
 import { z } from "zod";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { type Browser, createBrowser, type Page } from "./browser.ts";
 
 /** An identity server with an API behind it, as a team would run them in one process. */
@@ -108,16 +108,6 @@ export const clients = {
 } as const satisfies Record<string, ClientOptions>;
 
 export const files = "https://files.example.com";
-
-/** One that nobody has: the issuer's address has to be known before it listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
 
 /** Starts one; `over` replaces options of the identity server. */
 export async function startOAuthServer(

@@ -1,3 +1,4 @@
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { createServer } from "node:https";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -5,7 +6,6 @@ import { join } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { Provider } from "oidc-provider";
 import { developmentCertificate } from "portcullis/node";
-import { freePort } from "./session-server.ts";
 
 /**
  * An OpenID issuer that is none of ours: oidc-provider as it comes, over https, under a certificate authority of the tests.

@@ -2,8 +2,9 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { clientId } from "../../soak/instance.ts";
-import { freePorts, type Instance, signIn, signInBrowser, startInstances } from "../../soak/instances.ts";
+import { type Instance, signIn, signInBrowser, startInstances } from "../../soak/instances.ts";
 import { superuser } from "../../../portcullis/test/postgres/postgres-server.ts";
 import { type RedisServer, startRedis } from "../../../portcullis/test/redis/redis-server.ts";
 import { postgresStores } from "../storage/open-stores.ts";
@@ -33,7 +34,12 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   beforeAll(async () => {
     stores = await postgresStores();
     redis = await startRedis();
-    instances = await startInstances(await stores.place(), await freePorts(3), false, redis.port);
+    instances = await startInstances(
+      await stores.place(),
+      [await freePort(), await freePort(), await freePort()],
+      false,
+      redis.port,
+    );
     const [one] = instances;
     if (one === undefined) throw new Error("no instance");
     first = one;

@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import {
   type BrowserSessionEvent,
   type BrowserSessions,
@@ -33,16 +32,6 @@ export interface Instance {
   /** Lets time pass for limits, which are none of these tests' matter. */
   forgiveLimits(): void;
   close(): Promise<void>;
-}
-
-/** A port nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no port");
-  return address.port;
 }
 
 /** Starts one. @param ports  of all instances; the first is the issuer's address */
