@@ -12,9 +12,9 @@ import type { OutputPolicy } from "./output.ts";
 import type { Gates, Pipeline } from "./pipeline.ts";
 import { assemblePipeline, standardGates } from "./pipeline.ts";
 import type { ApiPlan, DeclaredRoute } from "./plan.ts";
+import type { ApiConfig } from "./api-config.ts";
 import type {
   AccessPolicy,
-  ApiConfig,
   Given,
   Handler,
   InputPolicy,

@@ -5,7 +5,7 @@ import type { Passing } from "./passing.ts";
 import type { ApiPlan, DeclaredRoute } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
 import { defaults } from "./defaults.ts";
-import type { ApiConfig } from "./policy.ts";
+import type { ApiConfig } from "./api-config.ts";
 import type { AnyResource } from "./resource.ts";
 import { createSurroundings } from "./surroundings.ts";
 import { runtime } from "#runtime";

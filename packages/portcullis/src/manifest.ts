@@ -7,7 +7,7 @@ import type { DeclaredRoute, PlannedOutput, RoutePlan } from "./plan.ts";
 import { planRates, planRoute } from "./plan.ts";
 import { isPlatform, platforms, type PlatformName } from "./lib/platforms.ts";
 import type { Passing } from "./passing.ts";
-import type { ApiConfig, ProxyOptions } from "./policy.ts";
+import type { ApiConfig, ProxyOptions } from "./api-config.ts";
 import type { RedirectAllowlist } from "./redirect.ts";
 import type { AnyResource } from "./resource.ts";
 import type { PlannedWebhook } from "./webhooks/plan-webhook.ts";

@@ -19,16 +19,8 @@ import type { ApiRates, PlannedLimit, Tariffs } from "./limits/tariffs.ts";
 import { parseRate } from "./limits/rate.ts";
 import { deliveries, read, signIn, write } from "./limits/presets.ts";
 import type { ByRoleOutput, OutputRule } from "./output.ts";
-import type {
-  AccessPolicy,
-  ApiConfig,
-  InputPolicy,
-  Method,
-  PagePolicy,
-  PublicAccess,
-  RouteLimit,
-  RoutePolicy,
-} from "./policy.ts";
+import type { ApiConfig } from "./api-config.ts";
+import type { AccessPolicy, InputPolicy, Method, PagePolicy, PublicAccess, RouteLimit, RoutePolicy } from "./policy.ts";
 import type { Passing } from "./passing.ts";
 import type { AnyResource } from "./resource.ts";
 import { accountOf, begunByOf } from "./starts-session.ts";

@@ -8,7 +8,7 @@ import { createDeadlines } from "./lib/deadlines.ts";
 import { topology } from "./lib/forwarded.ts";
 import { createProvedBefore } from "./lib/proved-before.ts";
 import type { ApiPlan } from "./plan.ts";
-import type { ApiConfig } from "./policy.ts";
+import type { ApiConfig } from "./api-config.ts";
 import { runtime } from "#runtime";
 
 /** What an API has around its routes: it outlives any one of them. */

@@ -1,6 +1,6 @@
 import { defaults } from "../defaults.ts";
 import { isPromise } from "../lib/maybe-promise.ts";
-import type { AuditOptions, ErrorContext } from "../policy.ts";
+import type { AuditOptions, ErrorContext } from "../api-config.ts";
 import type { SecurityEvent } from "./event.ts";
 import { lineOf } from "./line.ts";
 import type { CallRecord } from "./record.ts";

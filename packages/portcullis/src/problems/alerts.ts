@@ -3,7 +3,7 @@ import type { Problem } from "../environment.ts";
 import { OptionsError } from "../lib/options-error.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import { parseRate } from "../limits/rate.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 
 const rates = ["failedSignIns", "probing", "distributedLimitHits", "injectionPatterns", "reads", "slowCalls"] as const;
 const numbers = {

@@ -1,7 +1,7 @@
 import type { Problem } from "../environment.ts";
 import { enforceDimensions } from "../limits/dimensions.ts";
 import type { Dimension } from "../limits/limiter.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 
 /**
  * Whether all processes together stay within the limits.

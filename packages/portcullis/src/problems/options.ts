@@ -2,7 +2,7 @@ import type { Problem } from "../environment.ts";
 import { isBlank } from "../lib/blank.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import type { ListenOptions } from "../listen.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 import type { Add } from "./add.ts";
 import type { Written } from "./shapes.ts";
 import { isObject, isTexts, shown } from "./shapes.ts";

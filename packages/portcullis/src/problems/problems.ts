@@ -7,7 +7,7 @@ import { planDimensions } from "../limits/tariffs.ts";
 import type { AdapterFacts } from "../listen.ts";
 import type { DeclaredRoute, RoutePlan } from "../plan.ts";
 import { planRates, planRoute } from "../plan.ts";
-import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../policy.ts";
+import type { ApiConfig, ApiLimits, AuditOptions, ProxyOptions } from "../api-config.ts";
 import type { AnyResource } from "../resource.ts";
 import { countingProblems } from "./counting.ts";
 import { alertProblems } from "./alerts.ts";

@@ -3,7 +3,7 @@ import { isBlank } from "../lib/blank.ts";
 import { fieldNames } from "../lib/schema-problems.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import type { RoutePlan } from "../plan.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 import type { Add } from "./add.ts";
 
 /** Who may call the route: a decision that demands something, of somebody who can have it. */

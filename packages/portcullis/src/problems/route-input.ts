@@ -4,7 +4,7 @@ import { pointerSegment } from "../lib/json-pointer.ts";
 import { declaresField, fieldNames, idFields, inputProblems, placePointers } from "../lib/schema-problems.ts";
 import type { ByRoleOutput, OutputRule } from "../output.ts";
 import type { InputPart, PlannedObject, RoutePlan } from "../plan.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 import type { AnyResource } from "../resource.ts";
 import { isWebhookEvent } from "../webhooks/webhook-event.ts";
 import type { Add } from "./add.ts";

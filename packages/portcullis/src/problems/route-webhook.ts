@@ -1,6 +1,6 @@
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import type { RoutePlan } from "../plan.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 import { isWebhookEvent } from "../webhooks/webhook-event.ts";
 import type { Add } from "./add.ts";
 

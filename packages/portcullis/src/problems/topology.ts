@@ -4,7 +4,7 @@ import { topology, type TopologyOptions, topologyProblems } from "../lib/forward
 import { isLoopbackHost, splitHost } from "../lib/host-name.ts";
 import { isPlatform, type Platform, platforms, type PlatformName } from "../lib/platforms.ts";
 import type { AdapterFacts } from "../listen.ts";
-import type { ApiConfig } from "../policy.ts";
+import type { ApiConfig } from "../api-config.ts";
 import { runtime } from "#runtime";
 
 /** What is wrong with what an API says of who stands in front of it, whoever serves it. */
