@@ -7,7 +7,6 @@
  * Limits see time pass faster, so that none of them is what is measured; every gate runs.
  */
 import { writeFileSync } from "node:fs";
-import { freePort } from "../scripts/free-ports.ts";
 import { machine as client } from "../packages/server/soak/instance.ts";
 import { type Instance, signIn, startInstances } from "../packages/server/soak/instances.ts";
 import { embeddedStores, postgresStores } from "../packages/server/test/storage/open-stores.ts";
@@ -61,7 +60,7 @@ process.stdout.write(`${JSON.stringify(result)}\n`);
 
 async function measured(open: typeof embeddedStores): Promise<Rates> {
   const stores = await open();
-  const [instance] = await startInstances(await stores.place(), [await freePort()], true);
+  const [instance] = await startInstances(await stores.place(), 1, true);
   if (instance === undefined) throw new Error("there is no instance");
   try {
     const { id = "" } = await instance.ask({ do: "account", ...person });

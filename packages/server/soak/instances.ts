@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import type { StorageOptions } from "@portcullis/server/storage";
+import { freePort } from "../../../scripts/free-ports.ts";
 import { clientId, type Command, type InstanceOptions, redirectUri, type Reply } from "./instance.ts";
 
 /** An identity server in a process of its own. */
@@ -30,17 +31,20 @@ export interface SignedIn extends TokenReply {
   readonly cookies: ReadonlyMap<string, string>;
 }
 
-/** Starts as many as there are ports; the first is the issuer's address. */
+/** Starts `count`, each on a port of its own; the first is the issuer's address. */
 export async function startInstances(
   storage: StorageOptions,
-  ports: readonly number[],
+  count: number,
   isUnlimited = false,
   redisPort?: number,
 ): Promise<readonly Instance[]> {
-  const [issuerPort = 0] = ports;
+  const issuerPort = await freePort();
   // One after the other: the first makes the tables and the first key.
   const started: Instance[] = [];
-  for (const port of ports) started.push(await startInstance({ storage, port, issuerPort, isUnlimited, redisPort }));
+  for (let number = 0; number < count; number += 1) {
+    const port = number === 0 ? issuerPort : await freePort();
+    started.push(await startInstance({ storage, port, issuerPort, isUnlimited, redisPort }));
+  }
   return started;
 }
 

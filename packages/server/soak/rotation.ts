@@ -37,7 +37,7 @@ export async function crowds(
   storage: StorageOptions,
   { processes, crowds: count, refreshesEach }: Pick<Crowds, "processes" | "crowds" | "refreshesEach">,
 ): Promise<Crowds> {
-  const instances = await startInstances(storage, await Promise.all(Array.from({ length: processes }, freePort)), true);
+  const instances = await startInstances(storage, processes, true);
   let refused = 0;
   let successors = 0;
   let loggedOut = 0;

@@ -2,7 +2,6 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort } from "../../../../scripts/free-ports.ts";
 import { clientId } from "../../soak/instance.ts";
 import { type Instance, signIn, signInBrowser, startInstances } from "../../soak/instances.ts";
 import { superuser } from "../../../portcullis/test/postgres/postgres-server.ts";
@@ -34,12 +33,7 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   beforeAll(async () => {
     stores = await postgresStores();
     redis = await startRedis();
-    instances = await startInstances(
-      await stores.place(),
-      [await freePort(), await freePort(), await freePort()],
-      false,
-      redis.port,
-    );
+    instances = await startInstances(await stores.place(), 3, false, redis.port);
     const [one] = instances;
     if (one === undefined) throw new Error("no instance");
     first = one;
