@@ -25,6 +25,8 @@ export const securityHeaders: HeaderGate = (api) => {
     } else if (x.bodyText !== undefined) headers.push("content-type", "application/json; charset=utf-8");
     if (x.clearedCookies === undefined) return;
     for (const name of x.clearedCookies) {
+      // Whoever signs in beside a cookie that is over gets a new one, which the browser would drop with the old one.
+      if (sets(headers, name)) continue;
       headers.push("set-cookie", `${name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict`);
     }
   };
@@ -38,6 +40,10 @@ function forPage(hardening: readonly string[], policy: string): readonly string[
   const own: Readonly<Record<string, string>> = { "content-security-policy": policy, "referrer-policy": "same-origin" };
   const written = hardening.map((part, i) => (i % 2 === 0 ? part : (own[hardening[i - 1] ?? ""] ?? part)));
   return [...written, "cross-origin-opener-policy", "same-origin"];
+}
+
+function sets(headers: readonly string[], cookie: string): boolean {
+  return headers.some((part, i) => i % 2 === 1 && headers[i - 1] === "set-cookie" && part.startsWith(`${cookie}=`));
 }
 
 /** Whether a cache may hand the answer to the next one who asks: no caller was proved, and no cookie travels with it. */

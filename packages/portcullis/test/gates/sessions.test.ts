@@ -253,7 +253,20 @@ describe("sessions", () => {
       json: { user: "a" },
       headers: { Cookie: "__Host-session=old", ...own },
     });
-    expect(again.status).toBe(204);
+    // Browsers keep what the last line of a name says.
+    expect([again.status, setCookies(again)]).toEqual([
+      204,
+      ["__Host-session=alices; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Strict"],
+    ]);
+  });
+
+  it("clears the old cookie of whoever did not manage to sign in", async () => {
+    const json = { user: "b", password: "wrong" };
+    const refused = await door.ask("POST /v1/sign-in", { json, headers: { Cookie: "__Host-session=old", ...own } });
+    expect([refused.status, setCookies(refused)]).toEqual([
+      401,
+      ["__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict"],
+    ]);
   });
 
   it("leaves a bad cookie where another library renews it, and counts it as a guess all the same", async () => {
@@ -366,4 +379,9 @@ function build(
 async function codeOf(verifier: CredentialVerifier, value: string): Promise<string> {
   const outcome = await verifier.verify(value);
   return outcome instanceof Refusal ? outcome.code : "admitted";
+}
+
+/** Every Set-Cookie line of an answer, in the order browsers take them. */
+function setCookies({ head }: Reply): readonly string[] {
+  return head.split("\r\n").flatMap((line) => (line.startsWith("set-cookie: ") ? [line.slice(12)] : []));
 }
