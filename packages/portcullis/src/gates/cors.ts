@@ -2,6 +2,7 @@ import { defaults } from "../defaults.ts";
 import { EarlyAnswer } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate } from "../gate.ts";
 import { limitHeaderNames } from "../limits/headers.ts";
+import type { ApiPlan, RoutePlan } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -30,7 +31,7 @@ export const preflight: ArrivalGate = (api) => {
   for (const { credential } of api.verifiers) {
     if (credential.carrier.in === "header") readable.add(credential.carrier.header.toLowerCase());
   }
-  if (typeof api.config.version === "object" && "header" in api.config.version) readable.add(api.config.version.header);
+  for (const name of [...versionHeaders(api), ...api.routes.flatMap(inputHeaders)]) readable.add(name);
   const allowHeaders = [...readable].join(", ");
   const maxAge = String(defaults.preflightMaxAgeSeconds);
 
@@ -59,8 +60,9 @@ export const preflight: ArrivalGate = (api) => {
 
 /**
  * Adds the CORS headers, where the API has origins, and `Vary: Origin` to every answer, refusals too: a cache must never
- * hand one origin's answer to another, nor what it kept before there were any to the first that is listed. Credentials
- * are allowed only where a cookie can be one.
+ * hand one origin's answer to another, nor what it kept before there were any to the first that is listed. Where an answer
+ * may be kept at all, whatever else of the request decides it is named too. Credentials are allowed only where a cookie can
+ * be one.
  *
  * @see RFC 9110 section 12.5.5 (Vary), Fetch standard, section "CORS protocol and HTTP caches"
  */
@@ -81,9 +83,22 @@ export const corsHeaders: HeaderGate = (api) => {
     ]),
   );
 
+  const varyOf = api.routes.map((route) =>
+    route.policy.cache === undefined ? "Origin" : ["Origin", ...versionHeaders(api), ...inputHeaders(route)].join(", "),
+  );
+
   return function addCorsHeaders(x, headers) {
-    headers.push("vary", "Origin");
+    headers.push("vary", (x.route && varyOf[x.route.index]) ?? "Origin");
     const ours = x.allowedOrigin === undefined ? undefined : block.get(x.allowedOrigin);
     if (ours !== undefined) for (const part of ours) headers.push(part);
   };
 };
+
+/** The header that selects a version, in lower case, where one does. */
+function versionHeaders({ config: { version } }: ApiPlan): readonly string[] {
+  return typeof version === "object" && "header" in version ? [version.header.toLowerCase()] : [];
+}
+
+function inputHeaders({ headers }: RoutePlan): readonly string[] {
+  return Object.keys(headers?.json.properties ?? {});
+}

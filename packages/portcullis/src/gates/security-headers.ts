@@ -4,7 +4,8 @@ import { hardeningFor } from "../lib/hardening.ts";
 
 /**
  * Adds the headers of an API that serves no pages to every answer, refusals and preflights too: nothing may be sniffed,
- * framed, run, kept in a cache or embedded elsewhere, and https stays https. No header names the server or its version.
+ * framed, run, kept in a cache or embedded elsewhere, and https stays https. A page has a policy of its own in place of the
+ * API's. No header names the server or its version.
  *
  * HSTS is sent over https only, and never for loopback names, where it would break every other local project.
  *

@@ -1,6 +1,7 @@
-import { anyCaller, apiKeys, memoryKeyStore, nothing, publicAccess, session } from "portcullis";
+import { anyCaller, apiKeys, createApi, memoryKeyStore, memorySink, nothing, publicAccess, session } from "portcullis";
 import { describe, expect, it } from "vitest";
-import { sharedDoor, testApi, tokens } from "../front-door.ts";
+import { z } from "zod";
+import { routeUntyped, sharedDoor, testApi, tokens } from "../front-door.ts";
 import type { Reply } from "../front-door.ts";
 
 const app = "https://app.example";
@@ -8,6 +9,49 @@ const app = "https://app.example";
 function corsHeaders(reply: Reply): readonly string[] {
   return [...reply.headers.keys()].filter((name) => name.startsWith("access-control"));
 }
+
+describe("cors where headers decide", () => {
+  const door = sharedDoor(() => {
+    const sink = memorySink();
+    const api = createApi({
+      name: "versions",
+      hosts: ["localhost"],
+      origins: [app],
+      credentials: [],
+      version: { header: "Api-Version", default: "1" },
+      audit: { sinks: [sink] },
+    });
+    const headers = z.strictObject({ "x-language": z.enum(["en", "de"]).optional() });
+    const policy = { access: publicAccess("read by pages"), output: z.strictObject({ text: z.string().max(9) }) };
+    const kept = { ...policy, cache: "public, max-age=60" };
+    routeUntyped(api, { ...kept, path: "GET /thing", version: "1", input: { headers } }, () => ({ text: "one" }));
+    routeUntyped(api, { ...kept, path: "GET /thing", version: "2" }, () => ({ text: "two" }));
+    routeUntyped(api, { ...policy, path: "GET /new", version: "2" }, () => ({ text: "new" }));
+    return { api, entries: sink.entries, errors: [], events: () => [] };
+  });
+
+  it.each(["api-version", "x-language", "api-version,x-language"])(
+    "lets a page send what is read: %s",
+    async (asked) => {
+      const reply = await door.ask("OPTIONS /thing", {
+        headers: { Origin: app, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": asked },
+      });
+      const allowed = reply.headers.get("access-control-allow-headers")?.split(", ") ?? [];
+      expect([reply.status, asked.split(",").filter((name) => !allowed.includes(name))]).toEqual([204, []]);
+    },
+  );
+
+  it("tells caches what decides an answer they may keep, so that nobody gets another version's", async () => {
+    const vary = async (line: string, version: string): Promise<unknown> => {
+      const reply = await door.ask(line, { headers: { "Api-Version": version } });
+      return [reply.status, reply.headers.get("cache-control"), reply.headers.get("vary")];
+    };
+    expect(await vary("GET /thing", "1")).toEqual([200, "public, max-age=60", "Origin, api-version, x-language"]);
+    expect(await vary("GET /thing", "2")).toEqual([200, "public, max-age=60", "Origin, api-version"]);
+    expect(await vary("GET /new", "2")).toEqual([200, "no-store", "Origin"]);
+    expect(await vary("GET /thing", "3")).toEqual([404, "no-store", "Origin"]);
+  });
+});
 
 describe("cors", () => {
   const door = sharedDoor(() => {
