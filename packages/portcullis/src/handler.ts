@@ -77,9 +77,7 @@ class Facts implements RequestFacts {
   }
 
   get sentFrom(): RequestFacts["sentFrom"] {
-    const site = this.#x.headers["sec-fetch-site"];
-    if (site === "same-origin" || site === "none") return "own-page";
-    return site === "same-site" ? site : site === "cross-site" ? "elsewhere" : "unknown";
+    return senders.get(this.#x.headers["sec-fetch-site"]) ?? "unknown";
   }
 
   get signal(): AbortSignal {
@@ -96,3 +94,11 @@ class Facts implements RequestFacts {
     this.#timeout?.abort();
   }
 }
+
+/** By Sec-Fetch-Site. */
+const senders: ReadonlyMap<string | undefined, RequestFacts["sentFrom"]> = new Map([
+  ["same-origin", "own-page"],
+  ["same-site", "same-site"],
+  ["cross-site", "elsewhere"],
+  ["none", "no-page"],
+]);

@@ -260,12 +260,13 @@ export interface RequestFacts {
   /** The client's address as text, or `unknown`. */
   readonly address: string;
   /**
-   * What the browser says of where this came from: a page of this origin or the person's own hand, another host of the same
-   * site, or elsewhere; `unknown` where it does not say. For what a GET should only do when a person means it.
+   * What the browser says of where this came from: a page of this origin, another host of the same site, or elsewhere;
+   * `no-page` for an address typed in, a bookmark or a link in a mail, behind which any site may have redirected here;
+   * `unknown` where it does not say. For what a GET should only do when a person means it.
    *
    * @see Fetch Metadata Request Headers, section 2.3 (Sec-Fetch-Site)
    */
-  readonly sentFrom: "own-page" | "same-site" | "elsewhere" | "unknown";
+  readonly sentFrom: "own-page" | "same-site" | "elsewhere" | "no-page" | "unknown";
   /** Aborted when the client is gone or the handler's time is over. */
   readonly signal: AbortSignal;
 }

@@ -285,6 +285,30 @@ describe("csrf: a sign-in that ends with a GET", () => {
   });
 });
 
+describe("csrf where a GET does something", () => {
+  const door = sharedDoor(() => {
+    const test = testApi();
+    const output = z.strictObject({ sentFrom: z.string().max(20) });
+    test.api.route({ path: "GET /v1/go", access: publicAccess("for the tests"), output }, ({ request }) => ({
+      sentFrom: request.sentFrom,
+    }));
+    return test;
+  });
+
+  it.each([
+    ["same-origin", "own-page"],
+    ["same-site", "same-site"],
+    ["cross-site", "elsewhere"],
+    // A typed address, or a site that it redirected through.
+    ["none", "no-page"],
+    ["constructor", "unknown"],
+    [undefined, "unknown"],
+  ])("tells the handler who sent it: %s is %s", async (site, sentFrom) => {
+    const reply = await door.ask("GET /v1/go", site === undefined ? {} : { headers: { "Sec-Fetch-Site": site } });
+    expect(JSON.parse(reply.body)).toEqual({ sentFrom });
+  });
+});
+
 function withSession(config: ApiConfig): Api {
   return createApi({
     ...config,

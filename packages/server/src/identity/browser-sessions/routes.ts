@@ -297,7 +297,12 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
     return { name, value: sealFlow({ ...flow, instead }, secret), maxAgeSeconds, sameSite: "Lax" } as const;
   }
 
-  /** A page of ours, or of the app beside us, or the person's own hand; nobody's link. @see OWASP ASVS 5.0 7.6.2 */
+  /**
+   * A page of ours, or of the app beside us; nobody's link. Nor an address that was typed in or came by mail: browsers say
+   * the same of it where another site, which that was the address of, redirected here.
+   *
+   * @see OWASP ASVS 5.0 7.6.2
+   */
   function isMeant({ sentFrom }: RequestFacts): boolean {
     return sentFrom === "own-page" || (sentFrom === "same-site" && !isSameOrigin);
   }
@@ -305,7 +310,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
   function askPage(target: string, whose: string | undefined) {
     return page(
       `Sign in to ${options.serviceName}?`,
-      markup`<p>A link from elsewhere brought you here. Continue if you want to be signed in in this browser.</p>
+      markup`<p>A link or an address brought you here, and no page of ours. Continue if you want to be signed in in this browser.</p>
 <form method="post" action="${browserSessionPaths.signIn}">
 <button name="returnTo" value="${target}">${whose === undefined ? "Continue" : `Continue as ${whose}`}</button></form>`,
     );
