@@ -86,7 +86,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
   );
   const sendAnswer = createNodeAnswer({ deadlines, sendTimeoutMs });
 
-  function onRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+  function onRequest(req: IncomingMessage, res: ServerResponse, expects: Expects): void {
     const { socket } = req;
     // An answer whose client has gone is no error of ours.
     res.on("error", ignore);
@@ -94,7 +94,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     const line = lineOf(socket);
     const { last } = line;
     line.last = res;
-    if (last === undefined) return arrive({ req, res, expectsContinue, line });
+    if (last === undefined) return arrive({ req, res, expects, line });
     // Sent before the last one was answered. It waits, because that answer may close the connection, and what stands
     // behind a request whose end two servers see in different places is not to be run.
     if (line.waiting === maxWaiting) {
@@ -104,7 +104,7 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     line.waiting++;
     last.once("close", () => {
       line.waiting--;
-      if (!socket.destroyed && !socket.writableEnded) arrive({ req, res, expectsContinue, line });
+      if (!socket.destroyed && !socket.writableEnded) arrive({ req, res, expects, line });
     });
   }
 
@@ -145,11 +145,12 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     }
   }
 
-  function take({ req, res, expectsContinue, line }: Arrived): void {
+  function take({ req, res, expects, line }: Arrived): void {
     const { socket } = req;
     if (isStopping) return sendRefusal(res, "stopping", "the process is stopping");
     if (connections > maxConnections) return sendRefusal(res, "overloaded", `${connections} connections`);
-    const arrival = new NodeArrival(req, res, socket instanceof TLSSocket, expectsContinue, deadlines);
+    if (expects === "unknown") return sendRefusal(res, "expectation-failed", "an expectation we do not know");
+    const arrival = new NodeArrival(req, res, socket instanceof TLSSocket, expects === "continue", deadlines);
     let handled: Handled | Promise<Handled>;
     try {
       handled = api.handle(arrival);
@@ -210,9 +211,9 @@ export async function listen(api: Served, options: ListenOptions): Promise<Liste
     setTimeout(() => socket.destroy(), lingerMs).unref();
   }
 
-  server.on("request", (req, res) => onRequest(req, res, false));
-  server.on("checkContinue", (req, res) => onRequest(req, res, true));
-  server.on("checkExpectation", (_req, res) => sendRefusal(res, "expectation-failed", "an expectation we do not know"));
+  server.on("request", (req, res) => onRequest(req, res, "nothing"));
+  server.on("checkContinue", (req, res) => onRequest(req, res, "continue"));
+  server.on("checkExpectation", (req, res) => onRequest(req, res, "unknown"));
   server.on("connect", (_req, socket) => sendRaw(socket, "method-refused", "CONNECT"));
   server.on("upgrade", (_req, socket) => sendRaw(socket, "upgrade-refused", "Upgrade"));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -299,9 +300,12 @@ const fewInTurn = 3;
 interface Arrived {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly expectsContinue: boolean;
+  readonly expects: Expects;
   readonly line: Line;
 }
+
+/** What a client waits for before it sends its body. @see RFC 9110 section 10.1.1 */
+type Expects = "nothing" | "continue" | "unknown";
 
 const signals = ["SIGTERM", "SIGINT"] as const;
 /** Requests of one connection that may wait for answers before them; clients send one at a time. */

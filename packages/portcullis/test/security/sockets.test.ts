@@ -130,6 +130,18 @@ describe("what stands behind a refused request is no request of somebody else's"
     expect(routes).toEqual(["POST /v1/notes", "POST /v1/notes"]);
   });
 
+  it("nor is what stands behind an expectation nobody knows, whose answer ends the connection", async () => {
+    const test = testApi();
+    open = await test.api.listen({ port: 0, handleSignals: false });
+    const behind = `GET /v1/open HTTP/1.1\r\n${host}\r\n`;
+    const text = `GET /v1/open HTTP/1.1\r\n${host}\r\nGET /v1/none HTTP/1.1\r\n${host}Expect: tea\r\n\r\n${behind}${behind}`;
+    const { head, body } = await raw(open.port, text, 300);
+    expect(`${head}${body}`.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 417"]);
+    await open.close();
+    const codes = test.entries.flatMap((entry) => (entry.kind === "call" ? [entry.code ?? entry.status] : []));
+    expect(codes).toEqual([200, "expectation-failed"]);
+  });
+
   it("requests sent ahead are answered one after the other, each with its own answer", async () => {
     const test = testApi();
     open = await test.api.listen({ port: 0, handleSignals: false });
