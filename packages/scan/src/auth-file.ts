@@ -108,7 +108,7 @@ function readHeaders(list: unknown, at: string): readonly Header[] {
 
 function readLogin(login: JsonRecord, at: string): Login {
   const endpoint = textAt(login, "externalEndpointURL") ?? textAt(login, "endpoint");
-  if (endpoint === undefined || !/^(?:\/|https?:\/\/)/.test(endpoint))
+  if (endpoint === undefined || !/^(?:\/|https?:\/\/)/.test(endpoint) || !URL.canParse(endpoint, "http://localhost"))
     throw new ScanError(`${at}: loginEndpointAuth needs an endpoint such as /login, or an externalEndpointURL`);
   const method = textAt(login, "verb") ?? "POST";
   if (!/^(?:GET|POST|PUT|PATCH|DELETE)$/.test(method))

@@ -91,7 +91,8 @@ async function wholeTarget(sources: Sources, around: Surroundings): Promise<Targ
 
 /** True where the address of the scan is that of its description. */
 function isDocumentPath(openapi: Description, url: URL): boolean {
-  return typeof openapi === "string" && isAddress(openapi) && new URL(openapi).pathname === url.pathname;
+  if (typeof openapi !== "string" || !isAddress(openapi) || !URL.canParse(openapi)) return false;
+  return new URL(openapi).pathname === url.pathname;
 }
 
 async function recordedTarget(path: string, url: URL): Promise<Target> {

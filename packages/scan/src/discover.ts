@@ -55,8 +55,14 @@ const pages = [
   "/reference",
 ];
 
+/** Most addresses asked for that one answer names as those of a description. */
+const mostNamed = 20;
+
 /** Most paths looked at where nothing describes the API. */
 const mostPaths = 60;
+
+/** Most links taken of one answer: no more could be looked at. */
+const mostLinks = 200;
 
 /**
  * Finds out what an API offers when nobody says it: a description at a well-known place, in an API catalogue or behind a
@@ -106,7 +112,7 @@ async function findDescription(
   const catalogue = await get(fetcher, identities, "/.well-known/api-catalog");
   const root = await get(fetcher, identities, `${below}/`);
   const hinted = [...linkedDescriptions(root), ...(isSuccess(catalogue) ? catalogued(catalogue.json) : [])];
-  for (const link of hinted) {
+  for (const link of hinted.slice(0, mostNamed)) {
     const found = await describedAt(fetcher, identities, link);
     if (found !== undefined) return found;
   }
@@ -118,21 +124,26 @@ async function findDescription(
   for (const page of pages) {
     const answer = await get(fetcher, identities, `${below}${page}`);
     if (!isSuccess(answer)) continue;
-    for (const link of namedIn(answer.text)) {
-      const found = await describedAt(fetcher, identities, new URL(link, new URL(page, fetcher.url)).href);
+    for (const link of namedIn(answer.text).slice(0, mostNamed)) {
+      const found = await describedAt(fetcher, identities, link, `${below}${page}`);
       if (found !== undefined) return found;
     }
   }
   return undefined;
 }
 
-/** The address of a description, where there is one. */
+/**
+ * The address of a description, where there is one.
+ *
+ * @param from  path of what names it; default the root
+ */
 async function describedAt(
   fetcher: Fetcher,
   identities: readonly Identity[],
   link: string,
+  from?: string,
 ): Promise<string | undefined> {
-  const url = sameHost(fetcher, link);
+  const url = sameHost(fetcher, link, from);
   if (url === undefined) return undefined;
   const answer = await get(fetcher, identities, `${url.pathname}${url.search}`);
   if (!isSuccess(answer) || mediaTypeOf(answer) === "text/html") return undefined;
@@ -150,9 +161,7 @@ async function describedAt(
 /** `Link: </openapi.json>; rel="service-desc"` */
 function linkedDescriptions(answer: Answer): readonly string[] {
   return headersOf(answer, "link").flatMap((value) =>
-    [...value.matchAll(/<([^>]+)>\s*;[^,]*rel="?[^",]*\b(?:service-desc|describedby)\b/gi)].map(
-      ([, link]) => link ?? "",
-    ),
+    matched(value, /<([^<>]{1,2000})>\s{0,9};[^,<>]{0,300}?rel="?[^",<>]{0,100}?\b(?:service-desc|describedby)\b/gi),
   );
 }
 
@@ -247,28 +256,28 @@ function linksIn(fetcher: Fetcher, from: string, answer: Answer): readonly strin
     if (/^(?:\/(?!\/)|https?:\/\/)[^\s<>"{}]+$/.test(value)) links.push(value);
     else if (/^(?:href|link|url|next|self)$/i.test(name) && /^[\w./?=&-]+$/.test(value)) links.push(value);
   });
-  if (mediaTypeOf(answer) === "text/html") {
-    links.push(
-      ...[...answer.text.matchAll(/(?:href|action|fetch\()\s*=?\s*["']([^"'#\s]{1,300})["']/gi)].map(
-        ([, link]) => link ?? "",
-      ),
-    );
-  }
-  for (const value of headersOf(answer, "link"))
-    links.push(...[...value.matchAll(/<([^>]+)>/g)].map(([, link]) => link ?? ""));
-  links.push(...headersOf(answer, "location"));
-  const targets = links.flatMap((link) => {
+  const inPage = mediaTypeOf(answer) === "text/html" ? matched(answer.text, pageLink) : [];
+  const inHeaders = headersOf(answer, "link").flatMap((value) => matched(value, /<([^<>]+)>/g));
+  const targets = new Set<string>();
+  for (const link of [...links, ...inPage, ...inHeaders, ...headersOf(answer, "location")]) {
     const url = sameHost(fetcher, link, from);
-    return url === undefined || /\.(?:css|js|png|jpe?g|svg|ico|woff2?|map)$/i.test(url.pathname)
-      ? []
-      : [`${url.pathname}${url.search}`];
-  });
-  return [...new Set(targets)];
+    if (url === undefined || /\.(?:css|js|png|jpe?g|svg|ico|woff2?|map)$/i.test(url.pathname)) continue;
+    targets.add(`${url.pathname}${url.search}`);
+    if (targets.size >= mostLinks) break;
+  }
+  return [...targets];
+}
+
+const pageLink = /(?:href|action|fetch\()\s{0,9}=?\s{0,9}["']([^"'#\s]{1,300})["']/gi;
+
+function matched(text: string, pattern: RegExp): readonly string[] {
+  return [...text.matchAll(pattern)].map(([, link]) => link ?? "");
 }
 
 function sameHost(fetcher: Fetcher, link: string, from = "/"): URL | undefined {
-  const base = new URL(from, fetcher.url);
-  if (!URL.canParse(link, base.href)) return undefined;
+  // Put behind the origin: by itself, a path of two slashes names a host.
+  const base = `${fetcher.url.origin}${from}`;
+  if (!URL.canParse(link, base)) return undefined;
   const url = new URL(link, base);
   return url.host === fetcher.url.host ? url : undefined;
 }

@@ -105,6 +105,7 @@ function whyNot(document: JsonRecord): string {
 async function parsed(description: string, fetch: Fetch | undefined): Promise<unknown> {
   if (!isAddress(description)) return parseText(await fileText(description), description);
   if (fetch === undefined) throw new ScanError(`${description} is an address, and here only a file can be read`);
+  if (!URL.canParse(description)) throw new ScanError(`${description} is no address`);
   return parseText(await fetch(new URL(description)), description);
 }
 

@@ -45,6 +45,18 @@ export function formsIn(html: string): readonly Form[] {
   });
 }
 
+/**
+ * Where a page leads by itself, as one does that sets a cookie which no redirect may carry on: the addresses of its
+ * `<meta http-equiv="refresh">`, as written.
+ */
+export function refreshesIn(html: string): readonly string[] {
+  return [...html.slice(0, mostText).matchAll(/<meta\b([^<>]*)>/gi)].flatMap(([, attributes = ""]) => {
+    const of = attributesOf(attributes);
+    if (of.get("http-equiv")?.toLowerCase() !== "refresh") return [];
+    return /\burl\s*=\s*["']?([^"']*)/i.exec(of.get("content") ?? "")?.[1]?.trim() ?? [];
+  });
+}
+
 /** A page is read so far, characters, and so many forms of it: whoever answers may have made it to be slow to read. */
 const mostText = 256 * 1024;
 const mostForms = 20;
@@ -122,7 +134,7 @@ function buttonsIn(html: string, form?: string): readonly Button[] {
 
 function attributesOf(text: string): ReadonlyMap<string, string> {
   const out = new Map<string, string>();
-  const pattern = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?/g;
+  const pattern = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>`]+)))?/g;
   for (const [, name = "", double, single, bare] of text.matchAll(pattern)) {
     out.set(name.toLowerCase(), unescaped(double ?? single ?? bare ?? ""));
   }

@@ -1,4 +1,5 @@
 import { type Answer, headerOf } from "./answer.ts";
+import { decoded } from "./decoded.ts";
 import { isRecord, type JsonRecord, walk } from "./json.ts";
 import type { Kind } from "./kinds.ts";
 import { sameNoun } from "./nouns.ts";
@@ -115,12 +116,4 @@ function idAt(kind: Kind, link: string): string | undefined {
 function idText(value: unknown): string | undefined {
   if (typeof value === "string" && value !== "" && !/^(?:\.|%2e){1,2}$/i.test(value)) return value;
   return typeof value === "number" ? String(value) : undefined;
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

@@ -1,3 +1,4 @@
+import { decoded } from "./decoded.ts";
 import { isRecord, type JsonRecord, walk } from "./json.ts";
 import type { Recorded } from "./recorded.ts";
 
@@ -155,12 +156,4 @@ function idsIn(requests: readonly Recorded[]): ReadonlySet<string> {
     });
   }
   return ids;
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }

@@ -40,7 +40,8 @@ export async function publishedKeys(context: ProbeContext, kid: string | undefin
     const same = keys.filter(({ jwk }) => jwk?.["kid"] === kid);
     if (keys.length > 0) return same.length > 0 ? same : keys;
     const named = pathHere(textAt(trial.answer.json, "jwks_uri"), context.fetcher.url);
-    if (named !== undefined && !paths.includes(named)) paths.splice(at + 1, 0, named);
+    // Only a document at a usual place names another: what is named there could name the next without an end.
+    if (named !== undefined && usual.includes(path) && !paths.includes(named)) paths.splice(at + 1, 0, named);
   }
   return [];
 }

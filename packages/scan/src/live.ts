@@ -1,5 +1,6 @@
 import { type Answer, isSuccess } from "./answer.ts";
 import type { Login, Recipe } from "./auth-file.ts";
+import { decoded } from "./decoded.ts";
 import type { Outgoing } from "./fetcher.ts";
 import { changing, type Header, type Identity, identityOf, readToken } from "./identities.ts";
 import { numberAt } from "./json.ts";
@@ -195,7 +196,7 @@ function along(credential: Identity, headers: readonly Header[]): readonly Heade
   if (credential.kind !== "cookie") return headers;
   const token = /(?:^|; )(xsrf-token|csrf-?token|_csrf|csrf)=([^;]+)/i.exec(credential.header[1]);
   if (token?.[2] === undefined) return headers;
-  return [...headers, [/xsrf/i.test(token[1] ?? "") ? "x-xsrf-token" : "x-csrf-token", decodeURIComponent(token[2])]];
+  return [...headers, [/xsrf/i.test(token[1] ?? "") ? "x-xsrf-token" : "x-csrf-token", decoded(token[2])]];
 }
 
 function withAlong(candidate: Identity, headers: readonly Header[]): Identity {

@@ -3,7 +3,7 @@ import type { CookieJar } from "./cookie-jar.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
 import type { Header } from "./identities.ts";
-import { type Button, type Field, type Form, formsIn } from "./html-forms.ts";
+import { type Button, type Field, type Form, formsIn, refreshesIn } from "./html-forms.ts";
 import { outcome } from "./objects.ts";
 import type { Redactor } from "./redact.ts";
 import type { Account } from "./account.ts";
@@ -112,9 +112,14 @@ export async function browse(
     const { answer } = trial;
     const { until } = request;
     if (until === "form" ? filled > 0 : path === until?.path) return stopped("arrived", `${path} has answered`);
-    const here = new URL(target, context.fetcher.url);
+    // Put behind the origin: by itself, a path of two slashes names a host.
+    const here = new URL(`${context.fetcher.url.origin}${target}`);
     const isRedirect = answer.status >= 300 && answer.status < 400;
-    const location = isRedirect ? headerOf(answer, "location") : isSuccess(answer) ? refreshIn(answer.text) : undefined;
+    const location = isRedirect
+      ? headerOf(answer, "location")
+      : isSuccess(answer)
+        ? refreshesIn(answer.text)[0]
+        : undefined;
     if (location !== undefined) {
       const response = responseIn(location, here, mark);
       if (response !== undefined) return { ...response, trials };
@@ -137,6 +142,8 @@ export async function browse(
     if (way === undefined) return stopped(...noWay(answer, path, forms, person.account));
     if (way.signsIn) filled += 1;
     if (filled > 3) return stopped("stuck", `the account is not signed in by the form at ${path}`);
+    if (!URL.canParse(way.action, here.href))
+      return stopped("stuck", `a form leads to "${way.action.slice(0, 80)}", which is no address`);
     const to = new URL(way.action === "" ? here.href : way.action, here);
     if (!server.isHere(to)) return stopped("stuck", `a form leads to ${to.origin}, which the scan does not contact`);
     const text = way.body.toString();
@@ -164,14 +171,6 @@ function browserHeaders(context: Browser, cookie: string | undefined, body: stri
   if (cookie !== undefined) headers.push(["cookie", cookie]);
   if (body !== undefined) headers.push(["content-type", "application/x-www-form-urlencoded"], ["origin", origin]);
   return headers;
-}
-
-/** Where a page leads by itself, as one does that sets a cookie which no redirect may carry on; undefined where it stays. */
-function refreshIn(page: string): string | undefined {
-  const [, content = ""] =
-    /<meta\b(?=[^>]*\bhttp-equiv\s*=\s*["']?refresh\b)[^>]*\bcontent\s*=\s*"([^"]*)"/i.exec(page) ?? [];
-  const [, address] = /^\s*\d+\s*;\s*url\s*=\s*'?([^']*)'?$/i.exec(content) ?? [];
-  return address?.replaceAll(/&(?:amp|#38|#x26);/gi, "&");
 }
 
 /** The authorization response in a Location; undefined where it is a redirect on the way. */

@@ -52,12 +52,20 @@ interface State {
   readonly pattern: string;
   at: number;
   readonly random: Random;
-  /** Atoms that were read so far: counts of counts multiply. */
+  /** Characters of the pattern that were read so far, and of its classes: counts of counts multiply. */
   steps: number;
 }
 
 /** No value of a request is longer, and none takes longer to make. */
-const mostSteps = 100_000;
+const mostSteps = 500_000;
+
+/** Of a range so many characters are enough to choose from; all of ASCII lies in a range that begins in it. */
+const widest = 128;
+
+function step(state: State, steps: number): void {
+  state.steps += steps;
+  if (state.steps > mostSteps) throw new Unsupported();
+}
 
 function peek(state: State): string {
   return state.pattern.charAt(state.at);
@@ -66,6 +74,7 @@ function peek(state: State): string {
 function take(state: State): string {
   const unit = peek(state);
   if (unit === "") throw new Unsupported();
+  step(state, 1);
   state.at += 1;
   return unit;
 }
@@ -124,8 +133,6 @@ function count(state: State): readonly [number, number] {
 }
 
 function atom(state: State): string {
-  state.steps += 1;
-  if (state.steps > mostSteps) throw new Unsupported();
   const unit = take(state);
   switch (unit) {
     case "^":
@@ -180,7 +187,10 @@ function characterClass(state: State): string {
       state.at += 1;
       const end = take(state);
       const high = end === "\\" ? take(state) : end;
-      for (let code = low.charCodeAt(0); code <= high.charCodeAt(0); code += 1) members += String.fromCharCode(code);
+      const first = low.charCodeAt(0);
+      const last = Math.min(high.charCodeAt(0), first + widest);
+      step(state, Math.max(0, last - first));
+      for (let code = first; code <= last; code += 1) members += String.fromCharCode(code);
     } else {
       members += low;
     }

@@ -166,8 +166,9 @@ function bodyAfter(
   if (status < 200 || status === 204 || status === 304) return { bytes: Buffer.alloc(0), end: start };
   if (header("transfer-encoding")?.toLowerCase() === "chunked")
     return chunkedBody(bytes, start, bytes.length > mostBytes);
-  const length = header("content-length");
-  if (length !== undefined) {
+  const length = header("content-length") ?? "";
+  // What is no length says nothing: read as a number, it could lead back to where the answer begins.
+  if (/^\d{1,15}$/.test(length)) {
     const end = start + Number(length);
     if (end > bytes.length && !closed) return undefined;
     return { bytes: bytes.subarray(start, end), end: Math.min(end, bytes.length) };
@@ -182,7 +183,8 @@ function chunkedBody(bytes: Buffer, start: number, cut: boolean): { bytes: Buffe
   for (;;) {
     const line = bytes.indexOf("\r\n", at);
     if (line < 0) return incomplete();
-    const size = Number.parseInt(bytes.toString("latin1", at, line), 16);
+    const [digits] = /^[\da-f]{1,8}/i.exec(bytes.toString("latin1", at, Math.min(line, at + 8))) ?? [];
+    const size = Number.parseInt(digits ?? "", 16);
     if (Number.isNaN(size) || line + 2 + size + 2 > bytes.length) return incomplete();
     if (size === 0) return { bytes: Buffer.concat(chunks), end: line + 4 };
     chunks.push(bytes.subarray(line + 2, line + 2 + size));

@@ -2,6 +2,7 @@ import { type Answer, headersOf, isSuccess, mediaTypeOf } from "./answer.ts";
 import { type ProbeContext, requiredQuery } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Outgoing } from "./fetcher.ts";
+import { refreshesIn } from "./html-forms.ts";
 import { type JsonRecord, textAt } from "./json.ts";
 import { isLimited } from "./oracle.ts";
 import { broken, type Check, held, inconclusive, notApplicable, type Outcome } from "./probe.ts";
@@ -102,17 +103,11 @@ async function sendElsewhere(context: ProbeContext, operation: Operation, name: 
 
 /** Whether a browser that came from our host by https would go to the other one, or to one below it. */
 function goesTo(answer: Answer, own: string, elsewhere: string): boolean {
-  const targets = isRedirect(answer.status) ? headersOf(answer, "location") : refreshes(answer);
+  const isPage = isSuccess(answer) && mediaTypeOf(answer) === "text/html";
+  const targets = isRedirect(answer.status) ? headersOf(answer, "location") : isPage ? refreshesIn(answer.text) : [];
   return targets.some((target) => {
     const base = `https://${own}/`;
     const there = URL.canParse(target, base) ? new URL(target, base).hostname : "";
     return there === elsewhere || there.endsWith(`.${elsewhere}`);
   });
-}
-
-/** Where a page goes on by itself. */
-function refreshes(answer: Answer): readonly string[] {
-  if (!isSuccess(answer) || mediaTypeOf(answer) !== "text/html") return [];
-  const tags = answer.text.match(/<meta\b[^>]*\bhttp-equiv\s*=\s*["']?refresh[^>]*>/gi) ?? [];
-  return tags.flatMap((tag) => /\burl\s*=\s*["']?([^"'>\s]+)/i.exec(tag)?.[1]?.replaceAll(/&(?:amp|#38);/g, "&") ?? []);
 }

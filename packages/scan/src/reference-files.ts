@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { decoded } from "./decoded.ts";
 
 /**
  * Which files a description may refer to: JSON and YAML in its own folder and below, or anywhere in the project it lies in,
@@ -37,14 +38,6 @@ function pathOf(url: string): string | undefined {
     return fileURLToPath(url);
   } catch {
     return undefined;
-  }
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
   }
 }
 

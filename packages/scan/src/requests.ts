@@ -1,3 +1,4 @@
+import { decoded } from "./decoded.ts";
 import type { Outgoing } from "./fetcher.ts";
 import type { Header, Identity } from "./identities.ts";
 import { isRecord, parseJson } from "./json.ts";
@@ -124,7 +125,7 @@ export function paramsIn(template: string, path: string): Readonly<Record<string
     const part = parts[index] ?? "";
     const parameter = /^\{(.+)\}$/.exec(name)?.[1];
     if (parameter === undefined && name !== part) return undefined;
-    if (parameter !== undefined) params[parameter] = decodeURIComponent(part);
+    if (parameter !== undefined) params[parameter] = decoded(part);
   }
   return params;
 }

@@ -62,7 +62,7 @@ async function namedMaps(context: ProbeContext, ask: (target: string) => Promise
 
 /** The path of a reference on the target itself; undefined where it leads elsewhere. */
 function pathOn(url: URL, reference: string, base: string): string | undefined {
-  const whole = new URL(base, url.origin).href;
+  const whole = `${url.origin}${base}`;
   const found = URL.canParse(reference, whole) ? new URL(reference, whole) : undefined;
   return found?.origin === url.origin ? `${found.pathname}${found.search}` : undefined;
 }

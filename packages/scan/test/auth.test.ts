@@ -96,6 +96,13 @@ const shapes: Readonly<Record<string, readonly [shape: CredentialShape, template
     { issue: (token) => ({ headers: { "set-cookie": `sid=${token}; HttpOnly` } }), read: cookieNamed("sid") },
     "",
   ],
+  "nothing said, a cookie beside one whose value is no percent encoding": [
+    {
+      issue: (token) => ({ headers: { "set-cookie": ["csrf=100%; Path=/", `sid=${token}; HttpOnly`] } }),
+      read: cookieNamed("sid"),
+    },
+    "",
+  ],
   "nothing said, a token deep inside that a header of the API's own carries": [
     {
       issue: (token) => ({ body: { result: { credentials: { accessToken: token } } } }),

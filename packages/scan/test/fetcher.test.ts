@@ -147,6 +147,15 @@ describe("a server that does not want to end", () => {
     expect(answers[0]?.status).toBe(200);
   });
 
+  it("is not read in circles where it gives a length that leads back", async () => {
+    const lengths = ["Content-Length: -40\r\n\r\n", "X: 000000001c\r\nTransfer-Encoding: chunked\r\n\r\n-2d\r\n"];
+    for (const length of lengths) {
+      const fetcher = await talking(`HTTP/1.1 200 OK\r\n${length}`, 500);
+      const { answers } = await fetcher.raw({ parts: ["GET / HTTP/1.1\r\nHost: a\r\n\r\n"], timeoutMs: 300 });
+      expect(answers).toEqual([]);
+    }
+  });
+
   it("is not asked what HTTP cannot write", async () => {
     const fetcher = await fetcherFor({}, (_request, response) => response.end());
     for (const odd of [{ target: "/a b" }, { headers: [["x-a", "1\r\nx-b: 2"]] as const }])

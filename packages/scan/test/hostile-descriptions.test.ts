@@ -71,6 +71,9 @@ describe("a description somebody else wrote", () => {
     expect(accepts("(", "abc")).toBeUndefined();
     for (const pattern of ["^((a{9999}){9999}){9999}$", "((^{9999}){9999}){9999}", "a{999999999}", "(".repeat(60_000)])
       expect(fromPattern(pattern, seeded(1))).toBeUndefined();
+    for (const members of [" -\uffff", "a".repeat(20_000), "^ -\uffff"])
+      expect(fromPattern(`[${members}]{99999}`, seeded(1))).toBeUndefined();
+    expect(fromPattern("^[ -\uffff]{3,40}$", seeded(1))).toMatch(/^[ -\uffff]{3,40}$/);
   });
 
   it("asks for more than any request holds and gets nothing", () => {

@@ -299,6 +299,26 @@ describe("a target nobody described", () => {
     expect(broken(result)).toEqual([]);
   });
 
+  it("is found by its documentation page below a path, whatever else that page and its answers name", async () => {
+    const spec = ["application/json", JSON.stringify({ ...shopDescription, servers: [{ url: "/" }] })] as const;
+    const slow = `<a href${" ".repeat(400_000)}>`;
+    const bad = `<script>a({ url: "http://[no" }); b({ url: "https://{{host}}:port/x" }); c({ url: "shop.json" })</script>`;
+    const documents: Record<string, readonly [string, string]> = {
+      "/shop/": ["text/html", `${slow}<a href="//">`],
+      "/shop/docs": ["text/html", bad],
+      "/shop/shop.json": spec,
+    };
+    const { url } = await shop({ open: true, documents });
+    const result = await scanShop(`${url}/shop`, { only: ["output"] });
+    expect(result.assumptions[0]).toBe(`What it offers was read from ${url}/shop/shop.json.`);
+  });
+
+  it("is looked at although its links lead to no address and there are more than anybody follows", async () => {
+    const page = `<a href="http://[no">${" <a href='//'>".repeat(10)}${"<a href='/x?y'>".repeat(200_000)}<a href${" ".repeat(400_000)}>`;
+    const { url } = await shop({ open: true, documents: { "/": ["text/html", page], "//": ["text/html", page] } });
+    await expect(scan({ url, identities: [] })).rejects.toThrow(/says what the API offers/);
+  });
+
   it("that shows nothing says what to pass", async () => {
     const server = createServer((_request, response) => response.writeHead(404).end());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

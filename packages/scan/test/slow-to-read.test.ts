@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { answerOf } from "../src/answer.ts";
 import { exchangeOf } from "../src/exchange.ts";
-import { formsIn } from "../src/html-forms.ts";
+import { formsIn, refreshesIn } from "../src/html-forms.ts";
 import { tellsOf } from "../src/machinery.ts";
 import { contentOf, resembles, signatureOf, volatilePaths } from "../src/oracle.ts";
 import { createRedactor } from "../src/redact.ts";
@@ -23,6 +23,8 @@ const texts: Readonly<Record<string, string>> = {
   "scripts that do not end": full("<script "),
   "forms that do not end": full("<form>"),
   "tags that do not end": full("<form "),
+  "refreshes that do not end": full("<meta "),
+  "a refresh with much in it": `<meta http-equiv="refresh" content="${full("url = ")}">`,
   "inputs that do not end": `<form>${full("<input ")}</form>`,
   "a long list": `[${full("1,")}1]`,
   "many empty lists": `{${Array.from({ length: 40_000 }, (_, index) => `"a${index}":[]`).join(",")}}`,
@@ -37,6 +39,7 @@ describe("an answer made to be slow to read", () => {
     expect(contentOf(answer, volatilePaths([answer, answer]))).toContain("200 ");
     expect(tellsOf(answer).frames).toBe(0);
     expect(formsIn(text).length).toBeLessThanOrEqual(1);
+    expect(refreshesIn(text)).toEqual([]);
     const outgoing = { method: "GET", target: "/", headers: [], label: "nobody" };
     expect(exchangeOf({ leg: "attack", outgoing, answer }, createRedactor()).answer).toHaveProperty("status", 200);
   });
@@ -57,6 +60,12 @@ describe("an answer made to be slow to read", () => {
         buttons: [{ name: "go", value: "", label: "Sign  in" }],
       },
     ]);
+  });
+
+  it("leaves refreshes as people write them readable", () => {
+    const page = `<META content='0; URL="/a?b=1&amp;c=2"' http-equiv=Refresh><meta http-equiv="refresh" content="5">
+      <meta http-equiv=refresh content=3;url=https://example.com/?a=b><meta name="refresh" content="0;url=/no">`;
+    expect(refreshesIn(page)).toEqual(["/a?b=1&c=2", "https://example.com/?a=b"]);
   });
 
   it("loses ids and nothing else when answers are compared", () => {
