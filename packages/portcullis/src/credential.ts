@@ -2,6 +2,7 @@ import type { Caller } from "./caller.ts";
 import type { ProtectionId } from "./checklist.ts";
 import type { Environment, Problem } from "./environment.ts";
 import type { RateText } from "./limits/rate.ts";
+import type { RequestFacts } from "./policy.ts";
 import type { Refusal } from "./refusal.ts";
 
 /**
@@ -37,6 +38,9 @@ export type Carrier =
       readonly kept?: boolean;
     };
 
+/** Which request it is, as handlers have it and `api.tell` takes it. */
+export type AskedBy = Pick<RequestFacts, "id" | "address">;
+
 /** What the authentication gate needs of a built credential. */
 export interface CredentialVerifier {
   /**
@@ -52,6 +56,8 @@ export interface CredentialVerifier {
   /**
    * Proves the value. A refusal means "this credential is bad"; one with status 503 means "could not decide". A throw
    * counts as could not decide. For cookies, `value` is the Cookie header's named values joined by the authentication gate.
+   *
+   * @param request  what it came with, for records of what proving it did; undefined where there is none
    */
-  verify(value: string): Caller | Refusal | Promise<Caller | Refusal>;
+  verify(value: string, request?: AskedBy): Caller | Refusal | Promise<Caller | Refusal>;
 }

@@ -12,7 +12,7 @@ export type { Api } from "./api.ts";
 export type { Caller, Proof } from "./caller.ts";
 export { checklist, protection } from "./checklist.ts";
 export type { Protection, ProtectionId } from "./checklist.ts";
-export type { Credential, CredentialVerifier } from "./credential.ts";
+export type { AskedBy, Credential, CredentialVerifier } from "./credential.ts";
 export { defaults } from "./defaults.ts";
 export type { Demand, Around } from "./demand.ts";
 export type { Clock, Problem } from "./environment.ts";

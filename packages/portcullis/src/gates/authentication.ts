@@ -31,7 +31,10 @@ export const authentication: RouteGate = (api, route) => {
     if (found === undefined) return isPublic ? undefined : new Refusal("no-credential", "none");
     if (found.known !== undefined) return admit(x, found.known);
     try {
-      const proved = found.verifier.verifier.verify(found.value);
+      const proved = found.verifier.verifier.verify(found.value, {
+        id: x.id,
+        address: x.address?.text ?? "unknown",
+      });
       if (!isPromise(proved)) return decide(x, found, proved);
       const late = (): Refusal => new Refusal("verifier-unavailable", "the verifier does not answer");
       return withinTime(api.deadlines, route.timeoutMs, proved, late).then(

@@ -1,5 +1,5 @@
 import type { Caller } from "../caller.ts";
-import type { Credential, CredentialVerifier } from "../credential.ts";
+import type { AskedBy, Credential, CredentialVerifier } from "../credential.ts";
 import type { Environment, Problem } from "../environment.ts";
 import { isPromise, type MaybePromise } from "../lib/maybe-promise.ts";
 import { OptionsError } from "../lib/options-error.ts";
@@ -23,9 +23,13 @@ export interface SessionOptions {
   readonly cookies: readonly string[];
   /**
    * The application's own check, asked on every request. It gets the named cookies that were sent and says who that is;
-   * null or undefined where it is nobody. Throwing means "could not decide" and refuses the request.
+   * null or undefined where it is nobody. Throwing means "could not decide" and refuses the request. `request` is for
+   * records of what the check does besides, such as renewing a session.
    */
-  readonly resolve: (cookies: Readonly<Record<string, string>>) => MaybePromise<SessionCaller | null | undefined>;
+  readonly resolve: (
+    cookies: Readonly<Record<string, string>>,
+    request?: AskedBy,
+  ) => MaybePromise<SessionCaller | null | undefined>;
   /** Distinct among an API's credentials; default `sessions`. */
   readonly name?: string;
   /**
@@ -78,7 +82,7 @@ export interface IssuedSessionOptions extends Omit<SessionOptions, "resolve" | "
   /** Makes the check once, when the API starts. */
   readonly resolver: (
     environment: Environment,
-  ) => (cookies: Readonly<Record<string, string>>) => MaybePromise<Resolved>;
+  ) => (cookies: Readonly<Record<string, string>>, request?: AskedBy) => MaybePromise<Resolved>;
 }
 
 /** The general form of {@link session}, which the presets for other libraries' sessions are made of. */
@@ -118,12 +122,12 @@ function createVerifier(
     // Cookies never travel in Authorization, so nothing there is for us.
     recognises: () => false,
     cached: () => undefined,
-    verify(value) {
+    verify(value, request) {
       const cookies = readNamed(value, names);
       if (cookies === undefined)
         return new Refusal("bad-credential", "a session cookie is missing, malformed or there twice");
       try {
-        const found = resolve(cookies);
+        const found = resolve(cookies, request);
         return isPromise(found) ? Promise.resolve(found).then(callerOf).catch(undecided) : callerOf(found);
       } catch (cause) {
         return undecided(cause);

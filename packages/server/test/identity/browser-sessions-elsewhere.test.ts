@@ -184,6 +184,12 @@ describe("sessions: people of an issuer elsewhere", () => {
     clock += 270_000;
     expect(new Set(await Promise.all(Array.from({ length: 30 }, () => me(at.origin, cookie))))).toEqual(new Set([200]));
     expect(other.asked.slice(before)).toEqual([{ grant: "refresh_token", status: 200 }]);
+    // By one of them, which the event names.
+    const request = {
+      id: expect.stringMatching(/^[\w-]{22}$/),
+      address: expect.stringMatching(/^(?:127\.0\.0\.1|::1)$/),
+    };
+    expect(at.events.at(-1)).toMatchObject({ type: "session-renewed", subject: "carol", request });
     clock += 270_000;
     isDown = true;
     // The tokens hold for half a minute more.

@@ -152,7 +152,8 @@ describe("identity: whatever changes who may do what is an event", () => {
     secrets.add(cookie);
     const headers = { cookie: `__Host-portcullis-session=${cookie}`, "sec-fetch-site": "same-origin" };
     const post = (path: string) => fetch(`${server.base}${path}`, { method: "POST", headers });
-    await during(() => post("/auth/refresh"), "token-refreshed", "session-renewed");
+    const renewed = await during(() => post("/auth/refresh"), "token-refreshed", "session-renewed");
+    expect(renewed.events[1]).toMatchObject({ subject: server.alice, request: expect.anything() });
     await during(
       () => browser.open("/auth/sign-in"),
       "code-issued",

@@ -138,24 +138,24 @@ export function createBrowserSessions(
     party,
     now,
     onError,
-    renewed: ({ subject }) => tell("session-renewed", { subject }),
-    ended: ({ subject }) => tell("session-ended", { subject, why: "the issuer ended it" }),
+    renewed: ({ subject }, request) => tell("session-renewed", { subject, request }),
+    ended: ({ subject }, request) => tell("session-ended", { subject, why: "the issuer ended it", request }),
   });
 
   const credential = session({
     name: "browser sessions",
     cookies: [sessionCookieName],
-    async resolve(cookies) {
+    async resolve(cookies, request) {
       const secrets = secretsOf(cookies[sessionCookieName] ?? "", secret);
       if (secrets === undefined) return undefined;
       const found = await look(secrets);
       if (found === undefined) return undefined;
       const standing = own === undefined ? NO_ROLES : await own.standing(found.row.subject, found.kept.tokens.access);
       if (standing === undefined) {
-        await over(found, "the account or its grant ended");
+        await over(found, "the account or its grant ended", request);
         return undefined;
       }
-      const fresh = await renewal.fresh(found, secrets);
+      const fresh = await renewal.fresh(found, secrets, request);
       if (fresh === undefined) return undefined;
       const at = now();
       const { row, kept } = fresh;
@@ -263,10 +263,10 @@ export function createBrowserSessions(
           tell("session-started", { subject, request });
           return { cookie, name: secrets.hash };
         },
-        async renew(caller) {
+        async renew(caller, request) {
           const found = provedBy(caller);
           if (found === undefined) return undefined;
-          const fresh = await renewal.fresh(found, found.secrets, true);
+          const fresh = await renewal.fresh(found, found.secrets, request, true);
           return fresh === undefined ? undefined : signedIn(fresh);
         },
         async end(caller, isEverywhere, request) {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { BrowserSessionRow, BrowserSessionStore } from "../../storage/browser-sessions.ts";
+import type { Asker } from "../events.ts";
 import { issuerTimeoutMs, type RelyingParty } from "./relying-party.ts";
 import type { Kept, SessionSecrets } from "./session-secrets.ts";
 
@@ -10,9 +11,9 @@ export interface RenewalOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
-  readonly renewed: (row: BrowserSessionRow) => void;
+  readonly renewed: (row: BrowserSessionRow, asker: Asker | undefined) => void;
   /** The issuer said that it is over. */
-  readonly ended: (row: BrowserSessionRow) => void;
+  readonly ended: (row: BrowserSessionRow, asker: Asker | undefined) => void;
 }
 
 /** A session as it stands. */
@@ -36,10 +37,16 @@ export interface Renewal {
    * The session with tokens that hold; renews them where they are about to run out, or `now` is asked for. Of all
    * requests on all instances one asks the issuer, the others wait for it.
    *
+   * @param asker  the request that asks; of several that ask at once, the events name the one whose turn it was
    * @returns undefined where the session is over
    * @throws where the issuer could not be asked and the tokens hold no more
    */
-  fresh(standing: Standing, secrets: SessionSecrets, isDemanded?: boolean): Promise<Standing | undefined>;
+  fresh(
+    standing: Standing,
+    secrets: SessionSecrets,
+    asker: Asker | undefined,
+    isDemanded?: boolean,
+  ): Promise<Standing | undefined>;
 }
 
 /** @see OAuth 2.0 for Browser-Based Applications (draft), section 6.1 */
@@ -48,14 +55,14 @@ export function createRenewal(options: RenewalOptions): Renewal {
   const under = new Map<string, Promise<Standing | undefined>>();
 
   return {
-    async fresh(standing, secrets, isDemanded = false) {
+    async fresh(standing, secrets, asker, isDemanded = false) {
       const { refresh, expiresAt } = standing.kept.tokens;
       if (refresh === undefined) return standing;
       const left = (expiresAt ?? Number.POSITIVE_INFINITY) - now();
       if (left > earlyMs && !isDemanded) return standing;
       const { hash } = secrets;
       const known = under.get(hash);
-      const renewed = known ?? renew(standing, secrets);
+      const renewed = known ?? renew(standing, secrets, asker);
       if (known === undefined) {
         under.set(hash, renewed);
         const done = (): boolean => under.delete(hash);
@@ -71,12 +78,17 @@ export function createRenewal(options: RenewalOptions): Renewal {
     },
   };
 
-  async function renew(first: Standing, secrets: SessionSecrets): Promise<Standing | undefined> {
+  async function renew(
+    first: Standing,
+    secrets: SessionSecrets,
+    asker: Asker | undefined,
+  ): Promise<Standing | undefined> {
     let { row, kept } = first;
     const { version } = row;
     const until = performance.now() + 2 * leaseMs;
     while (performance.now() < until) {
-      if (await store.claimRenewal(row.hash, version, now(), now() + leaseMs)) return ask(row, kept, secrets);
+      if (await store.claimRenewal(row.hash, version, now(), now() + leaseMs))
+        return ask({ row, kept }, secrets, asker);
       await wait(lookAgainMs);
       const found = await store.find(row.hash, now());
       if (found === undefined) return undefined;
@@ -89,7 +101,11 @@ export function createRenewal(options: RenewalOptions): Renewal {
     throw new Error("another request renews the tokens and does not end");
   }
 
-  async function ask(row: BrowserSessionRow, kept: Kept, secrets: SessionSecrets): Promise<Standing | undefined> {
+  async function ask(
+    { row, kept }: Standing,
+    secrets: SessionSecrets,
+    asker: Asker | undefined,
+  ): Promise<Standing | undefined> {
     const { hash, version } = row;
     const { refresh } = kept.tokens;
     if (refresh === undefined) return { row, kept };
@@ -98,7 +114,7 @@ export function createRenewal(options: RenewalOptions): Renewal {
       throw error;
     });
     if (tokens === undefined) {
-      if (await store.end(hash, now())) options.ended(row);
+      if (await store.end(hash, now())) options.ended(row, asker);
       return undefined;
     }
     const { access, expiresAt, scope } = tokens;
@@ -113,7 +129,7 @@ export function createRenewal(options: RenewalOptions): Renewal {
     };
     const sealed = secrets.seal(next);
     if (await store.renew(hash, version, sealed)) {
-      options.renewed(row);
+      options.renewed(row, asker);
       return { row: { ...row, sealed, version: version + 1 }, kept: next };
     }
     // The session ended meanwhile: what was just given would outlive it.

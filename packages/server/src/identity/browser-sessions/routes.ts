@@ -54,7 +54,7 @@ export interface BrowserSessionRoutesOptions {
     given: { readonly tokens: Tokens; readonly claims: IdClaims },
     from: { readonly instead: string | undefined; readonly userAgent: string | undefined; readonly request: Asker },
   ): Promise<{ readonly cookie: string; readonly name: string }>;
-  renew(caller: Caller): Promise<SignedIn | undefined>;
+  renew(caller: Caller, asker: Asker): Promise<SignedIn | undefined>;
   end(caller: Caller | undefined, isEverywhere: boolean, asker: Asker): Promise<void>;
   readonly issuerCookie: OwnIssuer["cookie"] | undefined;
 }
@@ -238,8 +238,8 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       access: anyCaller,
       output: SessionView,
     },
-    async ({ caller }) => {
-      const renewed = await options.renew(caller);
+    async ({ caller, request }) => {
+      const renewed = await options.renew(caller, request);
       return renewed === undefined ? refuse("bad-credential", "no session of a browser") : shown(renewed);
     },
   );
