@@ -128,7 +128,9 @@ function readLogin(login: JsonRecord, at: string): Login {
     cookies: login["expectCookies"] === true,
     secrets: [
       ...(payload === undefined ? (raw === undefined ? [] : [raw]) : [textAt(payload, "password") ?? ""]),
-      ...headers.filter(([field]) => /authorization|key|token|secret|pass/i.test(field)).map(([, value]) => value),
+      ...[...headers, ...new URL(endpoint, "http://localhost").searchParams]
+        .filter(([field]) => /authorization|key|token|secret|pass/i.test(field))
+        .map(([, value]) => value),
     ].filter((secret) => secret !== ""),
   };
 }

@@ -104,7 +104,7 @@ function curlLine(
     if (name.toLowerCase() === "content-length" && body !== undefined) continue;
     words.push("-H", shellWord(value === "" ? [`${name};`] : [`${name}: `, ...write(value)]));
   }
-  if (body !== undefined) words.push("--data-binary", body.word);
+  if (body !== undefined) words.push(body.option, body.word);
   // A target that names another host is said to the API under test; whoever pastes this must not send a credential there.
   if (request.target.startsWith("/")) words.push(shellWord(write(`${origin}${request.target}`)));
   // Tables beside the API are asked at their own address.
@@ -113,25 +113,31 @@ function curlLine(
   return `${body?.before ?? ""}${words.join(" ")}`;
 }
 
-/** The body as a word, or a pipe that makes it where evidence keeps only its beginning. */
+/**
+ * The body as a word, or a pipe that makes it where evidence keeps only its beginning. After `--data-binary` a word that
+ * begins with `@` is the name of a file: a description may ask for such a body, and whoever pastes this must not send one.
+ */
 function bodyOf(
   body: string,
   write: (text: string) => readonly Piece[],
   positive: Exchange | undefined,
-): { readonly before: string; readonly word: string } {
+): { readonly before: string; readonly option: string; readonly word: string } {
   const cut = /^([\s\S]*)… \((\d+) characters\)$/.exec(body);
-  if (cut === null) return { before: "", word: shellWord(write(body)) };
+  const option = body.startsWith("@") ? "--data-raw" : "--data-binary";
+  if (cut === null) return { before: "", option, word: shellWord(write(body)) };
   const [, shown = "", length = "0"] = cut;
   const honest = positive?.request.body ?? "{}";
   if (/^\{\s+$/.test(shown) && honest.startsWith("{")) {
     const rest = shellWord(write(honest.slice(1)));
     return {
       before: `{ printf '{'; head -c ${length} /dev/zero | tr '\\0' ' '; printf %s ${rest}; } | `,
+      option,
       word: "@-",
     };
   }
   return {
     before: `# the body has ${length} characters; the evidence keeps the first ${shown.length}\n`,
+    option,
     word: shellWord(write(shown)),
   };
 }

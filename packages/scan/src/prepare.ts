@@ -20,7 +20,7 @@ import { plainCredentials } from "./plain-credentials.ts";
 import { preflight } from "./preflight.ts";
 import { seeded } from "./random.ts";
 import { recogniseIdentities } from "./recognise.ts";
-import { createRedactor, type Redactor } from "./redact.ts";
+import type { Redactor } from "./redact.ts";
 import { register, registerAccount, type Registering, signInOf, signInRecipe, signUpOf } from "./registration.ts";
 import { ScanError, Unreachable } from "./scan-error.ts";
 import type { Account } from "./account.ts";
@@ -33,6 +33,8 @@ export interface Preparation {
   readonly options: ScanOptions;
   readonly described: Target;
   readonly fetcher: Fetcher;
+  /** Knows what the options hold; is told of every secret that comes. */
+  readonly redactor: Redactor;
   readonly seed: number;
   readonly patienceMs: number;
   /** True for a host that may be contacted. */
@@ -50,21 +52,9 @@ export interface Preparation {
  * @throws ScanError when nothing listens, somebody cannot sign in, or a credential is refused everywhere
  */
 export async function prepare(preparation: Preparation): Promise<ProbeContext> {
-  const { options, described, fetcher, seed, patienceMs } = preparation;
+  const { options, described, fetcher, redactor, seed, patienceMs } = preparation;
   const random = seeded(seed);
-  const redactor = createRedactor();
   const received = (secret: string, name: string) => redactor.add(secret, name);
-  for (const { secret, scheme, name } of options.identities) {
-    received(secret, name);
-    const [, password = ""] = /^[^:]*:([\s\S]+)$/.exec(Buffer.from(secret, "base64").toString("utf8")) ?? [];
-    if (/^basic$/i.test(scheme)) received(password, name);
-  }
-  if (options.jwtKey !== undefined) received(options.jwtKey, "jwt-key");
-  if (options.supabase !== undefined) received(options.supabase.anonKey, "anon-key");
-  for (const { secret, id } of options.oauth ?? []) if (secret !== undefined) received(secret, `secret of ${id}`);
-  for (const { secret, endpoint } of options.webhooks ?? []) {
-    if (secret !== undefined) received(secret, `secret of ${endpoint}`);
-  }
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, isSignIn);
   const abilities = createAbilities();

@@ -98,7 +98,8 @@ export async function runChecks(
     } catch (error) {
       if (!(error instanceof TargetGone)) throw error;
       gone ??= error;
-      return [{ ...baseOf(entry), verdict: "inconclusive", why: sentence(gone.message), evidence: [] }];
+      const why = sentence(context.redactor.apply(gone.message));
+      return [{ ...baseOf(entry), verdict: "inconclusive", why, evidence: [] }];
     }
   };
   const ticking = setInterval(tell, tickMs);

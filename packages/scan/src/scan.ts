@@ -12,6 +12,7 @@ import { createPacer } from "./pace.ts";
 import { plainCredentials } from "./plain-credentials.ts";
 import { prepare } from "./prepare.ts";
 import { isSelected, type LedgerEntry, ledgerOf, plan, type Selection } from "./plan.ts";
+import { createRedactor, type Redactor } from "./redact.ts";
 import { runChecks, type Running } from "./run.ts";
 import { BudgetSpent, ScanError, Unreachable } from "./scan-error.ts";
 import type { Target } from "./target.ts";
@@ -97,8 +98,11 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
   assertConsistent(options);
   const ca = options.ca === undefined ? {} : { ca: options.ca };
   const interrupt = createInterrupt(options.signal, options.timeoutMs);
+  const redactor = knowing(options);
   try {
-    return await scanUntil(interrupt, { options, url, mayContact, startedAt, ca });
+    return await scanUntil(interrupt, { options, url, mayContact, startedAt, ca, redactor });
+  } catch (error) {
+    throw withoutSecrets(error, redactor);
   } finally {
     interrupt.close();
   }
@@ -111,11 +115,12 @@ interface Beginning {
   readonly mayContact: (host: string) => boolean;
   readonly startedAt: number;
   readonly ca: { readonly ca?: string };
+  readonly redactor: Redactor;
 }
 
 async function scanUntil(
   interrupt: Interrupt,
-  { options, url, mayContact, startedAt, ca }: Beginning,
+  { options, url, mayContact, startedAt, ca, redactor }: Beginning,
 ): Promise<ScanResult> {
   const warnings = new Set<string>();
   const warn = (line: string) => {
@@ -144,6 +149,7 @@ async function scanUntil(
       options,
       described,
       fetcher,
+      redactor,
       seed,
       patienceMs,
       mayContact,
@@ -193,6 +199,32 @@ async function scanUntil(
   } finally {
     fetcher.close();
   }
+}
+
+/** A redactor that knows every secret the scan was given. */
+function knowing(options: ScanOptions): Redactor {
+  const redactor = createRedactor();
+  for (const { secret, scheme, name } of options.identities) {
+    redactor.add(secret, name);
+    const [, password = ""] = /^[^:]*:([\s\S]+)$/.exec(Buffer.from(secret, "base64").toString("utf8")) ?? [];
+    if (/^basic$/i.test(scheme)) redactor.add(password, name);
+  }
+  for (const { password } of options.accounts ?? []) redactor.add(password, "password");
+  if (options.jwtKey !== undefined) redactor.add(options.jwtKey, "jwt-key");
+  if (options.supabase !== undefined) redactor.add(options.supabase.anonKey, "anon-key");
+  for (const { secret, id } of options.oauth ?? []) if (secret !== undefined) redactor.add(secret, `secret of ${id}`);
+  for (const { secret, endpoint } of options.webhooks ?? []) {
+    if (secret !== undefined) redactor.add(secret, `secret of ${endpoint}`);
+  }
+  return redactor;
+}
+
+/** What ends a scan may name the request it ended at; its text, its stack and what caused it are printed by many. */
+function withoutSecrets(error: unknown, redactor: Redactor): unknown {
+  if (!(error instanceof Error)) return error;
+  const message = redactor.apply(error.message);
+  if (message === error.message) return error;
+  return error instanceof ScanError ? new ScanError(message) : new Error(message);
 }
 
 /** Whether the scan was given credentials to send. */

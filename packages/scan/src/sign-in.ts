@@ -43,8 +43,8 @@ export interface Sessions {
 }
 
 /**
- * Finds the sign-in operations of a target that still answer, and signs in there on demand. Sends nothing itself; the
- * accounts' passwords and every cookie received are given to the redactor, so that no report shows them.
+ * Finds the sign-in operations of a target that still answer, and signs in there on demand. Sends nothing itself;
+ * every cookie received is given to the redactor, so that no report shows it.
  *
  * @param options  `accounts`: the first one signs in; `now`: Unix milliseconds, decides which operations are gone
  * @returns the sessions; `identity` and `enter` reject with `Unreachable` where there is no account, no operation that
@@ -127,7 +127,6 @@ export function createSessions(options: {
       return { identity: accompanied(made, sameOrigin(options.url)), trial, cookie };
     },
   };
-  for (const account of accounts) redactor.add(account.password, "password");
   return sessions;
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { readAuth } from "../src/auth-file.ts";
 import { identityOf, type ScanOptions, type ScanResult, scan } from "../src/scan.ts";
@@ -192,6 +193,16 @@ describe("a user of an authentication file", () => {
     const failed = scanShop(url, { auth: path });
     await expect(failed).rejects.toThrow(/alice could not sign in: POST \/login answered 401/);
     await failed.catch((error: unknown) => expect(String(error)).not.toContain("guess-me"));
+  });
+
+  it("whose password stands in the address of a sign-in is shown no more of it than that it was refused", async () => {
+    const { url } = await shop();
+    const path = join(folder, "in-address.json");
+    const login = { endpoint: "/login-by-get?user=alice&pass=guess-m3", verb: "GET" };
+    writeFileSync(path, JSON.stringify({ auth: [{ name: "alice", loginEndpointAuth: login }] }));
+    const error: unknown = await scanShop(url, { auth: path }).catch((caught: unknown) => caught);
+    expect(String(error)).toMatch(/alice could not sign in: GET \/login-by-get\?user=alice&pass=<alice> answered 404/);
+    expect(inspect(error, { depth: 9 })).not.toContain("guess-m3");
   });
 
   it("has the headers it was given, and what goes with them", () => {

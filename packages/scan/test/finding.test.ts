@@ -175,6 +175,12 @@ describe("the command that shows it again", () => {
     ]);
   });
 
+  it("sends no file of whoever pastes it, whatever body a description asks for", () => {
+    const request = { method: "POST", target: "/things", headers: [], body: "@/etc/passwd" };
+    const words = run(commandOf(verdictOf("input", "type", { evidence: [exchangeWith({ request })] }), target));
+    expect(words.slice(-3)).toEqual(["--data-raw", "@/etc/passwd", "http://localhost:3000/things"]);
+  });
+
   it("reads afterwards what the attack changed", () => {
     const reread = exchangeWith({ leg: "reread", as: "alice" });
     const command = commandOf(

@@ -158,6 +158,23 @@ describe.concurrent("targets that behave badly", () => {
     expect(result.leftovers).toEqual(["nothing could be deleted: the target is gone"]);
   });
 
+  it("shows no credential where the request at which a target stopped listening carried one", async () => {
+    const { url, server, close } = await startThings({
+      before({ request }) {
+        if (!/[?&]token=token-of/.test(request.url ?? "")) return undefined;
+        server.close();
+        server.closeAllConnections();
+        return "close";
+      },
+    });
+    closing.push(() => close().catch(() => {}));
+    const seen: string[] = [];
+    const onVerdict = (verdict: unknown) => void seen.push(JSON.stringify(verdict));
+    const result = await scanThings(url, ["exposure"], { onVerdict });
+    expect(result.assumptions.join(" ")).toMatch(/stopped listening; the last request was .*token=</);
+    expect(JSON.stringify([result, seen])).not.toMatch(/token-of-(?:alice|bob)/);
+  });
+
   it("does not follow redirects in circles", async () => {
     const url = await things({ unknownPath: ({ path }) => [302, undefined, { location: path }] });
     expect(verdicts(await scanThings(url, access))).toEqual({ authentication: "held", "object-access": "held" });
