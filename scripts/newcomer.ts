@@ -1,12 +1,13 @@
-import { freePort } from "./free-ports.ts";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./free-ports.ts";
+import { walkIdentity, writeIdentityServer } from "./newcomer/identity.ts";
 
 /**
- * The README as a newcomer meets it, in an empty folder and from packed tarballs, where npm runs no scripts: on the
- * oldest Node and the oldest TypeScript that are promised, and on the newest. `npm run newcomer -- [--json]`
+ * The README and docs/identity.md as a newcomer meets them, in an empty folder and from packed tarballs, where npm runs no
+ * scripts: on the oldest Node and the oldest TypeScript that are promised, and on the newest. `npm run newcomer -- [--json]`
  */
 const root = join(import.meta.dirname, "..");
 const nodes = ["22.18.0", "24.21.0"];
@@ -39,11 +40,12 @@ try {
   npm(root, "run", "--silent", "build");
   const packs = join(folder, "packs");
   mkdirSync(packs);
-  for (const name of ["portcullis", "scan", "eslint-plugin", "cli"]) {
+  for (const name of readdirSync(join(root, "packages"))) {
     npm(root, "pack", "--silent", "--pack-destination", packs, `./packages/${name}`);
   }
   const tarballs = readdirSync(packs).map((name) => join(packs, name));
   for (const [index, node] of nodes.entries()) await walk(node, compilers[index] ?? "", tarballs);
+  await walkAccounts(nodes.at(-1) ?? "", compilers.at(-1) ?? "", tarballs);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -57,28 +59,14 @@ process.exitCode = bad.length === 0 ? 0 : 1;
 
 /** Installs, type-checks, starts and asks, as the README says. */
 async function walk(node: string, typescript: string, tarballs: readonly string[]): Promise<void> {
-  const here = join(folder, `node-${node}`);
-  mkdirSync(here);
+  const { here, binary, record, complaints } = prepare("readme", node, typescript, [...tarballs, "zod", "jose"]);
   const port = await freePort();
-  writeFileSync(join(here, "package.json"), JSON.stringify({ name: "newcomer", private: true, type: "module" }));
-  writeFileSync(join(here, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
-  const types = `@types/node@${node.split(".")[0]}`;
-  // engine-strict stays off in a newcomer's folder; the runtime under test is the one that runs, not npm's.
-  npm(here, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", ...tarballs, "zod", "jose", types);
-  npm(here, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", `typescript@${typescript}`);
-  npm(here, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", `node-${platform}@${node}`);
-  const binary = join(here, "node_modules", `node-${platform}`, "bin", "node");
-  const record = (what: string, came: string, isGood: boolean): void => {
-    tried.push({ node, typescript, what, came, isGood });
-  };
-
   for (const [name, text] of readmeFiles()) writeFileSync(join(here, name), text.replaceAll("8443", String(port)));
   writeFileSync(join(here, "entries.ts"), entriesText());
   record("runs as itself", version(binary), version(binary) === `v${node}`);
-  const complaints = attempt(binary, join(here, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", here);
-  record("the README compiles", complaints === "" ? "no complaint" : complaints.slice(0, 400), complaints === "");
+  record("the README compiles", ...complaints());
   const entries = attempt(binary, join(here, "entries.ts"));
-  record("every entry loads", entries.slice(0, 200), entries.trim() === "loaded");
+  record("every entry loads", entries.trim().slice(0, 200), entries.trim() === "loaded");
 
   const env = {
     ...process.env,
@@ -109,6 +97,43 @@ async function walk(node: string, typescript: string, tarballs: readonly string[
   } finally {
     server.kill();
   }
+}
+
+/** The same with docs/identity.md, whose server runs on Node 24 and newer. */
+async function walkAccounts(node: string, typescript: string, tarballs: readonly string[]): Promise<void> {
+  const { here, binary, record, complaints } = prepare("identity", node, typescript, ["zod", ...tarballs]);
+  const port = await freePort();
+  writeIdentityServer(here, readFileSync(join(root, "docs/identity.md"), "utf8"), port);
+  record("docs/identity.md compiles", ...complaints());
+  await walkIdentity(binary, here, port, record);
+}
+
+/** An empty folder with packages, and the Node and the TypeScript under test. */
+function prepare(what: string, node: string, typescript: string, packages: readonly string[]) {
+  const here = join(folder, `${what}-${node}`);
+  mkdirSync(here);
+  writeFileSync(join(here, "package.json"), JSON.stringify({ name: "newcomer", private: true, type: "module" }));
+  writeFileSync(join(here, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  // engine-strict stays off in a newcomer's folder; the runtime under test is the one that runs, not npm's.
+  for (const wanted of [
+    [...packages, `@types/node@${node.split(".")[0]}`],
+    [`typescript@${typescript}`],
+    [`node-${platform}@${node}`],
+  ]) {
+    npm(here, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...wanted);
+  }
+  const binary = join(here, "node_modules", `node-${platform}`, "bin", "node");
+  return {
+    here,
+    binary,
+    record: (said: string, came: string, isGood: boolean): void => {
+      tried.push({ node, typescript, what: said, came, isGood });
+    },
+    complaints: (): [string, boolean] => {
+      const text = attempt(binary, join(here, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", here);
+      return [text === "" ? "no complaint" : text.slice(0, 400), text === ""];
+    },
+  };
 }
 
 /** The blocks of the README that begin with the name of their file. */

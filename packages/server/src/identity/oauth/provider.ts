@@ -8,7 +8,8 @@ import {
   Provider,
 } from "oidc-provider";
 import { codeRememberedSeconds } from "./adapter.ts";
-import { allowsRedirect, type ClientOptions, metadataOf } from "./clients.ts";
+import { metadataOf } from "./client-metadata.ts";
+import { allowsRedirect, type ClientOptions } from "./clients.ts";
 import type { Consents } from "./consents.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
