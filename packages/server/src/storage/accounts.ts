@@ -1,11 +1,11 @@
-import type { Kysely, Selectable, Transaction } from "kysely";
+import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { DatabaseError } from "pg";
 import { revokeKeysOf } from "./api-keys.ts";
-import { inBatches } from "./in-batches.ts";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
 import { type WrongPasswordStore, wrongPasswordStore } from "./wrong-passwords.ts";
 import type { Storage } from "./storage.ts";
+import { takeOut } from "./taking-out.ts";
 
 /** An account as it is stored; times are Unix milliseconds. */
 export type AccountRow = Selectable<AccountTable>;
@@ -97,7 +97,7 @@ export interface AccountStore extends WrongPasswordStore {
 /** Accounts in the tables. */
 export function accountStore(storage: Pick<Storage, "db" | "kind">, options: TakingBack): AccountStore {
   const { db } = storage;
-  const wrong = wrongPasswordStore(db);
+  const wrong = wrongPasswordStore(storage);
   return {
     ...wrong,
     insertWithToken: (row, token) =>
@@ -241,10 +241,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
       ];
     },
     async sweep(now) {
-      await inBatches(async (most) => {
-        const hashes = db.selectFrom("mail_token").select("hash").where("expires_at", "<=", now).limit(most);
-        return (await db.deleteFrom("mail_token").where("hash", "in", hashes).executeTakeFirst()).numDeletedRows;
-      });
+      await takeOut(storage, { table: "mail_token", key: ["hash"], where: sql`expires_at <= ${now}` });
       await wrong.sweepWrong(now - wrongKeptMs);
     },
   };

@@ -1,10 +1,11 @@
-import { type Selectable, sql, type Transaction } from "kysely";
+import { type Selectable, type SqlBool, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
 import { isAccountId } from "./account-ids.ts";
 import { inBatches } from "./in-batches.ts";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
+import { takeOut, takeOutSome } from "./taking-out.ts";
 import { leaveEvent } from "./waiting-events.ts";
 
 /** A key's record, with the application that asked for it. */
@@ -150,14 +151,8 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     },
     generation: options.generation,
     async sweep(before) {
-      await inBatches(async (most) => {
-        const ids = db
-          .selectFrom("api_key")
-          .select("id")
-          .where(({ or, eb }) => or([eb("expires_at", "<", before), eb("revoked_at", "<", before)]))
-          .limit(most);
-        return (await db.deleteFrom("api_key").where("id", "in", ids).executeTakeFirst()).numDeletedRows;
-      });
+      const where = sql<SqlBool>`expires_at < ${before} or revoked_at < ${before}`;
+      await takeOut(storage, { table: "api_key", key: ["id"], where });
       // An account does not come back, and no client is called like one; nobody can call with such a key already.
       let after = "";
       await inBatches(async (most) => {
@@ -173,7 +168,8 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
           .limit(most)
           .execute();
         const ids = gone.filter(({ subject }) => isAccountId(subject)).map(({ id }) => id);
-        if (ids.length > 0) await db.deleteFrom("api_key").where("id", "in", ids).execute();
+        const where = sql<SqlBool>`id in (${sql.join(ids)})`;
+        if (ids.length > 0) await takeOutSome(db, kind, { table: "api_key", key: ["id"], where }, most);
         after = gone.at(-1)?.id ?? after;
         return gone.length;
       });

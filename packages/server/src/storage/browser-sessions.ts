@@ -1,9 +1,10 @@
-import type { Kysely, Selectable } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
 import { endGrants, type GrantEnds } from "./grants.ts";
 import { inBatches } from "./in-batches.ts";
 import { takingBack } from "./revocations.ts";
 import type { BrowserSessionTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
+import { type Over, takeOut, takeOutSome } from "./taking-out.ts";
 
 /** A session as it is stored; times are Unix milliseconds. */
 export type BrowserSessionRow = Selectable<BrowserSessionTable>;
@@ -133,28 +134,18 @@ export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?
       return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
     },
     async sweep(now) {
-      const hashes = (one: Kysely<Schema>, most: number) =>
-        one.selectFrom("browser_session").select("hash").limit(most);
-      await inBatches(async (most) => {
-        const ended = hashes(db, most).where("ended_at", "is not", null);
-        return (await db.deleteFrom("browser_session").where("hash", "in", ended).executeTakeFirst()).numDeletedRows;
-      });
+      const [table, key] = ["browser_session", ["hash"]] as const;
+      await takeOut(storage, { table, key, where: sql`ended_at is not null` });
       // It never lasts longer than it may stand idle, so that one time says when it ran out.
       await inBatches(
         (most) =>
-          withGrants(othersGrants, (one) =>
-            one
-              .deleteFrom("browser_session")
-              .where("hash", "in", hashes(one, most).where("idle_expires_at", "<=", now))
-              .returning("grant_id")
-              .execute(),
-          ),
+          withGrants(othersGrants, async (one) => {
+            const over = { table, key, where: sql`idle_expires_at <= ${now}` } satisfies Over<typeof table>;
+            return (await takeOutSome<typeof table, Granted>(one, storage.kind, over, most, "grant_id")).rows;
+          }),
         mostGrants,
       );
-      await inBatches(async (most) => {
-        const hashes = db.selectFrom("sign_in").select("hash").where("expires_at", "<=", now).limit(most);
-        return (await db.deleteFrom("sign_in").where("hash", "in", hashes).executeTakeFirst()).numDeletedRows;
-      });
+      await takeOut(storage, { table: "sign_in", key: ["hash"], where: sql`expires_at <= ${now}` });
     },
   };
 

@@ -52,6 +52,7 @@ const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0003-wrong-passwords": { up: wrongPasswords },
   "0004-issuer-sessions-of-browsers": { up: issuerSessions },
   "0005-what-ends-with-what": { up: whatEndsWithWhat },
+  "0006-revoked-families": { up: revokedFamilies },
 });
 
 const identity =
@@ -261,4 +262,13 @@ const whatEndsWithWhat: Migration["up"] = async (db) => {
   await index("refresh_token_by_answer", "refresh_token", ["used_at"]).where("answer", "is not", null).execute();
   await index("mail_token_by_expiry", "mail_token", ["expires_at"]).execute();
   await index("wrong_password_by_time", "wrong_password", ["last_at"]).execute();
+};
+
+const revokedFamilies: Migration["up"] = async (db) => {
+  await db.schema
+    .createIndex("refresh_family_by_revocation")
+    .on("refresh_family")
+    .column("revoked_at")
+    .where("revoked_at", "is not", null)
+    .execute();
 };

@@ -1,8 +1,8 @@
-import type { Insertable, Kysely } from "kysely";
+import { type Insertable, type Kysely, sql } from "kysely";
 import { hasEnded, holdNames, noteEnded, sessionNamed } from "./ended-names.ts";
-import { inBatches } from "./in-batches.ts";
 import type { OidcPayloadTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
+import { takeOut } from "./taking-out.ts";
 
 /** Keeps what oidc-provider wants kept, by model and hashed id. */
 export interface OidcPayloadStore {
@@ -115,14 +115,7 @@ export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): Oi
       return rows.map((row) => ({ clientId: row.client_id ?? "", expiresAt: row.expires_at ?? 0 }));
     },
     sweep: (now) =>
-      inBatches(async (most) => {
-        const over = db.selectFrom("oidc_payload").select(["model", "hash"]).where("expires_at", "<=", now).limit(most);
-        const { numDeletedRows } = await db
-          .deleteFrom("oidc_payload")
-          .where(({ eb, refTuple }) => eb(refTuple("model", "hash"), "in", over.$asTuple("model", "hash")))
-          .executeTakeFirst();
-        return numDeletedRows;
-      }),
+      takeOut({ db, kind }, { table: "oidc_payload", key: ["model", "hash"], where: sql`expires_at <= ${now}` }),
   };
 }
 

@@ -1,8 +1,8 @@
-import type { Selectable } from "kysely";
+import { type Selectable, type SqlBool, sql } from "kysely";
 import { consentNamed, grantNamed, hasEnded, holdNames, sessionNamed } from "./ended-names.ts";
-import { inBatches } from "./in-batches.ts";
 import type { RefreshFamilyTable, RefreshTokenTable } from "./schema.ts";
 import type { Storage } from "./storage.ts";
+import { takeOut } from "./taking-out.ts";
 
 /** A refresh token with its family. */
 export interface StoredRefreshToken {
@@ -21,6 +21,12 @@ export interface Successor {
 
 /** Families one person may have with one application at a time; the one that was unused for longest makes room. */
 export const mostFamilies = 100;
+
+/**
+ * Longer than anything is under way that has seen a family stand, milliseconds. From then on nothing asks for it: a token
+ * of a revoked family opens nothing and ends nothing, and access tokens are taken back by their grant.
+ */
+const revokedKeptMs = 3_600_000;
 
 /** Keeps refresh tokens; every change of hands is one step that happens or does not. */
 export interface RefreshTokenStore {
@@ -49,7 +55,10 @@ export interface RefreshTokenStore {
    */
   replay(hash: string, most: number): Promise<boolean>;
   revokeByAccount(accountId: string, why: string, at: number): Promise<void>;
-  /** Takes out families that have run out, and answers that are given no more: those of tokens used before `answersUntil`. */
+  /**
+   * Takes out families that have run out or were revoked an hour ago, and answers that are given no more: those of tokens
+   * used before `answersUntil`. A token that is gone is refused as one that was revoked.
+   */
   sweep(now: number, answersUntil: number): Promise<void>;
 }
 
@@ -183,30 +192,16 @@ export function refreshTokenStore({ db, kind }: Pick<Storage, "db" | "kind">): R
         .execute();
     },
     async sweep(now, answersUntil) {
-      const over = db.selectFrom("refresh_family").select("id").where("expires_at", "<", now);
-      // The tokens by themselves: a family has thousands, and would take them all along.
-      await inBatches(async (most) => {
-        const hashes = db.selectFrom("refresh_token").select("hash").where("family_id", "in", over).limit(most);
-        return (await db.deleteFrom("refresh_token").where("hash", "in", hashes).executeTakeFirst()).numDeletedRows;
-      });
-      await inBatches(async (most) => {
-        const ids = over.limit(most);
-        return (await db.deleteFrom("refresh_family").where("id", "in", ids).executeTakeFirst()).numDeletedRows;
-      });
-      await inBatches(async (most) => {
-        const hashes = db
-          .selectFrom("refresh_token")
-          .select("hash")
-          .where("answer", "is not", null)
-          .where("used_at", "<", answersUntil)
-          .limit(most);
-        const { numUpdatedRows } = await db
-          .updateTable("refresh_token")
-          .set({ answer: null })
-          .where("hash", "in", hashes)
-          .executeTakeFirst();
-        return numUpdatedRows;
-      });
+      const storage = { db, kind };
+      const over = [sql<SqlBool>`expires_at < ${now}`, sql<SqlBool>`revoked_at < ${now - revokedKeptMs}`];
+      for (const where of over) {
+        // The tokens by themselves: a family has thousands, and would take them all along.
+        const ofThose = sql<SqlBool>`family_id in (select id from refresh_family where ${where})`;
+        await takeOut(storage, { table: "refresh_token", key: ["hash"], where: ofThose });
+        await takeOut(storage, { table: "refresh_family", key: ["id"], where });
+      }
+      const where = sql<SqlBool>`answer is not null and used_at < ${answersUntil}`;
+      await takeOut(storage, { table: "refresh_token", key: ["hash"], where, empty: "answer" });
     },
   };
 }

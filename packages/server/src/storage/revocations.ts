@@ -1,8 +1,8 @@
 import { type Insertable, sql, type Transaction } from "kysely";
 import { Client, type Pool } from "pg";
-import { inBatches } from "./in-batches.ts";
 import type { RevocationTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
+import { takeOut } from "./taking-out.ts";
 
 /** What was taken back. */
 export interface Revocation {
@@ -70,11 +70,7 @@ export function revocationStore({ db, kind }: Pick<Storage, "db" | "kind">, pool
       }));
     },
     listen: (heard) => (pool === undefined ? () => Promise.resolve() : listenOn(pool, heard)),
-    sweep: (now) =>
-      inBatches(async (most) => {
-        const seqs = db.selectFrom("revocation").select("seq").where("expires_at", "<=", now).limit(most);
-        return (await db.deleteFrom("revocation").where("seq", "in", seqs).executeTakeFirst()).numDeletedRows;
-      }),
+    sweep: (now) => takeOut({ db, kind }, { table: "revocation", key: ["seq"], where: sql`expires_at <= ${now}` }),
   };
 }
 

@@ -1,6 +1,6 @@
-import type { Kysely } from "kysely";
-import { inBatches } from "./in-batches.ts";
-import type { Schema } from "./schema.ts";
+import { sql } from "kysely";
+import type { Storage } from "./storage.ts";
+import { takeOut } from "./taking-out.ts";
 
 /** Counts wrong passwords per address, whether or not anybody has it. */
 export interface WrongPasswordStore {
@@ -18,7 +18,7 @@ export interface WrongPasswordStore {
 }
 
 /** They in the tables. */
-export function wrongPasswordStore(db: Kysely<Schema>): WrongPasswordStore {
+export function wrongPasswordStore({ db, kind }: Pick<Storage, "db" | "kind">): WrongPasswordStore {
   return {
     async countWrong(hash, now, since) {
       const { count } = await db
@@ -48,15 +48,6 @@ export function wrongPasswordStore(db: Kysely<Schema>): WrongPasswordStore {
       return row === undefined || row.last_at <= since ? 0 : row.count;
     },
     sweepWrong: (since) =>
-      inBatches(async (most) => {
-        const hashes = db.selectFrom("wrong_password").select("hash").where("last_at", "<=", since).limit(most);
-        const { numDeletedRows } = await db
-          .deleteFrom("wrong_password")
-          .where("hash", "in", hashes)
-          // Somebody may have got one wrong since.
-          .where("last_at", "<=", since)
-          .executeTakeFirst();
-        return numDeletedRows;
-      }),
+      takeOut({ db, kind }, { table: "wrong_password", key: ["hash"], where: sql`last_at <= ${since}` }),
   };
 }

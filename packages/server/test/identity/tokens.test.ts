@@ -308,6 +308,31 @@ describe.each([
       }
     });
 
+    it("is remembered for an hour: a token whose family is taken out is refused as before, and other families stay", async () => {
+      const browser = server.browser();
+      const [over, stays] = [await server.tokens("web", {}, browser), await server.tokens()];
+      const next = String((await server.refresh(over.refresh)).body["refresh_token"]);
+      const last = String((await server.refresh(stays.refresh)).body["refresh_token"]);
+      expect((await server.revoke({ token: next, ...web })).status).toBe(200);
+      const answers = () =>
+        Promise.all([over.refresh, next].flatMap((token) => [server.refresh(token), server.revoke({ token, ...web })]));
+      const before = await answers();
+      expect(before.map(({ status }) => status)).toEqual([400, 200, 400, 200]);
+      const families = async () => {
+        await server.identity.upkeep();
+        const rows = await storage.db.selectFrom("refresh_family").select("revoked_at").execute();
+        return [rows.some(({ revoked_at }) => revoked_at !== null), rows.some(({ revoked_at }) => revoked_at === null)];
+      };
+      expect(await families()).toEqual([true, true]);
+      pass(3_601_000);
+      expect(await families()).toEqual([false, true]);
+      expect(await answers()).toEqual(before);
+      // The person is still signed in there, and a used token of a family that stands still ends it.
+      expect((await server.authorize(browser)).asked).toEqual([]);
+      expect((await server.refresh(stays.refresh)).status).toBe(400);
+      expect((await server.refresh(last)).status).toBe(400);
+    });
+
     it("is for the client the token was given to; of what is no token it says nothing", async () => {
       const tokens = await server.tokens();
       const machine = { client_id: "machine", client_secret: clients.machine.secret };

@@ -1,7 +1,9 @@
 import { openIdentity } from "@portcullis/server/identity";
-import type { Storage } from "@portcullis/server/storage";
+import { openStorage, type Storage } from "@portcullis/server/storage";
 import { type KyselyPlugin, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
+import { refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
 import { embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
 
 const many = 20_000;
@@ -19,8 +21,9 @@ const piles = {
   sign_in: [some, "hash, expires_at", "'h' || i, 0"],
   refresh_family: [
     some,
-    "id, grant_id, account_id, client_id, created_at, used_at, expires_at",
-    "'f' || i, 'g', 'a', 'c', 0, 0, 0",
+    "id, grant_id, account_id, client_id, created_at, used_at, expires_at, revoked_at",
+    // The first thousand were revoked, the others ran out.
+    "'f' || i, 'g', 'a', 'c', 0, 0, case when i <= 1000 then 9e15 else 0 end, case when i <= 1000 then 0 end",
   ],
   // All of one family: whoever took it out at once would take them along.
   refresh_token: [
@@ -92,6 +95,43 @@ describe.each([
     // Of those that ran out, and of none that was signed out before.
     const grants = await storage.db.selectFrom("revocation").select("value").where("kind", "=", "grant").execute();
     expect(grants).toHaveLength(some - 1000);
+  }, 60_000);
+});
+
+describe("sweeps of several instances on PostgreSQL", () => {
+  it("take the same pile out at once, in whichever order each comes by it, and wait for nobody", async () => {
+    const stores = await postgresStores();
+    const { postgres } = await stores.place();
+    const orders = ["enable_seqscan", "enable_indexscan", "enable_hashjoin"];
+    const instances: Storage[] = [];
+    for (const one of orders)
+      instances.push(await openStorage({ postgres: { ...postgres, options: `-c ${one}=off`, query_timeout: 30_000 } }));
+    const [first] = instances;
+    if (first === undefined) throw new Error("no instance");
+    const { db } = first;
+    try {
+      for (let round = 0; round < 15; round++) {
+        await sql`insert into refresh_family (id, grant_id, account_id, client_id, created_at, used_at, expires_at)
+          select md5(random()::text), 'g', 'a', 'c', 0, 0, (random() * 1000)::int from generate_series(1, 100)`.execute(
+          db,
+        );
+        await sql`insert into refresh_token (hash, family_id, payload, created_at, idle_expires_at, replays)
+          select md5(random()::text), id, '', 0, 0, 0 from refresh_family, generate_series(1, 15)`.execute(db);
+        await Promise.all(instances.map((one) => refreshTokenStore(one).sweep(1e6, 0)));
+        // What one of them held meanwhile is left to the next time.
+        await refreshTokenStore(first).sweep(1e6, 0);
+        expect(await db.selectFrom("refresh_family").select("id").execute()).toEqual([]);
+      }
+      await sql`insert into sign_in (hash, expires_at) values ('held', 0), ('free', 0)`.execute(db);
+      const other = await db.startTransaction().execute();
+      await sql`update sign_in set expires_at = 9e15 where hash = 'held'`.execute(other);
+      await browserSessionStore(first).sweep(1);
+      await other.commit().execute();
+      expect(await db.selectFrom("sign_in").select("hash").execute()).toEqual([{ hash: "held" }]);
+    } finally {
+      await Promise.all(instances.map((one) => one.close()));
+      await stores.stop();
+    }
   }, 60_000);
 });
 
