@@ -23,6 +23,7 @@ const usage = `Usage: ./start [--port <port>]             attack both examples, 
                                          and a sign-in for your browser (the port after it)
        ./start --check                   the same, leaving nothing running; exit 0 if all is as it should be, 3 if it could not run
        ./start scan <url> [options]       attack an API of yours; ./start scan --help
+       ./start check [folder]             look in source for what the checklist forbids
        ./start manifest <module>          write an API's manifest
        ./start keys <what>                make, list, rotate and revoke API keys; ./start keys --help`;
 

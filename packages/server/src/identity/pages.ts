@@ -21,6 +21,7 @@ button{font:inherit;font-weight:600;min-height:2.75rem;padding:.5rem 1rem;border
 button:hover{filter:brightness(1.08)}
 a.button{display:block;margin-top:1.25rem;padding:.5rem 1rem;min-height:2.75rem;line-height:1.625rem;border:1px solid var(--accent);border-radius:.5rem;background:var(--accent);color:var(--on-accent);font-weight:600;text-align:center;text-decoration:none}
 button.second{background:transparent;color:var(--accent)}
+button.link{min-height:1.5rem;padding:0;border:0;background:transparent;color:var(--accent);font-weight:400;text-decoration:underline;text-underline-offset:.15em}
 button.danger{background:var(--bad);border-color:var(--bad);color:var(--card)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 a{color:var(--accent);text-underline-offset:.15em}
@@ -40,7 +41,8 @@ ul.plain a{display:inline-block;min-height:1.5rem}
 .done{color:var(--good);border-left:.25rem solid var(--good);padding-left:.75rem;font-weight:600}
 .hint{margin:0;font-size:.875rem;color:var(--soft)}
 main>.hint{margin-top:1rem}
-footer{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;margin-top:1.5rem;font-size:.9375rem}
+footer{display:flex;flex-wrap:wrap;align-items:baseline;gap:.5rem 1.25rem;margin-top:1.5rem;font-size:.9375rem}
+footer form{margin:0}
 `
   .trim()
   .replaceAll("\n", "");

@@ -462,6 +462,18 @@ describe.each([
     expect(await eventsOf(email)).toContain("signed-out-everywhere");
   });
 
+  it("can be signed out of on every page there is for who is signed in", async () => {
+    const email = await signUp();
+    const signOut = '<form method="post" action="/account/sign-out">';
+    for (const path of ["", "/password", "/email", "/sign-out-everywhere", "/delete"]) {
+      const browser = await signIn(email);
+      const page = await browser.open(`/account${path}`);
+      expect([page.url.pathname, page.text.split(signOut).length]).toEqual([`/account${path}`, 2]);
+      await browser.submit({ ...page, text: page.text.slice(page.text.indexOf(signOut)) }, {});
+      expect([path, await isSignedIn(browser)]).toEqual([path, false]);
+    }
+  });
+
   it("takes back what one application was allowed, and shows each application once", async () => {
     const email = await signUp();
     const browser = await signIn(email);

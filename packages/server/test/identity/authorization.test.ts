@@ -273,6 +273,9 @@ describe("oauth: signing in and being asked", () => {
       "know that it is you",
       "use notes:write for you",
     ]);
+    // Who asks, whom, and for how long.
+    expect(page.text).toContain("<strong>Web Notes</strong> asks to:");
+    expect(page.text).toContain(`signed in as <strong>${alice.email}</strong>. You are asked again within a year`);
     const { url: back } = await browser.submit(page, { decision: "deny" });
     expect(back.searchParams.get("error")).toBe("access_denied");
     expect((await server.authorize(browser, web)).asked).toEqual([consent]);

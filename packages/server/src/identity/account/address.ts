@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Account } from "../accounts.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newEmailField, ownAddressField, page, passwordField, style } from "../pages.ts";
+import { ownFooter } from "./own-footer.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { goOn, Waiting } from "./sign-up.ts";
 import { sayProblem } from "./words.ts";
@@ -64,7 +65,7 @@ export function mountAddressPages(api: Api, { accounts, sessions, flowCookies }:
         page(
           "Look at your mail",
           markup`<p>We have sent a message to <strong>${body.newEmail}</strong>. Open the link in it within 24 hours, and your address changes; until then it stays as it is.</p>
-<footer><a href="${accountPaths.account}">Back to your account</a></footer>`,
+${ownFooter()}`,
         ),
         { status: 200 },
       );
@@ -127,7 +128,7 @@ ${ownAddressField(account.email)}
 ${passwordField()}
 ${newEmailField(typed)}
 <button>Send the link</button></form>
-<footer><a href="${accountPaths.account}">Back to your account</a></footer>`,
+${ownFooter()}`,
     problem,
   );
 }

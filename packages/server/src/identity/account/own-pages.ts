@@ -15,6 +15,7 @@ import type { Account } from "../accounts.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { keySection } from "./keys.ts";
+import { ownFooter } from "./own-footer.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { placesSection } from "./places.ts";
 import { sayProblem } from "./words.ts";
@@ -114,7 +115,7 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       return answer(
         page(
           "Look at your mail",
-          markup`<p>We have sent a new link to <strong>${account.email}</strong>. The one before works no more.</p>${backToAccount()}`,
+          markup`<p>We have sent a new link to <strong>${account.email}</strong>. The one before works no more.</p>${ownFooter()}`,
         ),
         { status: 200 },
       );
@@ -171,7 +172,7 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       return answer(
         page(
           "Your password is changed",
-          markup`<p class="done">Everything else that was signed in is signed out.</p>${backToAccount()}`,
+          markup`<p class="done">Everything else that was signed in is signed out.</p>${ownFooter()}`,
         ),
         { status: 200, cookies: [await sessions.start(now, cookies[cookieNames.session])] },
       );
@@ -260,7 +261,7 @@ function passwordPage(account: Account, problem?: string) {
 ${ownAddressField(account.email)}
 ${passwordField("Present password")}
 ${newPasswordField("New password", "newPassword")}
-<button>Change password</button></form>${backToAccount()}`,
+<button>Change password</button></form>${ownFooter()}`,
     problem,
   );
 }
@@ -300,7 +301,7 @@ function confirmPage(
     markup`${what}<form method="post" action="${path}">
 ${ownAddressField(account.email)}
 ${passwordField()}
-${button}</form>${backToAccount()}`,
+${button}</form>${ownFooter()}`,
     problem,
   );
 }
@@ -310,8 +311,4 @@ function signedOut(title: string) {
     title,
     markup`<p class="done">You can close this page.</p><footer><a href="${accountPaths.signIn}">Sign in again</a></footer>`,
   );
-}
-
-function backToAccount() {
-  return markup`<footer><a href="${accountPaths.account}">Back to your account</a></footer>`;
 }

@@ -17,6 +17,7 @@ import { browserClientId } from "../browser-sessions/own-issuer.ts";
 import type { Asker } from "../events.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { day, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
+import { ownFooter } from "./own-footer.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { sayBrowser } from "./words.ts";
 
@@ -127,7 +128,7 @@ async function confirmPage(
 ${ownAddressField(account.email)}
 ${passwordField()}
 <button name="${field}" value="${value}">${says}</button></form>
-<footer><a href="${accountPaths.account}">Back to your account</a></footer>`,
+${ownFooter()}`,
     problem,
   );
 }

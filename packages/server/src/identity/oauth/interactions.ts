@@ -48,7 +48,7 @@ export function mountInteractions(api: Api, options: InteractionsOptions): void 
     async ({ params, cookies }) => {
       const interaction = await find(params.uid, cookies);
       if (interaction === undefined) return answer(expired(), { status: 404 });
-      return interaction.prompt.name === "consent" ? consentPage(interaction) : signIn(interaction);
+      return interaction.prompt.name === "consent" ? await consentPage(interaction) : signIn(interaction);
     },
   );
 
@@ -187,13 +187,17 @@ ${passwordField()}
     );
   }
 
-  function consentPage(interaction: Interaction) {
+  async function consentPage(interaction: Interaction) {
     const client = clientOf(interaction);
+    const { accountId } = interaction.session ?? {};
+    const account = accountId === undefined ? undefined : await accounts.find(accountId);
+    const who = account === undefined ? undefined : markup`You are signed in as <strong>${account.email}</strong>. `;
     const scopes = missingScopes(interaction);
     return page(
       `Allow ${client?.name ?? "this application"}?`,
       markup`<p><strong>${client?.name ?? "This application"}</strong> asks to:</p>
 <ul>${scopes.map((scope) => markup`<li>${sayScope(scope)}</li>`)}</ul>
+<p>${who}You are asked again within a year, and can withdraw this on your account page at any time.</p>
 <form method="post" action="${endpoints.interaction}/${interaction.uid}/consent">
 <button name="decision" value="allow">Allow</button>
 <button class="second" name="decision" value="deny">Do not allow</button></form>`,
