@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely";
+import { inParts } from "./in-parts.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 
@@ -8,11 +9,12 @@ import type { Storage } from "./storage.ts";
  */
 export async function holdNames(one: Kysely<Schema>, kind: Storage["kind"], names: readonly string[]): Promise<void> {
   if (kind === "embedded" || names.length === 0) return;
-  // In one order for all, so that no two wait for each other.
-  const sorted = [...new Set(names)].toSorted();
-  await sql`select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(${sorted}::text[]) as name`.execute(
-    one,
-  );
+  // In one order for all, consents before grants before sessions, so that no two wait for each other. What shares a place
+  // waits for more than it has to; a lock for each of many thousands would be more than PostgreSQL has for everybody.
+  await sql`select pg_advisory_xact_lock(hashtext(which), place) from (
+      select distinct split_part(name, ' ', 1) as which, hashtext(name) & ${sql.lit(places - 1)} as place
+      from unnest(${names}::text[]) as name order by which, place
+    ) as places`.execute(one);
 }
 
 /** Notes that these have ended, so that nothing that was under way writes them anew. Holds them. */
@@ -25,11 +27,13 @@ export async function noteEnded(
   if (names.length === 0) return;
   await holdNames(one, kind, names);
   const expires_at = now + notedMs;
-  await one
-    .insertInto("oidc_payload")
-    .values([...new Set(names)].map((hash) => ({ model, hash, payload: "", expires_at })))
-    .onConflict((conflict) => conflict.columns(["model", "hash"]).doUpdateSet({ expires_at }))
-    .execute();
+  for (const some of inParts([...new Set(names)])) {
+    await one
+      .insertInto("oidc_payload")
+      .values(some.map((hash) => ({ model, hash, payload: "", expires_at })))
+      .onConflict((conflict) => conflict.columns(["model", "hash"]).doUpdateSet({ expires_at }))
+      .execute();
+  }
 }
 
 /** Whether one of these has ended; whoever is about to write holds them first. */
@@ -53,3 +57,5 @@ export const consentNamed = (accountId: string, clientId: string): string => `co
 const model = "Ended";
 /** Longer than anything is under way. */
 const notedMs = 3_600_000;
+/** A power of two. */
+const places = 1024;

@@ -1,6 +1,7 @@
 import type { Transaction } from "kysely";
 import { revokeKeysOf } from "./api-keys.ts";
 import { consentNamed, grantNamed, holdNames, noteEnded, sessionNamed } from "./ended-names.ts";
+import { inParts } from "./in-parts.ts";
 import { type Change, type TakingBack, takingBack } from "./revocations.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
@@ -118,14 +119,16 @@ export async function endGrants(
     grantIds.map((id) => grantNamed(nameInTokens(id))),
     now(),
   );
-  await one
-    .updateTable("refresh_family")
-    .set({ revoked_at: now(), revoked_why: why })
-    .where("grant_id", "in", grantIds)
-    .where("revoked_at", "is", null)
-    .execute();
-  await one.deleteFrom("oidc_payload").where("grant_id", "in", grantIds).execute();
-  await one.deleteFrom("oidc_payload").where("model", "=", "Grant").where("hash", "in", grantIds.map(hashOf)).execute();
+  for (const some of inParts(grantIds)) {
+    await one
+      .updateTable("refresh_family")
+      .set({ revoked_at: now(), revoked_why: why })
+      .where("grant_id", "in", some)
+      .where("revoked_at", "is", null)
+      .execute();
+    await one.deleteFrom("oidc_payload").where("grant_id", "in", some).execute();
+    await one.deleteFrom("oidc_payload").where("model", "=", "Grant").where("hash", "in", some.map(hashOf)).execute();
+  }
   return grantIds.map((grantId) => ({ kind: "grant", value: nameInTokens(grantId) }));
 }
 

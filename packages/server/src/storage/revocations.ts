@@ -1,5 +1,6 @@
 import { type Insertable, sql, type Transaction } from "kysely";
 import { Client, type Pool } from "pg";
+import { inParts } from "./in-parts.ts";
 import type { RevocationTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 import { takeOut } from "./taking-out.ts";
@@ -119,7 +120,7 @@ async function tellRevocations(
   revocations: readonly Revocation[],
 ): Promise<void> {
   if (revocations.length === 0) return;
-  await one.insertInto("revocation").values(revocations.map(rowOf)).execute();
+  for (const some of inParts(revocations)) await one.insertInto("revocation").values(some.map(rowOf)).execute();
   if (kind === "postgres") await sql`select pg_notify(${channel}, '')`.execute(one);
 }
 

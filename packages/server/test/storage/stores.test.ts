@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { AccountRow } from "../../src/storage/accounts.ts";
 import { grantStore } from "../../src/storage/grants.ts";
@@ -215,6 +216,23 @@ describe.each([
       expect(await left(two, "app")).toEqual(parts === undefined ? [] : all);
       expect(await left(other, "other")).toEqual(all);
     });
+
+    it("ends however many there are, and none that is another's", async () => {
+      const many = 20_000;
+      const who = randomUUID();
+      await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${sql.lit(many)})
+        insert into oidc_payload (model, hash, payload, account_id, client_id, expires_at)
+        select 'Grant', 'hash of ' || ${who} || i, '{"jti":"' || ${who} || i || '"}', ${who}, case i when 1 then 'other' else 'app' end, 9e15 from n`.execute(
+        storage.db,
+      );
+      await store().withdraw(who, "app");
+      const of = (like: string) => sql`like ${`${like}${who}%`}`;
+      const taken = await sql`select 1 as one from revocation where kind = 'grant' and value ${of("name of ")}`.execute(
+        storage.db,
+      );
+      const left = await sql`select client_id from oidc_payload where hash ${of("hash of ")}`.execute(storage.db);
+      expect([taken.rows.length, left.rows]).toEqual([many - 1, [{ client_id: "other" }]]);
+    }, 60_000);
   });
 
   describe("refresh tokens", () => {
