@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { RefusalCode } from "portcullis";
-import { anyCaller, form, html, markup, publicAccess, refuse } from "portcullis";
+import { anyCaller, form, html, markup, notAnObject, publicAccess, refuse } from "portcullis";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { refusals } from "../../src/refusal.ts";
@@ -285,6 +285,26 @@ describe("errors in a browser", () => {
       },
       show,
     );
+    const one = {
+      access,
+      input: { params: z.strictObject({ id: z.string().max(5) }) },
+      objects: { id: notAnObject("for the tests") },
+      output: pageOutput,
+    };
+    const body = form(z.strictObject({ name: z.string().max(5) }));
+    routeUntyped(test.api, { path: "GET /v1/start", access, output: pageOutput }, show);
+    routeUntyped(test.api, { ...one, path: "GET /v1/page/:id" }, show);
+    routeUntyped(test.api, { ...one, path: "POST /v1/page/:id", input: { ...one.input, body }, limit: "1000/s" }, show);
+    // Somebody else's link to it is answered; we send nobody there.
+    const callback = {
+      path: "GET /v1/page/back",
+      input: { cookies: z.strictObject({ "__Host-a": z.string().max(5) }) },
+    };
+    routeUntyped(
+      test.api,
+      { ...callback, access, startsSession: { begunBy: "cookies.__Host-a" }, output: pageOutput },
+      show,
+    );
     return test;
   });
   const urlencoded = { "Content-Type": "application/x-www-form-urlencoded" };
@@ -327,6 +347,36 @@ describe("errors in a browser", () => {
       expect(others(reply)).toEqual(others(program));
     },
   );
+
+  it.each([
+    // To where it was, which nothing has to be repeated for.
+    ["POST /v1/page/1", 400, "", "Back to the page"],
+    ["POST /v1/start", 403, "", "Back to the page"],
+    ["GET /v1/breaks?", 500, "", "Try again"],
+    // To the nearest page above.
+    ["GET /v1/page?a=https://evil.example", 400, "/v1/page", "Go to /v1/page"],
+    ["GET /v1/page/1/2", 404, "/v1/page", "Go to /v1/page"],
+    ["GET /v1/page/back/2", 404, "/v1/page", "Go to /v1/page"],
+    ["PUT /v1/page/1", 405, "/v1/page", "Go to /v1/page"],
+    ["GET /v1/none", 404],
+    ["GET /v1/own", 401],
+    ["GET //evil.example/v1/page", 400],
+  ] as const)("%s is answered with %i and a way on to %j", async (line, status, ...way) => {
+    const [address, says] = way;
+    const asked = line.startsWith("POST")
+      ? { headers: { ...browser, ...urlencoded, "Sec-Fetch-Site": "cross-site" }, body: "name=toolong" }
+      : { headers: browser };
+    const reply = await door.ask(line, asked);
+    expect(reply.status).toBe(status);
+    expect(reply.body.match(/<a [^>]*>[^<]*/g)).toEqual(
+      address === undefined ? null : [`<a href="${address}">${says}`],
+    );
+  });
+
+  it("leads nowhere from a host that is none of ours, where our addresses are somebody else's", async () => {
+    const reply = await door.ask("GET /v1/page/1/2", { headers: { ...browser, Host: "evil.example" } });
+    expect([reply.status, reply.body.includes("<a ")]).toEqual([421, false]);
+  });
 
   it("says in words what Retry-After says", async () => {
     await door.ask("GET /v1/once", { headers: browser });

@@ -35,7 +35,7 @@ li.row div{flex:1 1 11rem}
 li.row form{margin:0}
 li.row button{min-width:6rem;min-height:2.25rem;padding:.25rem .75rem;border-color:var(--line);color:var(--ink);font-size:.875rem;font-weight:500}
 time{white-space:nowrap}
-ul.plain a{display:inline-block;min-height:1.5rem}
+ul.plain a,p>a:only-child{display:inline-block;min-height:1.5rem}
 .problem,.done{margin:.75rem 0}
 .problem{color:var(--bad);border-left:.25rem solid var(--bad);padding-left:.75rem;font-weight:600}
 .done{color:var(--good);border-left:.25rem solid var(--good);padding-left:.75rem;font-weight:600}

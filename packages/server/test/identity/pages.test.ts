@@ -62,6 +62,7 @@ describe("account pages in a browser", () => {
       sendMail: (mail) => void mails.push(mail),
       now: () => Date.now() + laterMs,
       keys: { prefix: "prj", scopes: { read: "notes:read", write: "notes:write" } },
+      browserSessions: { returnTo: ["/"] },
     });
     await server.identity.accounts.signUp(person.email, person.password);
     // An application and its button on the account's page.
@@ -117,17 +118,20 @@ describe("account pages in a browser", () => {
       const page = await opened(context);
       const told: string[] = [];
       page.on("console", (message) => told.push(message.text()));
-      const check = async () => {
+      const check = async (by: readonly string[] = judges) => {
         const found = [await page.evaluate(faults)];
-        for (const judge of judges) {
+        for (const judge of by) {
           await page.evaluate(judge);
           found.push(await page.evaluate(axeFaults));
         }
         expect([page.url(), ...found]).toEqual([page.url(), ...found.map(() => [])]);
       };
-      const visit = async (path: string) => {
+      const open = async (path: string) => {
         server.forgiveLimits();
         await page.goto(`${server.issuer}${path}`);
+      };
+      const visit = async (path: string) => {
+        await open(path);
         await check();
       };
       await check();
@@ -145,8 +149,10 @@ describe("account pages in a browser", () => {
       await signInByKeyboard(page);
       await page.waitForURL(`${server.issuer}/account`);
       await check();
-      for (const path of ["password", "email", "email/x", "sign-out-everywhere", "delete", "no-such-page"])
+      for (const path of ["password", "email", "email/x", "sign-out-everywhere", "delete"])
         await visit(`/account/${path}`);
+      await visit("/auth/sign-in");
+      expect(await page.textContent("button")).toBe(`Continue as ${person.email}`);
       await visit("/account");
       laterMs += 11 * 60_000;
       await page.click("text=Withdraw");
@@ -164,6 +170,38 @@ describe("account pages in a browser", () => {
         authorize.searchParams.set(name, value);
       await visit(`${authorize.pathname}${authorize.search}`);
       expect(await page.textContent("h1")).toBe("Allow Web Notes?");
+
+      // Who is refused. They are made alike, so that axe looks at the one that says most.
+      const refused = async (status: number) => {
+        await check(status === 403 ? judges : []);
+        expect(await page.textContent(".hint")).toMatch(new RegExp(`^${status} `));
+      };
+      for (const [path, status] of [
+        ["/account/no-such-page", 404],
+        ["/account/sign-out", 405],
+        ["/account/sign-in?no=such", 400],
+      ] as const) {
+        await open(path);
+        await refused(status);
+      }
+      await page.goto(`${server.issuer.replace("localhost", "127.0.0.1")}/account`);
+      await refused(421);
+      await page.goto("about:blank");
+      await page.setContent(
+        `<form method="post" action="${server.issuer}/account/sign-out"><button>Out</button></form>`,
+      );
+      await page.click("button");
+      await refused(403);
+      await page.click("a");
+      expect(await page.textContent("h1")).toBe("Your account at Notes");
+      await open("/account/forgotten");
+      const body = new URLSearchParams({ email: "nobody@example.com" });
+      for (let times = 0; times < 5; times++) await fetch(page.url(), { method: "POST", body });
+      await page.fill("#email", "nobody@example.com");
+      await page.click("button");
+      await refused(429);
+      await page.click("text=Back to the page");
+      expect(await page.textContent("h1")).toBe("Forgotten your password?");
       expect(told.filter((text) => /Content.Security|Refused|blocked/i.test(text))).toEqual([]);
       await context.close();
     },

@@ -14,6 +14,7 @@ import {
   type RequestFacts,
 } from "portcullis";
 import { z } from "zod";
+import { accountPaths } from "../account/paths.ts";
 import type { Asker } from "../events.ts";
 import { onward, page, style } from "../pages.ts";
 import { hashOf, newSecret } from "../secrets.ts";
@@ -310,9 +311,10 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
   function askPage(target: string, whose: string | undefined) {
     return page(
       `Sign in to ${options.serviceName}?`,
-      markup`<p>A link or an address brought you here, and no page of ours. Continue if you want to be signed in in this browser.</p>
+      markup`<p>No page of ${options.serviceName} brought you here. Continue if you meant to sign in; else close this page.</p>
 <form method="post" action="${browserSessionPaths.signIn}">
-<button name="returnTo" value="${target}">${whose === undefined ? "Continue" : `Continue as ${whose}`}</button></form>`,
+<button name="returnTo" value="${target}">${whose === undefined ? "Continue" : `Continue as ${whose}`}</button></form>
+${whose === undefined ? undefined : markup`<footer><a href="${accountPaths.account}">Your account</a></footer>`}`,
     );
   }
 
@@ -323,7 +325,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       page(
         "You are not signed in",
         markup`<p>This sign-in was not completed, was begun in another browser, or took too long.</p>
-<p><a href="${browserSessionPaths.signIn}">Sign in to ${options.serviceName}</a></p>`,
+<a class="button" href="${browserSessionPaths.signIn}">Sign in to ${options.serviceName}</a>`,
       ),
       { status: 400, cookies: place === undefined ? [] : [flowOver(place)] },
     );
