@@ -1,4 +1,6 @@
+import { globSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import fc from "fast-check";
 import { memoryKeyStore, memorySink } from "portcullis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -12,6 +14,16 @@ const { alice, bob } = accounts;
 const errors: unknown[] = [];
 const audit = memorySink(100_000);
 const quiet = { sinks: [audit], onError: (error: unknown) => void errors.push(error) };
+
+describe("secrets", () => {
+  test("come from a cryptographic source: nothing in the library or the identity server asks Math.random", () => {
+    const root = join(import.meta.dirname, "..");
+    const files = globSync("packages/{portcullis,server}/src/**/*.ts", { cwd: root });
+    const askedIn = (source: RegExp) => files.filter((file) => source.test(readFileSync(join(root, file), "utf8")));
+    expect(askedIn(/\b(?:randomBytes|getRandomValues)\(/).length).toBeGreaterThan(3);
+    expect(askedIn(/\bMath\s*\.\s*random\b|\{[^}]*\brandom\b[^}]*\}\s*=\s*Math\b/)).toEqual([]);
+  });
+});
 
 describe("a disabled user's keys", () => {
   test("are worth nothing, also the one that a thousand younger ones hide", async () => {

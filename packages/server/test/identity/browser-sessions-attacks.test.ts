@@ -211,6 +211,15 @@ describe("sessions: attacks on a sign-in", () => {
     expect(await me(at.origin, browser.cookies.get(sessionCookie))).toBe(200);
   });
 
+  it("asks for the scopes of the app's own API and for no others that the issuer has", async () => {
+    const begun = await fetch(`${at.origin}/auth/sign-in`, { redirect: "manual" });
+    const { searchParams } = new URL(begun.headers.get("location") ?? "", at.origin);
+    expect([searchParams.get("scope"), searchParams.getAll("resource")]).toEqual([
+      "openid email notes:read",
+      [`${at.origin}/api`],
+    ]);
+  });
+
   it("code injection: a code that was begun elsewhere is not redeemed here", async () => {
     const stolen = await untilCallback();
     const { browser, answer } = await untilCallback(mallory);

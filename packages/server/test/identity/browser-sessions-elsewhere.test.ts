@@ -88,6 +88,14 @@ describe("sessions: people of an issuer elsewhere", () => {
     });
   });
 
+  it("asks for the scopes that were configured, and for nothing else", async () => {
+    const { url } = await at.browser().open("/auth/sign-in");
+    expect([...url.searchParams.keys()].toSorted().join(" ")).toBe(
+      "client_id code_challenge code_challenge_method nonce prompt redirect_uri response_type scope state",
+    );
+    expect(url.searchParams.get("scope")).toBe("openid email offline_access");
+  });
+
   it("are not of another issuer that has its sessions in the same tables, under the same secret", async () => {
     const { cookie } = await signIn();
     const port = await freePort();

@@ -55,7 +55,8 @@ export async function startInstance(
     storage,
     secret,
     clients: [],
-    resources: { [`${issuer}/api`]: ["notes:read"] },
+    // Sessions are for the first.
+    resources: { [`${issuer}/api`]: ["notes:read"], [`${issuer}/files`]: ["files:read"] },
     browserSessions: { returnTo: ["/", "/notes/*"], ...options.settings },
     sendMail: (mail) => void options.mails?.push(mail),
     onError: (error) => void errors.push(error),
