@@ -81,7 +81,7 @@ function serverOrigins(document: JsonRecord): readonly string[] {
 
 const inAnyCase: readonly string[] = [
   "An object belongs to the identity that created it, and to nobody else: nothing names owners here.",
-  "Requests are sent at 100 a second at most: nothing names limits here.",
+  "Nothing names limits: 100 requests a second are sent as one caller, 250 to this machine, and fewer where it says 429.",
 ];
 
 const assumed: Readonly<Record<Exclude<Target["source"], "manifest">, readonly string[]>> = {

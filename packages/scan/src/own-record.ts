@@ -19,9 +19,16 @@ const powers = ["role", "roles", "isAdmin", "is_admin", "admin", "verified", "pe
  * Reads that show the record an operation changes: the same path, else what is known to show the caller itself. A record
  * may be changed at `/me` and read with the session.
  */
-export function ownViews(context: ProbeContext, operation: Operation): readonly Operation[] {
+function ownViews(context: ProbeContext, operation: Operation): readonly Operation[] {
   const same = plainReads(context).filter((entry) => entry.path === operation.path);
   return same.length > 0 || !isOwn(operation.path) ? same : selfViews(context);
+}
+
+/** True for a change of the caller's own record, which something shows, so that it can be put back. */
+export function isOwnRecord(context: ProbeContext, operation: Operation): boolean {
+  return (
+    /^(?:PATCH|PUT)$/.test(operation.method) && !operation.path.includes("{") && ownViews(context, operation).length > 0
+  );
 }
 
 /** Reads that show callers themselves, by their paths: `/me`, the session. */

@@ -110,11 +110,11 @@ function cellOf(
     const { verdict, why } = fold(id, here);
     return { verdict, why };
   }
-  const decided = own.some((verdict) => verdict.verdict !== "not-applicable");
+  const decided = own.filter((verdict) => verdict.verdict !== "not-applicable");
+  const isWhole = decided.some((verdict) => verdict.operation === undefined);
+  const elsewhere = isWhole ? "Tried for the API as a whole." : "Tried on other operations, not on this one.";
   return {
     verdict: "not-applicable",
-    why: decided
-      ? "Tried elsewhere: this one holds for the API as a whole."
-      : (own[0]?.why ?? "Nothing to attack here."),
+    why: decided.length > 0 ? elsewhere : (own[0]?.why ?? "Nothing to attack here."),
   };
 }

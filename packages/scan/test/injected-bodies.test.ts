@@ -134,6 +134,83 @@ describe("what is created", { timeout: 60_000 }, () => {
   });
 });
 
+describe("what is changed", { timeout: 60_000 }, () => {
+  /** Scans things whose names are stored that way when they change; what it throws is an internal error. */
+  const scanChanged = async (store: (database: DatabaseSync, name: string) => string, paths: JsonRecord = {}) => {
+    const database = databaseOf();
+    let mine = "Alice";
+    const seen: string[] = [];
+    const api = await startThings({
+      before: ({ method, path, who, body }) => {
+        if (who === undefined || (method !== "PATCH" && path !== "/me")) return undefined;
+        const name = textAt(body, "name");
+        if (path === "/me" && method === "PATCH") seen.push(...Object.keys(body));
+        try {
+          const stored = name === undefined ? undefined : store(database, name);
+          if (path === "/me" && stored !== undefined) mine = stored;
+          if (path === "/me") return [200, { id: who, name: mine }];
+          if (stored !== undefined) Object.assign(body, { name: stored });
+          return undefined;
+        } catch {
+          return [500, { title: "Internal" }];
+        }
+      },
+    });
+    close = api.close;
+    const openapi = { ...description, paths: { ...recordAt(description, "paths"), ...paths } };
+    const { verdicts } = await scanThings(api.url, ["injection"], { openapi });
+    const changes = verdicts.filter(
+      ({ operation = "", check }) => operation.startsWith("PATCH") && check !== "signals-body",
+    );
+    return { changes: changes.map(({ verdict, check, operation }) => `${verdict} ${check} ${operation}`), mine, seen };
+  };
+  const pasted = (database: DatabaseSync, name: string) =>
+    String(database.prepare(`SELECT '${name}' AS name`).get()?.["name"]);
+  const bound = (database: DatabaseSync, name: string) =>
+    String(database.prepare("SELECT ? AS name").get(name)?.["name"]);
+
+  it("is found where a quote breaks it and a sum in it is worked out", async () => {
+    expect((await scanChanged(pasted)).changes).toEqual([
+      "broken quote-body-name PATCH /things/:id",
+      "broken sql-body-name PATCH /things/:id",
+    ]);
+  });
+
+  it("holds where it travels as a parameter", async () => {
+    expect((await scanChanged(bound)).changes).toEqual([
+      "held quote-body-name PATCH /things/:id",
+      "held sql-body-name PATCH /things/:id",
+    ]);
+  });
+
+  it("is not called held where every change is refused", async () => {
+    const found = await scanChanged(() => {
+      throw new Error("out of order");
+    });
+    expect(found.changes).toEqual(["inconclusive quote-body-name PATCH /things/:id"]);
+  });
+
+  const text = { type: "string" };
+  const schema = { type: "object", properties: { name: text, password: text } };
+  const own = {
+    "/me": {
+      ...recordAt(recordAt(description, "paths"), "/me"),
+      patch: {
+        requestBody: { content: { "application/json": { schema } } },
+        responses: { 200: { description: "It" } },
+      },
+    },
+  };
+
+  it("of the caller's own record is found and put back, and what he signs in with is left alone", async () => {
+    const { changes, mine, seen } = await scanChanged(pasted, own);
+    expect(changes).toContain("broken sql-body-name PATCH /me");
+    expect(changes.filter((line) => line.includes("password"))).toEqual([]);
+    expect(mine).toBe("Alice");
+    expect(new Set(seen)).toEqual(new Set(["name"]));
+  });
+});
+
 describe("a sign-in", { timeout: 30_000 }, () => {
   const scanSignIn = async (isRight: (email: unknown, password: unknown) => boolean) => {
     const api = await startThings({

@@ -33,54 +33,46 @@ export const injection: Probe = { id: "injection", plan: planInjection };
 
 function planInjection(context: ProbeContext): readonly Check[] {
   const now = context.now();
-  const checks: Check[] = [];
-  for (const operation of context.target.operations) {
-    if (isGone(operation, now) || tightLimit(operation, 20, context.patienceMs) !== undefined) continue;
-    if (isSafe(operation)) {
-      for (const parameter of operation.parameters) {
-        if (
-          parameter.in !== "query" ||
-          typeOf(simplified(parameter.schema)) !== "string" ||
-          parameter.name === "cursor"
-        )
-          continue;
-        checks.push({
-          check: `sql-${parameter.name}`,
-          operation,
-          run: () => inQuery(context, operation, parameter.name),
-        });
-        checks.push({
-          check: `signals-${parameter.name}`,
-          operation,
-          run: () => querySignals(context, operation, parameter.name),
-        });
-        if (pathParameters(operation.path).length > 0) continue;
-        checks.push({
-          check: `pause-${parameter.name}`,
-          operation,
-          phase: "limits",
-          run: () => pauseIn(context, operation, parameter.name),
-        });
-      }
-      if (context.objects.kinds.some((kind) => kind.read === operation)) {
-        checks.push({ check: "sql-path", operation, run: () => inPath(context, operation) });
-        checks.push({ check: "signals-path", operation, run: () => pathSignals(context, operation) });
-        if (pathParameters(operation.path).length === 1)
-          checks.push({
-            check: "pause-path",
-            operation,
-            phase: "limits",
-            run: () => pauseIn(context, operation, "path"),
-          });
-      }
-    } else if (context.sessions.signIns.includes(operation)) {
-      checks.push({ check: "sql-sign-in", operation, run: () => inSignIn(context, operation) });
-      checks.push({ check: "operator-sign-in", operation, run: () => operatorSignIn(context, operation) });
-    } else {
-      checks.push(...bodyChecks(context, operation));
-    }
-  }
+  const checks = context.target.operations.flatMap((operation): readonly Check[] => {
+    const own = isGone(operation, now) ? [] : checksOf(context, operation);
+    const tight = tightLimit(operation, 20, context.patienceMs);
+    const [first] = own;
+    return first === undefined || tight === undefined ? own : [{ check: first.check, operation, notApplicable: tight }];
+  });
   return checks.length > 0 ? checks : [{ check: "sql", notApplicable: "No read takes a text." }];
+}
+
+function checksOf(context: ProbeContext, operation: Operation): readonly Check[] {
+  if (isSafe(operation)) return readChecks(context, operation);
+  if (!context.sessions.signIns.includes(operation)) return bodyChecks(context, operation);
+  return [
+    { check: "sql-sign-in", operation, run: () => inSignIn(context, operation) },
+    { check: "operator-sign-in", operation, run: () => operatorSignIn(context, operation) },
+  ];
+}
+
+function readChecks(context: ProbeContext, operation: Operation): readonly Check[] {
+  const checks: Check[] = [];
+  // What names objects has none any more when pauses are asked for.
+  const parameters = pathParameters(operation.path).length;
+  const pause = (place: string): Check => ({
+    check: `pause-${place}`,
+    operation,
+    phase: "limits",
+    run: () => pauseIn(context, operation, place),
+  });
+  for (const { name, in: place, schema } of operation.parameters) {
+    if (place !== "query" || typeOf(simplified(schema)) !== "string" || name === "cursor") continue;
+    checks.push({ check: `sql-${name}`, operation, run: () => inQuery(context, operation, name) });
+    checks.push({ check: `signals-${name}`, operation, run: () => querySignals(context, operation, name) });
+    if (parameters === 0) checks.push(pause(name));
+  }
+  if (context.objects.kinds.some((kind) => kind.read === operation)) {
+    checks.push({ check: "sql-path", operation, run: () => inPath(context, operation) });
+    checks.push({ check: "signals-path", operation, run: () => pathSignals(context, operation) });
+    if (parameters === 1) checks.push(pause("path"));
+  }
+  return checks;
 }
 
 /** A search term: the canary of an object alice made finds something, a random word finds nothing. */

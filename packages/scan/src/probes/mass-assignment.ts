@@ -8,7 +8,7 @@ import { isRecord, type JsonRecord } from "../json.ts";
 import type { Kind } from "../kinds.ts";
 import { outcome, type Thing } from "../objects.ts";
 import { isLimited } from "../oracle.ts";
-import { ownRecord, ownViews } from "../own-record.ts";
+import { isOwnRecord, ownRecord } from "../own-record.ts";
 import {
   broken,
   type Check,
@@ -45,8 +45,7 @@ function planMassAssignment(context: ProbeContext): readonly Check[] {
     }
   }
   for (const operation of context.target.operations) {
-    if (!/^(?:PATCH|PUT)$/.test(operation.method) || operation.path.includes("{")) continue;
-    if (ownViews(context, operation).length === 0) continue;
+    if (!isOwnRecord(context, operation)) continue;
     // After all others: whoever makes himself an administrator for a moment must not be somebody's plain caller then.
     checks.push({ check: "own-record", operation, phase: "crowding", run: () => ownRecord(context, operation) });
   }

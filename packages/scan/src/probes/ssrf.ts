@@ -1,18 +1,19 @@
+import { hostOf, isLoopbackName } from "../address.ts";
 import { type ProbeContext, takes } from "../context.ts";
 import type { Trial } from "../exchange.ts";
 import type { Outgoing } from "../fetcher.ts";
 import { canAct, type Identity } from "../identities.ts";
 import { type Listener, listen } from "../listener.ts";
 import { isRecord, type JsonRecord, textAt } from "../json.ts";
-import { ownViews, viewOf, writableOf } from "../own-record.ts";
-import { broken, type Check, held, inconclusive, notApplicable, type Outcome, type Probe } from "../probe.ts";
+import { isOwnRecord, viewOf, writableOf } from "../own-record.ts";
+import { broken, type Check, held, inconclusive, notApplicable, type Outcome, type Probe, untried } from "../probe.ts";
 import { requestFor, withFields } from "../requests.ts";
 import { propertiesOf, simplified, typeOf } from "../schema.ts";
 import { isGone, isSafe, type Operation, tightLimit } from "../target.ts";
 
 /**
  * Every place that takes an address is given one of ours on this machine, in the spellings that filters forget. A call to
- * the listener is proof, whatever is answered.
+ * the listener is proof, whatever is answered; that none comes says something only of a target on this machine.
  */
 export const ssrf: Probe = { id: "ssrf", plan: planSsrf };
 
@@ -52,12 +53,6 @@ function placesOf(operation: Operation): readonly { readonly name: string; reado
 /** True for a change of what the scan made, or of what it can put back. */
 function isUndone(context: ProbeContext, operation: Operation): boolean {
   return context.objects.kinds.some(({ update }) => update === operation) || isOwnRecord(context, operation);
-}
-
-function isOwnRecord(context: ProbeContext, operation: Operation): boolean {
-  return (
-    /^(?:PATCH|PUT)$/.test(operation.method) && !operation.path.includes("{") && ownViews(context, operation).length > 0
-  );
 }
 
 function takesAddress(name: string, schema: JsonRecord): boolean {
@@ -131,6 +126,8 @@ async function fetches(
     for (const base of spellings(listener)) await one(base);
     await listener.called(tried.at(-1)?.path ?? "/", lateCallMs);
     const called = tried.find(({ path }) => listener.calls(path).length > 0);
+    if (called === undefined && !isLoopbackName(hostOf(context.fetcher.url)))
+      return untried(`Whether ${operation.id} fetches what ${name} names: from another machine nothing leads here.`);
     if (called === undefined)
       return held(`nothing is fetched from an address on this machine given as ${name}`, trials.slice(0, 2));
     // Once more, under a path of its own.
