@@ -69,8 +69,10 @@ export class NodeArrival implements Arrival {
   }
 
   signal(): AbortSignal {
-    const gone = new AbortController();
     const res = this.#res;
+    // Gone before anybody asked: its close has been announced and will not be again.
+    if (res.destroyed && !res.writableFinished) return AbortSignal.abort();
+    const gone = new AbortController();
     res.once("close", () => {
       if (!res.writableFinished) gone.abort();
     });

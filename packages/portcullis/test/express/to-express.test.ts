@@ -4,7 +4,7 @@ import cookieParser from "cookie-parser";
 import cors from "cors";
 import express, { type RequestHandler } from "express";
 import helmet from "helmet";
-import { publicAccess, StartRefused } from "portcullis";
+import { nothing, publicAccess, StartRefused } from "portcullis";
 import { toExpress, type ToExpressOptions } from "portcullis/express";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -95,6 +95,35 @@ describe.each(versions)("$version: app.use(toExpress(api))", ({ make }) => {
     expect(test.entries.filter((entry) => entry.kind === "call")).toMatchObject([
       { route: "GET /v1/slow", aborted: true },
     ]);
+  });
+
+  it("tells a handler that its client had gone before it began", async () => {
+    const test = testApi();
+    const [begun, closed, seen] = [
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<boolean>(),
+    ];
+    const query = z.strictObject({}).refine(async () => {
+      begun.resolve();
+      await closed.promise;
+      return true;
+    });
+    const policy = { path: "GET /v1/slow", access: publicAccess("slow on purpose"), output: nothing } as const;
+    test.api.route({ ...policy, input: { query } }, ({ request }) => seen.resolve(request.signal.aborted));
+    const sees: RequestHandler = function sees(_req, res, next) {
+      res.once("close", () => closed.resolve());
+      next();
+    };
+    const app = make();
+    app.use(sees);
+    app.use(toExpress(test.api, { inFront: [{ name: "sees", reason: "the test's own eyes" }] }));
+    const { port } = await serve(app);
+    const socket = connect(port, "127.0.0.1");
+    socket.write("GET /v1/slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await begun.promise;
+    socket.destroy();
+    expect(await seen.promise).toBe(true);
   });
 
   it("is 500 where a body parser came first, with the fix in the log alone", async () => {
