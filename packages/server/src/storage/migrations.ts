@@ -1,5 +1,7 @@
 import { type Kysely, sql } from "kysely";
+import { DatabaseError } from "pg";
 import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from "kysely/migration";
+import { postgresProblem } from "./postgres-problem.ts";
 import type { Schema } from "./schema.ts";
 
 /** One process with a file, or any number with PostgreSQL. */
@@ -19,6 +21,7 @@ export async function migrate(db: Kysely<Schema>, kind: StorageKind): Promise<vo
   if (error === undefined) return;
   // A newer version may have come in between.
   await refuseNewer(db, kind, known);
+  if (error instanceof DatabaseError && error.code === "42501") throw postgresProblem(error);
   const failed = results.find(({ status }) => status === "Error")?.migrationName;
   throw new Error(failed === undefined ? "the tables could not be brought to this version" : `${failed} failed`, {
     cause: error,

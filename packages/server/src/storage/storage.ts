@@ -3,6 +3,7 @@ import { Pool, type PoolConfig, TypeOverrides, types } from "pg";
 import { boundedPool } from "./bounded-pool.ts";
 import { migrate, type StorageKind } from "./migrations.ts";
 import { openEmbedded } from "./node-sqlite.ts";
+import { postgresProblem } from "./postgres-problem.ts";
 import type { Schema } from "./schema.ts";
 
 /** Where everything is kept; all SQL is in this folder. */
@@ -34,8 +35,9 @@ const patientMs = 600_000;
 /**
  * Opens the store and brings its tables to this version.
  *
- * @throws Error where the folder is open in another process or readable by others, where PostgreSQL cannot be reached or
- *   the role is, or may become, one that is a superuser or passes row-level security by, and where a migration fails
+ * @throws Error where the folder is open in another process or readable by others, where PostgreSQL cannot be reached, lets
+ *   the role not in or has no such database, where the role is, or may become, one that is a superuser or passes row-level
+ *   security by, and where a migration fails
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const storage = "folder" in options ? embedded(options.folder) : await postgres(options.postgres);
@@ -55,10 +57,7 @@ function embedded(folder: string): Storage {
 }
 
 async function postgres(config: PoolConfig): Promise<Storage> {
-  // pg would take whichever PostgreSQL runs on this machine.
-  if (Object.hasOwn(config, "connectionString") && (config.connectionString ?? "") === "") {
-    throw new Error("postgres.connectionString is empty: is the variable set that it comes from?");
-  }
+  refuseNoAddress(config);
   const { query_timeout = answerMs, ...rest } = config;
   if (!(query_timeout > 0)) throw new Error("query_timeout: milliseconds above 0; nobody may wait for ever");
   const pool = new Pool({ connectionTimeoutMillis: connectMs, keepAlive: true, ...rest, types: wholeNumbers() });
@@ -77,6 +76,17 @@ async function postgres(config: PoolConfig): Promise<Storage> {
   return { kind: "postgres", db, patient, pool, close: () => db.destroy() };
 }
 
+/** pg would take whichever PostgreSQL runs on this machine, or on a host named as the default of its parser is. */
+function refuseNoAddress(config: PoolConfig): void {
+  if (!Object.hasOwn(config, "connectionString")) return;
+  const { connectionString = "" } = config;
+  if (connectionString === "") {
+    throw new Error("postgres.connectionString is empty: is the variable set that it comes from?");
+  }
+  if (!/^(?:postgres(?:ql)?:\/\/|socket:|\/)/i.test(connectionString))
+    throw postgresProblem(new TypeError("no address"));
+}
+
 /** Times and counts are far below 2^53. */
 function wholeNumbers(): TypeOverrides {
   const overrides = new TypeOverrides();
@@ -89,7 +99,9 @@ async function refuseSuperuser(db: Kysely<Schema>): Promise<void> {
     // Members too: who may become a superuser is one with a statement more.
     "select rolname from pg_roles where (rolsuper or rolbypassrls) and pg_has_role(current_user, oid, 'member')",
   );
-  const { rows } = await db.executeQuery(query);
+  const { rows } = await db.executeQuery(query).catch((error: unknown) => {
+    throw postgresProblem(error);
+  });
   if (rows.length > 0) {
     throw new Error(
       "the PostgreSQL role is a superuser, or may become one: give the server a login role of its own that is none, " +

@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { inspect } from "node:util";
 import { openStorage, type StorageOptions } from "@portcullis/server/storage";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { PoolConfig } from "pg";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import {
   accountsOf,
   asSuperuser,
@@ -209,8 +214,51 @@ describe("storage: PostgreSQL's own", () => {
     expect((await sql`select 1 as one`.execute(storage.db)).rows).toEqual([{ one: 1 }]);
   });
 
-  it("says that it cannot be reached, instead of waiting for ever", async () => {
-    await expect(openStorage({ postgres: { host: "/nowhere", user: "nobody" } })).rejects.toThrow();
+  it("says why it cannot be opened and what to do, without the password, and what was said is the cause", async () => {
+    const { server } = stores;
+    await asSuperuser(server, "create role guarded login password 'hunter2'");
+    await asSuperuser(server, "create database of_others");
+    const lines = "values (1, 'local all guarded scram-sha-256'), (2, 'local all all trust')";
+    await asSuperuser(
+      server,
+      `do $$ begin execute format('copy (select line from (${lines.replaceAll("'", "''")}) as one(at, line) order by at) to %L', current_setting('hba_file')); end $$`,
+    );
+    // pg leaves the connection open where it has no password to give; the server closes it then.
+    await asSuperuser(server, "alter system set authentication_timeout = '1s'");
+    await asSuperuser(server, "select pg_reload_conf()");
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const silence = silent.address();
+    if (silence === null || typeof silence === "string") throw new Error("no port");
+    const { postgres } = await stores.place();
+    const closed = await freePort();
+    const cases: readonly (readonly [PoolConfig, RegExp])[] = [
+      [{ ...server.as("guarded"), password: "hunter3" }, /does not take the role's password: correct it/],
+      [server.as("guarded"), /asks for a password, and none is given: write it/],
+      [server.as("nobody"), /does not let the role in: make it/],
+      [{ ...postgres, database: "missing" }, /no database of that name: make it/],
+      [{ ...postgres, database: "of_others" }, /may not make tables in this database: have it own/],
+      [{ ...postgres, ssl: true }, /speaks no TLS, and TLS is asked for: switch it on/],
+      [{ host: "/nowhere", user: "nobody" }, /nothing answers at PostgreSQL's address: start it/],
+      [{ connectionString: `postgres://u:hunter3@127.0.0.1:${closed}/d` }, /nothing answers at PostgreSQL's address/],
+      [
+        { host: "127.0.0.1", port: silence.port, user: "u", connectionTimeoutMillis: 200 },
+        /does not answer in time: see/,
+      ],
+      [{ connectionString: "postgres://u:hunter3#@127.0.0.1:5432/d" }, /is no address: write postgres:/],
+      [{ connectionString: "u:hunter3@127.0.0.1/d" }, /is no address: write postgres:/],
+    ];
+    for (const [config, message] of cases) {
+      const refused = async () => (await openStorage({ postgres: config })).close();
+      await vi.waitFor(async () => {
+        const error = await refused().catch((caught: unknown) => caught);
+        if (!(error instanceof Error)) throw new Error("it opened");
+        expect(error.message).toMatch(message);
+        expect(error.cause).toBeInstanceOf(Error);
+        expect(inspect(error, { depth: 9 })).not.toMatch(/hunter/);
+      }, 10_000);
+    }
+    silent.close();
   });
 });
 
