@@ -27,7 +27,7 @@ export const accountEvents = Object.freeze({
   "signed-out-everywhere": told("sessions", "everything signed in ended, on every device"),
   "everything-ended": told("sessions", "by the application: everything of everybody, after an incident"),
   "issuer-session-started": told("sessions", "a password was right at the server's own pages"),
-  "issuer-session-ended": told("sessions", "somebody signed out of the server's own pages"),
+  "issuer-session-ended": told("sessions", "a session at the server's own pages is over: signed out of, or run out"),
   "session-started": told("sessions", "a browser has a session with the app"),
   "session-renewed": told("sessions", "the tokens of a browser's session were renewed"),
   "session-ended": told("sessions", "a browser's session is over; `why` says by what"),

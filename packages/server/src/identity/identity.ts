@@ -275,7 +275,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   async function sweep(): Promise<void> {
     const at = now();
     await keyRows.sweep(at - 90 * day);
-    await payloads.sweep(at);
+    await payloads.sweep(at, (subject) => tell({ type: "issuer-session-ended", issuer, subject, why: "it ran out" }));
     await accountRows.sweep(at);
     await refreshTokens.sweep(at, at - 2 * replayMs);
     await revocationRows.sweep(at);

@@ -12,6 +12,11 @@ export type BrowserSessionRow = Selectable<BrowserSessionTable>;
 /** What a new session begins with. */
 export type NewBrowserSession = Omit<BrowserSessionRow, "seen_at" | "ended_at" | "version" | "renewing_until">;
 
+/** A session that is over. */
+export type EndedSession = Pick<BrowserSessionRow, (typeof endedColumns)[number]>;
+
+const endedColumns = ["issuer", "subject", "idle_expires_at", "expires_at", "grant_id"] as const;
+
 /** Sessions one person may have at a time; the oldest makes room. */
 export const mostSessions = 100;
 
@@ -20,7 +25,8 @@ export const mostSessions = 100;
  * session ends with it in the same step, and with that the access tokens that the app handed on.
  */
 export interface BrowserSessionStore {
-  insert(session: NewBrowserSession): Promise<void>;
+  /** @returns how many of the person's made room for it */
+  insert(session: NewBrowserSession): Promise<number>;
   /** The session as it is now, unless it has ended or run out. */
   find(hash: string, now: number): Promise<BrowserSessionRow | undefined>;
   /** Those of one person that have neither ended nor run out, the newest first. */
@@ -36,15 +42,20 @@ export interface BrowserSessionStore {
   /**
    * Ends it; what was sealed is gone.
    *
-   * @param stays  hash of another one, whose grant stays too @returns whether it was this call that ended it
+   * @param stays  hash of another one, whose grant stays too
+   * @returns what it was; undefined where it had ended before
    */
-  end(hash: string, now: number, stays?: string): Promise<boolean>;
+  end(hash: string, now: number, stays?: string): Promise<EndedSession | undefined>;
   /** @param except  hash of the one that stays, its grant too @returns how many it ended */
   endAll(issuer: string, subject: string, now: number, except?: string): Promise<number>;
   /** @returns false where this sign-in came back before */
   takeSignIn(hash: string, expiresAt: number): Promise<boolean>;
-  /** Takes out what has ended or run out. */
-  sweep(now: number): Promise<void>;
+  /**
+   * Takes out what has ended or run out.
+   *
+   * @param ranOut  told of each that ran out; of all instances by the one that took it out
+   */
+  sweep(now: number, ranOut?: (session: EndedSession) => void): Promise<void>;
 }
 
 /** Sessions in the tables. @param ends  for an issuer of ours; undefined for another, whose grants are not here */
@@ -77,7 +88,11 @@ export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?
         // SQLite knows no offset without a limit.
         .limit(1000)
         .execute();
-      for (const { hash } of others) await endOne(hash, session.created_at, session.hash);
+      let made = 0;
+      for (const { hash } of others) {
+        if ((await endOne(hash, session.created_at, session.hash)) !== undefined) made++;
+      }
+      return made;
     },
     find: (hash, now) => living(now).where("hash", "=", hash).executeTakeFirst(),
     list: (issuer, subject, now) =>
@@ -114,8 +129,8 @@ export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?
       await standing(hash).set({ renewing_until: null }).where("version", "=", version).execute();
     },
     end: endOne,
-    endAll: (issuer, subject, now, except) =>
-      withGrants(grantOf(except), (one) => {
+    async endAll(issuer, subject, now, except) {
+      const ended = await withGrants(grantOf(except), (one) => {
         let query = one
           .updateTable("browser_session")
           .set({ ended_at: now, sealed: "" })
@@ -123,8 +138,10 @@ export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?
           .where("subject", "=", subject)
           .where("ended_at", "is", null);
         if (except !== undefined) query = query.where("hash", "!=", except);
-        return query.returning("grant_id").execute();
-      }),
+        return query.returning(endedColumns).execute();
+      });
+      return ended.length;
+    },
     async takeSignIn(hash, expiresAt) {
       const result = await db
         .insertInto("sign_in")
@@ -133,51 +150,58 @@ export function browserSessionStore(storage: Pick<Storage, "db" | "kind">, ends?
         .executeTakeFirst();
       return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
     },
-    async sweep(now) {
+    async sweep(now, ranOut = () => {}) {
       const [table, key] = ["browser_session", ["hash"]] as const;
       await takeOut(storage, { table, key, where: sql`ended_at is not null` });
       // It never lasts longer than it may stand idle, so that one time says when it ran out.
-      await inBatches(
-        (most) =>
-          withGrants(othersGrants, async (one) => {
-            const over = { table, key, where: sql`idle_expires_at <= ${now}` } satisfies Over<typeof table>;
-            return (await takeOutSome<typeof table, Granted>(one, storage.kind, over, most, "grant_id")).rows;
-          }),
-        mostGrants,
-      );
+      const over = {
+        table,
+        key,
+        where: sql`idle_expires_at <= ${now} and ended_at is null`,
+      } satisfies Over<typeof table>;
+      await inBatches(async (most) => {
+        const ended = await withGrants(
+          othersGrants,
+          async (one) =>
+            (await takeOutSome<typeof table, EndedSession>(one, storage.kind, over, most, endedColumns)).rows,
+        );
+        for (const one of ended) ranOut(one);
+        return ended.length;
+      }, mostGrants);
       await takeOut(storage, { table: "sign_in", key: ["hash"], where: sql`expires_at <= ${now}` });
     },
   };
 
-  async function endOne(hash: string, now: number, stays?: string): Promise<boolean> {
-    const ended = await withGrants(grantOf(stays), (one) =>
+  async function endOne(hash: string, now: number, stays?: string): Promise<EndedSession | undefined> {
+    const [ended] = await withGrants(grantOf(stays), (one) =>
       one
         .updateTable("browser_session")
         .set({ ended_at: now, sealed: "" })
         .where("hash", "=", hash)
         .where("ended_at", "is", null)
-        .returning("grant_id")
+        .returning(endedColumns)
         .execute(),
     );
-    return ended > 0;
+    return ended;
   }
 
   /**
    * Ends sessions with their grants, all or nothing.
    *
-   * @param staying  whose grants of these do not end @returns how many sessions
+   * @param staying  whose grants of these do not end
+   * @returns the sessions
    */
   async function withGrants(
     staying: (one: Kysely<Schema>, grantIds: readonly string[]) => Promise<readonly Granted[]>,
-    end: (one: Kysely<Schema>) => Promise<readonly Granted[]>,
-  ): Promise<number> {
-    if (ends === undefined) return (await end(db)).length;
+    end: (one: Kysely<Schema>) => Promise<readonly EndedSession[]>,
+  ): Promise<readonly EndedSession[]> {
+    if (ends === undefined) return end(db);
     return takingBack(storage, ends, async (one) => {
       const rows = await end(one);
       const grantIds = new Set(rows.flatMap(({ grant_id }) => grant_id ?? []));
       for (const { grant_id } of await staying(one, [...grantIds])) grantIds.delete(grant_id ?? "");
       return {
-        value: rows.length,
+        value: rows,
         taken: await endGrants(one, storage.kind, ends, [...grantIds], "the browser's session ended"),
       };
     });

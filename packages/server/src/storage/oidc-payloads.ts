@@ -1,8 +1,9 @@
-import { type Insertable, type Kysely, sql } from "kysely";
+import { type Insertable, type Kysely, type SqlBool, sql } from "kysely";
 import { hasEnded, holdNames, noteEnded, sessionNamed } from "./ended-names.ts";
+import { inBatches } from "./in-batches.ts";
 import type { OidcPayloadTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
-import { takeOut } from "./taking-out.ts";
+import { takeOut, takeOutSome } from "./taking-out.ts";
 
 /** Keeps what oidc-provider wants kept, by model and hashed id. */
 export interface OidcPayloadStore {
@@ -23,8 +24,12 @@ export interface OidcPayloadStore {
     accountId: string,
     now: number,
   ): Promise<readonly { readonly clientId: string; readonly expiresAt: number }[]>;
-  /** Takes out what has run out. */
-  sweep(now: number): Promise<void>;
+  /**
+   * Takes out what has run out.
+   *
+   * @param ranOut  told whose session at this server ran out; of all instances by the one that took it out
+   */
+  sweep(now: number, ranOut?: (accountId: string) => void): Promise<void>;
 }
 
 /** A kept payload. */
@@ -114,10 +119,21 @@ export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): Oi
         .execute();
       return rows.map((row) => ({ clientId: row.client_id ?? "", expiresAt: row.expires_at ?? 0 }));
     },
-    sweep: (now) =>
-      takeOut({ db, kind }, { table: "oidc_payload", key: ["model", "hash"], where: sql`expires_at <= ${now}` }),
+    async sweep(now, ranOut = () => {}) {
+      const [table, key] = ["oidc_payload", ["model", "hash"]] as const;
+      const where = sql<SqlBool>`expires_at <= ${now}`;
+      const sessions = { table, key, where: sql<SqlBool>`${where} and model = 'Session'` };
+      await inBatches(async (most) => {
+        const { rows } = await takeOutSome<typeof table, Owned>(db, kind, sessions, most, ["account_id"]);
+        for (const { account_id } of rows) if (account_id !== null) ranOut(account_id);
+        return rows.length;
+      });
+      await takeOut({ db, kind }, { table, key, where });
+    },
   };
 }
+
+type Owned = Pick<StoredPayload, "account_id">;
 
 async function write(db: Kysely<Schema>, row: Insertable<OidcPayloadTable>): Promise<void> {
   const { payload, grant_id, account_id, client_id, expires_at, session_name } = row;

@@ -25,14 +25,14 @@ export function takeOut<T extends keyof Schema>(
  * Takes out so many at most, and none that somebody else is changing or taking out at this moment: who waits for nobody
  * has nobody wait for him in a circle, however many instances do it at once. SQLite lets nobody else write anyway.
  *
- * @param returning  a column of each, for who has more to do
+ * @param returning  columns of each, for who has more to do
  */
 export function takeOutSome<T extends keyof Schema, R = unknown>(
   one: Kysely<Schema>,
   kind: Storage["kind"],
   { table, key, where, empty }: Over<T>,
   most: number,
-  returning?: keyof R & keyof Schema[T] & string,
+  returning: readonly (keyof R & keyof Schema[T] & string)[] = [],
 ): Promise<QueryResult<R>> {
   const keys = sql.join(key.map((column) => sql.ref(column)));
   const held = kind === "postgres" ? sql`for update skip locked` : sql``;
@@ -40,7 +40,7 @@ export function takeOutSome<T extends keyof Schema, R = unknown>(
     empty === undefined
       ? sql`delete from ${sql.table(table)}`
       : sql`update ${sql.table(table)} set ${sql.ref(empty)} = null`;
-  const told = returning === undefined ? sql`` : sql`returning ${sql.ref(returning)}`;
+  const told = returning.length === 0 ? sql`` : sql`returning ${sql.join(returning.map((one) => sql.ref(one)))}`;
   // Chosen once: a subquery may be asked anew for every row, and would choose others.
   return sql<R>`with over as materialized (select ${keys} from ${sql.table(table)} where ${where} limit ${most} ${held})
     ${change} where (${keys}) in (select ${keys} from over) ${told}`.execute(one);

@@ -125,6 +125,36 @@ describe("sessions: three instances on PostgreSQL", () => {
     expect(families?.filter(({ revoked_why }) => revoked_why === "reused")).toEqual([]);
   });
 
+  it("sessions that ran out are told of once, by whichever takes them out", async () => {
+    clock = Date.now();
+    await first().identity.accounts.signOutEverywhere(accountId);
+    const told = () =>
+      instances.flatMap(({ events }) =>
+        events.filter(({ type, why }) => type === "session-ended" && why !== undefined),
+      );
+    for (let one = 0; one < 3; one++) {
+      const browser = first().browser();
+      await browser.submit(await browser.open("/auth/sign-in"), { email: person.email, password });
+    }
+    await storages[0]?.db
+      .updateTable("browser_session")
+      .set({ expires_at: clock + 8 * 3_600_000 })
+      .where("hash", "=", (await first().sessions.list(accountId))[0]?.name ?? "")
+      .execute();
+    const before = told().length;
+    clock += 8 * 3_600_000;
+    // What one of them holds at this moment is left to the others.
+    await Promise.all(instances.flatMap(({ sessions }) => [sessions.sweep(), sessions.sweep()]));
+    for (const { sessions } of instances) await sessions.sweep();
+    const ended = told().slice(before);
+    expect(ended.map(({ why }) => why).toSorted()).toEqual([
+      "it was as old as it may be",
+      "nobody used it",
+      "nobody used it",
+    ]);
+    expect(new Set(ended.map(({ subject }) => subject))).toEqual(new Set([accountId]));
+  });
+
   it("ends with everything of everybody on all within 1 s, whoever's it is", async () => {
     clock = Date.now();
     const browser = first().browser();

@@ -176,6 +176,46 @@ describe("identity: whatever changes who may do what is an event", () => {
     expect(ended.events).toMatchObject([{ subject: server.alice, why: "ended by name", request: expect.anything() }]);
   });
 
+  it("tells of what runs out unused, and whose session another took the place of", async () => {
+    const browser = createBrowser(server.base);
+    server.forgiveLimits();
+    await browser.submit(await browser.open("/auth/sign-in"), { ...alice });
+    const again = await during(
+      () => browser.open("/auth/sign-in"),
+      "code-issued",
+      "code-redeemed",
+      "session-ended",
+      "session-started",
+    );
+    expect(again.events[2]).toMatchObject({ subject: server.alice, request: expect.anything() });
+    await storage.db
+      .updateTable("oidc_payload")
+      .set({ expires_at: 1e12 + 1 })
+      .where("model", "=", "Session")
+      .execute();
+    const sessions = await storage.db
+      .selectFrom("oidc_payload")
+      .select("account_id")
+      .where("model", "=", "Session")
+      .execute();
+    const ids = sessions.flatMap(({ account_id }) => account_id ?? []);
+    await storage.db.updateTable("browser_session").set({ idle_expires_at: 1 }).execute();
+    const living = await server.identity.sessions().list(server.alice);
+    expect(living).toEqual([]);
+    const before = told.length;
+    await server.identity.upkeep();
+    const ended = told.slice(before);
+    expect(ended.filter(({ type }) => type === "issuer-session-ended").map(({ subject }) => subject)).toEqual(ids);
+    expect(ended.filter(({ type }) => type === "session-ended")).toContainEqual({
+      type: "session-ended",
+      issuer: server.issuer,
+      subject: server.alice,
+      why: "nobody used it",
+    });
+    await server.identity.upkeep();
+    expect(told).toHaveLength(before + ended.length);
+  });
+
   it("tells of an account from its first day to its last", async () => {
     const { accounts } = server.identity;
     const person = { email: "carol@example.com", password: "battery staple horse" };

@@ -197,7 +197,12 @@ export function createBrowserSessions(
     return typeof handle === "object" && handle !== null ? proved.get(handle) : undefined;
   }
 
-  const sweep = () => store.sweep(now());
+  /** Of whichever issuer's they were: others may have theirs in the same tables, and no process any more. */
+  const sweep = () =>
+    store.sweep(now(), ({ issuer, subject, idle_expires_at, expires_at }) => {
+      const why = idle_expires_at < expires_at ? "nobody used it" : "it was as old as it may be";
+      options.tell({ type: "session-ended", issuer, subject, why });
+    });
   // Where the issuer is in this process, its own upkeep does it.
   const upkeep = own === undefined ? startUpkeep([sweep], minute, onError) : undefined;
 
@@ -237,7 +242,7 @@ export function createBrowserSessions(
           if (subject === "") throw new Error("the subject is empty");
           const at = now();
           const { expiresAt, refresh } = tokens;
-          await store.insert({
+          const madeRoom = await store.insert({
             hash: secrets.hash,
             issuer,
             subject,
@@ -257,8 +262,13 @@ export function createBrowserSessions(
             issuer_session: own?.sessionOf(tokens.access) ?? null,
             grant_id: (await own?.grantOf(tokens)) ?? null,
           });
-          if (instead !== undefined && (await store.end(instead, at, secrets.hash))) {
-            tell("session-ended", { why: "another sign-in in the same browser took its place", request });
+          for (let one = 0; one < madeRoom; one++) {
+            tell("session-ended", { subject, why: "the oldest of more than a person may have", request });
+          }
+          const before = instead === undefined ? undefined : await store.end(instead, at, secrets.hash);
+          if (before !== undefined) {
+            const why = "another sign-in in the same browser took its place";
+            tell("session-ended", { subject: before.subject, why, request });
           }
           tell("session-started", { subject, request });
           return { cookie, name: secrets.hash };

@@ -14,7 +14,7 @@ import {
   type RequestFacts,
 } from "portcullis";
 import { z } from "zod";
-import { accountPaths } from "../account/paths.ts";
+import { ownFooter } from "../account/own-footer.ts";
 import type { Asker } from "../events.ts";
 import { onward, page, style } from "../pages.ts";
 import { hashOf, newSecret } from "../secrets.ts";
@@ -314,7 +314,7 @@ export function mountBrowserSessions(api: Api, options: BrowserSessionRoutesOpti
       markup`<p>No page of ${options.serviceName} brought you here. Continue if you meant to sign in; else close this page.</p>
 <form method="post" action="${browserSessionPaths.signIn}">
 <button name="returnTo" value="${target}">${whose === undefined ? "Continue" : `Continue as ${whose}`}</button></form>
-${whose === undefined ? undefined : markup`<footer><a href="${accountPaths.account}">Your account</a></footer>`}`,
+${whose === undefined ? undefined : ownFooter()}`,
     );
   }
 
