@@ -144,8 +144,11 @@ describe("docs/identity.md, from nothing to signed in", () => {
     const sent = await browser.submit(await browser.open(`${address}/account/sign-up`), person);
     expect(sent.text).toContain("Look at your mail");
     const link = /http:\S+\/account\/verify\/\S+/.exec(await mailed)?.[0] ?? "";
-    expect((await browser.submit(await browser.open(link), person)).text).toContain("is confirmed");
-    const signedIn = await browser.submit(await browser.open(`${address}/auth/sign-in`), person);
+    const { text } = await browser.submit(await browser.open(link), person);
+    expect(text).toContain("is confirmed");
+    const onward = /<a class="button" href="([^"]+)">Sign in</.exec(text)?.[1];
+    expect(onward).toBe("/auth/sign-in");
+    const signedIn = await browser.submit(await browser.open(`${address}${onward}`), person);
     expect([signedIn.url.pathname, signedIn.status]).toEqual(["/api/me", 200]);
     const session = (await browser.open(`${address}/auth/session`)).text;
     expect(JSON.parse(session)).toMatchObject({ session: { email: person.email, emailVerified: true } });

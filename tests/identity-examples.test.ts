@@ -95,8 +95,8 @@ async function journey(app: string, api: string, mails: string): Promise<void> {
   await page.click("text=create an account");
   await signUpAndConfirm(page, mails);
 
-  await page.goto(app);
-  await page.click("#sign-in");
+  // Who has signed up is led back to the app.
+  await page.click("main a:has-text('Sign in')");
   await signIn(page);
   await page.waitForURL(`${app}/`);
   await page.waitForSelector(`text=Signed in as ${person.email}.`);

@@ -25,6 +25,7 @@ import { mountKeys } from "./key-routes.ts";
 import { mailToConsole } from "./mail.ts";
 import { createBrowserSessions } from "./browser-sessions/browser-sessions.ts";
 import { browserClient, ownIssuer } from "./browser-sessions/own-issuer.ts";
+import { browserSessionPaths } from "./browser-sessions/routes.ts";
 import { createAccessTokens } from "./oauth/access-tokens.ts";
 import { createAdapter } from "./oauth/adapter.ts";
 import { createConsents } from "./oauth/consents.ts";
@@ -348,6 +349,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         serviceName: options.serviceName,
         accounts: inRoutes,
         sessions: ownSessions,
+        beginsAt: sessions === undefined ? accountPaths.signIn : browserSessionPaths.signIn,
         flowCookies,
         clients,
         keys: apiKeysOf,

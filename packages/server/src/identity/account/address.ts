@@ -21,7 +21,8 @@ const wrong = "Wrong address or password.";
  * Another address for an account: asked for with the password, confirmed with the link that is mailed there and the
  * password once more, which may happen in another browser.
  */
-export function mountAddressPages(api: Api, { accounts, sessions, flowCookies }: AccountPagesOptions): void {
+export function mountAddressPages(api: Api, options: AccountPagesOptions): void {
+  const { accounts, sessions } = options;
   const own = (cookies: z.output<typeof Cookies>) => sessions.accountOf(cookies[cookieNames.session]);
 
   api.route(
@@ -106,14 +107,14 @@ ${ownFooter()}`,
           page(
             "This link cannot be used any more",
             markup`<p>It works once, for 24 hours, and a newer one replaces it. If your address is changed already, sign in with the new one.</p>
-${goOn(flowCookies, cookies)}`,
+${goOn(options, cookies)}`,
           ),
           { status: 400 },
         );
       }
       return page(
         "Your address is changed",
-        markup`<p class="done">Everything that was signed in is signed out.</p>${goOn(flowCookies, cookies)}`,
+        markup`<p class="done">Everything that was signed in is signed out.</p>${goOn(options, cookies)}`,
       );
     },
   );

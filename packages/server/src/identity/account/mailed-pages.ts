@@ -16,7 +16,8 @@ const limit = { rate: "5/min", by: "address" } as const;
  * Confirming an address, and a forgotten password. Links only show a page, because mail scanners follow them; what they
  * stand for happens when its button is pressed.
  */
-export function mountMailedPages(api: Api, { accounts, serviceName, flowCookies }: AccountPagesOptions): void {
+export function mountMailedPages(api: Api, options: AccountPagesOptions): void {
+  const { accounts, serviceName } = options;
   api.route(
     { path: `GET ${accountPaths.verify}/:token`, access, input: { params: Token }, objects, output: pageOutput },
     async ({ params }) => verifyPage(params.token, await accounts.addressToVerify(params.token)),
@@ -43,13 +44,13 @@ export function mountMailedPages(api: Api, { accounts, serviceName, flowCookies 
         return answer(verifyPage(params.token, email, "Wrong address or password."), { status: 401 });
       }
       if (problem === undefined) {
-        return page("Your address is confirmed", markup`<p class="done">Thank you.</p>${goOn(flowCookies, cookies)}`);
+        return page("Your address is confirmed", markup`<p class="done">Thank you.</p>${goOn(options, cookies)}`);
       }
       return answer(
         page(
           "This link cannot be used any more",
           markup`<p>It works once, for 24 hours, and a newer one replaces it. If your address is confirmed already, sign in.</p>
-${goOn(flowCookies, cookies)}`,
+${goOn(options, cookies)}`,
         ),
         { status: 400 },
       );
@@ -100,7 +101,7 @@ ${goOn(flowCookies, cookies)}`,
       if (problem === undefined) {
         return page(
           "Your password is set",
-          markup`<p class="done">Everything that was signed in before is signed out.</p>${goOn(flowCookies, cookies)}`,
+          markup`<p class="done">Everything that was signed in before is signed out.</p>${goOn(options, cookies)}`,
         );
       }
       if (problem !== "bad-token")

@@ -12,6 +12,8 @@ export interface AccountPagesOptions {
   readonly serviceName: string;
   readonly accounts: Accounts;
   readonly sessions: OwnSessions;
+  /** Where the app's sign-in begins, which leads back to the app; the account's own where browsers have no sessions. */
+  readonly beginsAt: string;
   readonly flowCookies: FlowCookies;
   readonly clients: readonly ClientOptions[];
   /** Undefined where the server takes no API keys. */

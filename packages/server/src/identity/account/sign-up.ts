@@ -1,6 +1,6 @@
 import { type Api, answer, form, html, markup, publicAccess, type RouteLimit, signUp } from "portcullis";
 import { z } from "zod";
-import { type FlowCookies, flowCookieShape } from "../oauth/flow-cookies.ts";
+import { flowCookieShape } from "../oauth/flow-cookies.ts";
 import { endpoints } from "../oauth/provider.ts";
 import { emailField, newPasswordField, page, style } from "../pages.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
@@ -16,7 +16,8 @@ export const Waiting = z.strictObject(flowCookieShape);
 export const signUpLimits: readonly RouteLimit[] = [...signUp("body.email"), { rate: "5/h", by: "body.email" }];
 
 /** Signing up. The answer is the same for an address that has an account: only its owner learns of that, by mail. */
-export function mountSignUp(api: Api, { accounts, serviceName, flowCookies }: AccountPagesOptions): void {
+export function mountSignUp(api: Api, options: AccountPagesOptions): void {
+  const { accounts, serviceName } = options;
   api.route({ path: `GET ${accountPaths.signUp}`, access, output: pageOutput }, () => signUpPage());
 
   api.route(
@@ -37,7 +38,7 @@ export function mountSignUp(api: Api, { accounts, serviceName, flowCookies }: Ac
         "Look at your mail",
         markup`<p>We have sent a message to <strong>${body.email}</strong>. Open the link in it to confirm the address.</p>
 <p>Nothing there after a few minutes? Look among the unwanted mail, or sign up again.</p>
-${goOn(flowCookies, cookies)}`,
+${goOn(options, cookies)}`,
       );
     },
   );
@@ -55,9 +56,12 @@ ${newPasswordField("Password", "password")}
   }
 }
 
-/** Back to the sign-in that waits in this browser, or to the account's own. */
-export function goOn(flowCookies: FlowCookies, cookies: z.output<typeof Waiting>) {
+/** Back to the sign-in that waits in this browser; where none does, to the app. */
+export function goOn(
+  { flowCookies, beginsAt }: Pick<AccountPagesOptions, "flowCookies" | "beginsAt">,
+  cookies: z.output<typeof Waiting>,
+) {
   const waiting = flowCookies.newest(cookies);
-  const path = waiting === undefined ? accountPaths.signIn : `${endpoints.interaction}/${waiting}`;
+  const path = waiting === undefined ? beginsAt : `${endpoints.interaction}/${waiting}`;
   return markup`<a class="button" href="${path}">Sign in</a>`;
 }
