@@ -13,6 +13,8 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["tests/**/*.test.ts", "packages/*/test/**/*.test.ts"],
+    // Thousands of passwords are hashed where none of the tests is about what a hash costs.
+    setupFiles: ["packages/server/test/cheap-passwords.ts"],
     testTimeout: 30_000,
     // A busy machine is no failure: a server that starts, or a record that comes, is waited for.
     hookTimeout: 60_000,

@@ -1,19 +1,10 @@
 import { argon2, randomBytes, timingSafeEqual } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
+import { type Cost, usual } from "./password-cost.ts";
 import { createWorkQueue } from "./work-queue.ts";
 
 const derive = promisify(argon2);
-
-/** What a hash costs: KiB, passes over them, lanes. */
-export interface Cost {
-  readonly memory: number;
-  readonly passes: number;
-  readonly parallelism: number;
-}
-
-/** 19 MiB, two passes, one lane: OWASP's smallest recommended setting for argon2id. */
-const usual: Cost = { memory: 19_456, passes: 2, parallelism: 1 };
 
 /** Nobody's password: checked where there is no account, so that both take the same time. */
 const nobody = phcOf(usual, "A".repeat(22), "A".repeat(43));

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { breachedByRange, mailToConsole, mailToFile } from "@portcullis/server/identity";
 import { emailKey } from "../../src/identity/addresses.ts";
 import { isCommon } from "../../src/identity/breached.ts";
@@ -13,6 +13,8 @@ import { checkPassword, hashPassword, isCheap } from "../../src/identity/passwor
 import { createWorkQueue, TooBusy } from "../../src/identity/work-queue.ts";
 import { embeddedStores } from "../storage/open-stores.ts";
 import { startOAuthServer } from "./oauth-server.ts";
+
+vi.unmock("../../src/identity/password-cost.ts");
 
 describe("common passwords", () => {
   it("are 49,000, lower case, with the commonest among them", () => {
@@ -173,6 +175,10 @@ describe("stored passwords", () => {
     expect(await checkPassword(password, stored)).toBe(true);
     const others = [`${password.slice(0, -2)}c `, password.trim(), password.trimStart(), password.toLowerCase()];
     for (const other of others) expect([other, await checkPassword(other, stored)]).toEqual([other, false]);
+  });
+
+  it("cost whoever has stolen them 19 MiB and two passes of argon2id for every guess", async () => {
+    expect(await hashPassword("correct horse battery")).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
   it("are hashed anew where that cost less than it does now", async () => {

@@ -1,9 +1,12 @@
 import { publicAccess, nothing, refuse } from "portcullis";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import { type OAuthServer, startOAuthServer } from "./oauth-server.ts";
 import { pair, timeInRounds } from "./paired-times.ts";
+
+// Most of the time an answer takes is the password's.
+vi.unmock("../../src/identity/password-cost.ts");
 
 /** Below this, chance is no explanation. */
 const sure = 0.0005;
