@@ -52,6 +52,8 @@ export function createExpressGate(api: Served): ExpressMiddleware {
     res.on("close", () => handled.finished(!res.writableFinished, handled.passes ? res.statusCode : undefined));
     if (handled.passes) {
       next();
+      // Gone while a gate waited: its close has been announced and will not be again.
+      if (res.destroyed) handled.finished(!res.writableFinished, res.statusCode);
       return;
     }
     // Somebody in front has answered and handed the request on all the same, or the client has gone.

@@ -8,7 +8,7 @@ import { nothing, publicAccess, StartRefused } from "portcullis";
 import { toExpress, type ToExpressOptions } from "portcullis/express";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { noteIds, routeUntyped, testApi } from "../front-door.ts";
+import { bearer, noteIds, routeUntyped, testApi } from "../front-door.ts";
 import { type App, serve, versions } from "./express-door.ts";
 
 describe.each(versions)("$version: app.use(toExpress(api))", ({ make }) => {
@@ -343,6 +343,31 @@ describe.each(versions)("$version: shadow mode", ({ make }) => {
     expect((await door.ask(`GET /v1/notes/${noteIds[0]}`, { as: "alice" })).status).toBe(203);
     await test.api.stop();
     expect(test.events().filter(({ type }) => type === "would-refuse")).toHaveLength(1);
+  });
+
+  it("records a request whose client had gone before its gates were through", async () => {
+    const [begun, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const test = testApi({
+      async roles() {
+        begun.resolve();
+        await closed.promise;
+        throw new Error("the directory is down");
+      },
+    });
+    const app = make();
+    app.use((_req, res, next) => {
+      res.once("close", () => closed.resolve());
+      next();
+    });
+    app.use(shadowed(test).app);
+    const { port } = await serve(app);
+    const socket = connect(port, "127.0.0.1");
+    const { authorization } = await bearer("alice");
+    socket.write(`GET /v1/notes/${noteIds[0]} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${authorization}\r\n\r\n`);
+    await begun.promise;
+    socket.destroy();
+    await expect.poll(() => test.entries.find((entry) => entry.kind === "call")).toMatchObject({ aborted: true });
+    expect(test.events().map(({ type }) => type)).toContain("would-refuse");
   });
 
   it.each([
