@@ -142,7 +142,7 @@ export class Exchange {
 
   // authentication
   caller: Caller | undefined = undefined;
-  /** The bearer or header credential that has been found but not proved. */
+  /** Cookies that proved nobody, for the answer to clear; none where whoever set them renews them. */
   clearedCookies: readonly string[] | undefined = undefined;
 
   // body-size, input

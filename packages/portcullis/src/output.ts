@@ -21,8 +21,8 @@ export type OutputRule =
 export type OutputPolicy = OutputRule | ByRoleOutput | OutputByStatus;
 
 /**
- * Rules by status: the 2xx statuses the handler may answer with, 303 or 302 for a redirect, and 4xx where another
- * specification fixes how a refusal looks.
+ * Rules by status: the 2xx statuses the handler may answer with, 303 or 302 for a redirect, and 400, 401, 403 or 404 where
+ * a refusal is a page, or another specification fixes how it looks.
  */
 export interface OutputByStatus {
   readonly [status: number]: OutputRule | ByRoleOutput;

@@ -111,7 +111,7 @@ export interface AccessPlan {
   readonly objectRole: ReadonlyMap<string, readonly string[]>;
 }
 
-/** One of the four places of input. */
+/** One of the places of input. */
 export interface InputPart {
   readonly schema: AnySchema;
   readonly json: JsonSchema;

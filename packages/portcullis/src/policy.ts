@@ -168,7 +168,7 @@ export interface RoutePolicy<
   readonly version?: string | { readonly none: string };
   /** Cache-Control of a public GET; everything else is `no-store`. */
   readonly cache?: string;
-  /** Longest run of this handler in milliseconds. */
+  /** Longest run of this handler in milliseconds, then 503; default the API's `handlerTimeoutMs`. */
   readonly timeoutMs?: number;
 }
 

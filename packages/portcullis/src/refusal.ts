@@ -76,7 +76,7 @@ export type RefusalCode = keyof typeof refusals;
 /** Why a part of the input was refused; a fixed list, so that no validator's own words reach a stranger. */
 export type InputReason = "missing" | "unknown" | "type" | "length" | "range" | "format" | "not-allowed";
 
-/** One entry of a 400: a JSON Pointer (RFC 6901) below `/params`, `/query`, `/headers` or `/body`, and a reason. */
+/** One entry of a 400: a JSON Pointer (RFC 6901) below `/params`, `/query`, `/headers`, `/cookies` or `/body`, and a reason. */
 export interface InputError {
   readonly pointer: string;
   readonly reason: InputReason;

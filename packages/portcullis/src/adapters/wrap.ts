@@ -42,8 +42,8 @@ export interface Wrapping<G extends Proved> {
  * `req.caller`, `req.objects`, `req.page`, `req.cookies` where the policy declares some. What they answer with `res.json`
  * or `res.send` goes the way of a returned value: status, egress, output, headers; `res.redirect` likewise, where the
  * output is a redirect. A status of 400 and above becomes the refusal of that status, without the handler's own body
- * unless the output declares it; what is thrown or handed to `next` is an error. The answer leaves when the last handler has come to
- * its end.
+ * unless the output declares it; what is thrown or handed to `next` is an error. The answer leaves when the last handler
+ * has come to its end.
  *
  * What cannot be filtered (`write`, `pipe`, `sendFile`, `download`, `render`) and what was not proved (`req.headers` and
  * `req.cookies` the policy does not name, `req.session`, `req.hostname`) is a 500 whose record says what

@@ -12,7 +12,7 @@ import { Refusal } from "../refusal.ts";
  *
  * Sec-Fetch-Site decides where it is sent: `same-origin` and `none` pass, anything else only from a configured origin.
  * Otherwise Origin decides: our own or a configured one. A form that starts a session or comes with a cookie of its input
- * passes from our own pages alone. Both missing is no browser: it passes only without a cookie.
+ * passes from our own pages alone. Both missing is no browser: it passes where no cookie proved the caller.
  *
  * @returns step; refuses with `cross-site` (403)
  * @see Fetch Metadata, OWASP Cross-Site Request Forgery Prevention Cheat Sheet, OWASP ASVS 5.0 3.5.1

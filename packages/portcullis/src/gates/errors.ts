@@ -3,9 +3,9 @@ import { refusalPages } from "../lib/refusal-page.ts";
 
 /**
  * Writes every refusal in one shape: an RFC 9457 problem with a stable code and our request id, and nothing that tells
- * how the server is made: every 500 is `internal`. The private reason stays in the record. Members of the application's own that cannot be
- * written cost these members only: the refusal stays what it is. A browser that opens a page, or sends a form, is told the
- * same in a page; a program never is.
+ * how the server is made: every 500 is `internal`. The private reason stays in the record. Members of the application's
+ * own that cannot be written cost these members only: the refusal stays what it is. A browser that opens a page, or sends a
+ * form, is told the same in a page; a program never is.
  *
  * @see RFC 9457, OWASP ASVS 5.0 16.5.1
  */

@@ -18,12 +18,13 @@ import type { InputError } from "../refusal.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
- * Matches path, query, headers and body against the route's closed schemas; the handler gets what the schemas made of
- * them. Unknown fields are refused (so nothing can be mass-assigned), text places take canonical numbers and booleans
- * only, a body is JSON by its content type and by one strict reading of its bytes, and pages stay inside their bounds.
+ * Matches path, query, headers, cookies and body against the route's closed schemas; the handler gets what the schemas
+ * made of them. Unknown fields are refused (so nothing can be mass-assigned), text places take canonical numbers and
+ * booleans only, a body is JSON or a form by its content type and by one strict reading of its bytes, and pages stay inside
+ * their bounds.
  *
- * @returns step; refuses with `invalid-input` (400, at most 20 places), `bad-body` (400), `media-type` (415),
- *   `bad-cursor` (400)
+ * @returns step; refuses with `invalid-input` (400, at most 20 places), `bad-body`, `bad-header`, `bad-cursor`,
+ *   `several-credentials` (400), `bad-credential` (401), `media-type` (415), `handler-timeout` (503)
  * @see OWASP API3:2023, OWASP ASVS 5.0 2.2 and 15.3.3, RFC 8259, RFC 9110 section 15.5.16 (415 with Accept-Post)
  */
 export const input: RouteGate = (api, route) => {

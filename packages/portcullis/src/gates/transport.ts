@@ -6,8 +6,8 @@ import { Refusal } from "../refusal.ts";
 
 /**
  * Lets https pass and nothing else. Plain http passes only from a trusted proxy that says https, or when both the
- * socket's peer and the Host are loopback and nothing shows a proxy that nobody declared. It is refused, not redirected: the credential has already travelled in the
- * clear. A scheme nobody knows is not https.
+ * socket's peer and the Host are loopback and nothing shows a proxy that nobody declared. It is refused, not redirected:
+ * the credential has already travelled in the clear. A scheme nobody knows is not https.
  *
  * @returns step; refuses with `plain-http` or `unknown-scheme` (421)
  * @see OWASP ASVS 5.0 4.1.2 (no transparent redirects on APIs), 12.2.1

@@ -112,8 +112,8 @@ export class LimitKey {
 
 /**
  * One spelling for all that differ in case, compatibility form, blanks around them, what cannot be seen (a soft hyphen) and
- * the dot of a domain as East Asian keyboards
- * have it. Case is folded by way of capitals: toLowerCase alone keeps ß and SS apart.
+ * the dot of a domain as East Asian keyboards have it. Case is folded by way of capitals: toLowerCase alone keeps ß and SS
+ * apart.
  */
 export function spelledAlike(value: string): string {
   const seen = value.replaceAll(/\p{Default_Ignorable_Code_Point}/gu, "").replaceAll(/[\u3002\uff61]/g, ".");
