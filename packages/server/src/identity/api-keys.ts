@@ -20,7 +20,10 @@ export interface KeySettings {
   readonly prefix: string;
   /** How often single keys may be used, such as `["60/min", "1000/h"]`: a key has one of them or none. Default: none. */
   readonly rates?: readonly RateText[];
-  /** Most keys that work, per owner, 1 .. 1000; default 100. */
+  /**
+   * Most keys that work, per owner, 1 .. 1000; default 100. With those that were rotated and work for their overlap still,
+   * it may be twice as many.
+   */
   readonly most?: number;
   /** Scopes of whoever may see and change his keys; they have to be some resource's. Default `keys:read`, `keys:write`. */
   readonly scopes?: { readonly read: string; readonly write: string };
@@ -92,7 +95,8 @@ export interface Keys {
   /**
    * Puts a new key in the place of one, which works for another `overlapSeconds` (default a day, at most 30).
    *
-   * @returns undefined where the owner has no such key, or it was revoked, has expired or was rotated before
+   * @returns undefined where the owner has no such key, it was revoked, has expired or was rotated before, or too many still
+   *   work that were rotated
    */
   rotate(id: string, owner: string, overlapSeconds?: number, asker?: KeyAsker): Promise<NewKey | undefined>;
   /** When it resolves, this instance refuses the key, and the others are being told. @returns false where there is none */
@@ -113,9 +117,6 @@ export interface KeysOptions {
   readonly now: () => number;
   readonly monotonic: () => number;
 }
-
-/** Most records that are read of one owner, those that ended among them. */
-const recordsRead = 1000;
 
 /**
  * Makes them. A key of an account that is disabled or gone is refused as if it were revoked, and works again when the
@@ -178,7 +179,7 @@ export function createKeys(options: KeysOptions): Keys {
       return { ...keyOf({ ...record, clientId: asker?.client }), key: text };
     },
     async list(owner) {
-      return (await store.listBySubject(owner, recordsRead)).filter(works).map(keyOf);
+      return (await store.listWorking(owner, now())).map(keyOf);
     },
     async find(id) {
       const record = await store.find(id);
@@ -187,7 +188,7 @@ export function createKeys(options: KeysOptions): Keys {
     async rotate(id, owner, overlapSeconds, asker) {
       // Whoever rotates it knows the new one, so that it ends with whoever that is.
       const rotate = (old: string, successor: ApiKeyRecord, oldExpiresAt: number) =>
-        store.rotate(old, { ...successor, clientId: asker?.client }, oldExpiresAt, asker);
+        store.rotate(old, { ...successor, clientId: asker?.client }, oldExpiresAt, asker, 2 * most);
       const issued = await rotateApiKey(
         {
           store: { ...store, rotate },

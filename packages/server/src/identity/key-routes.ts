@@ -140,7 +140,7 @@ export function mountKeys(api: Api, { keys, settings, scopes, issuer }: KeyRoute
         request,
         ...applicationOf(caller),
       });
-      if (made === undefined) return refuse("conflict", "it was rotated before, or has ended");
+      if (made === undefined) return refuse("conflict", "it was rotated before, has ended, or too many were rotated");
       return { ...shown(made), key: made.key };
     },
   );

@@ -1,4 +1,4 @@
-import { type Selectable, type SqlBool, sql, type Transaction } from "kysely";
+import { type ExpressionBuilder, type Selectable, type SqlBool, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
 import { isAccountId } from "./account-ids.ts";
 import { inBatches } from "./in-batches.ts";
@@ -40,6 +40,8 @@ export interface ApiKeyStoreOptions extends TakingBack {
 export interface SqlApiKeyStore extends ApiKeyStore {
   find(id: string): Promise<StoredKey | undefined>;
   listBySubject(subject: string, limit: number): Promise<readonly StoredKey[]>;
+  /** A subject's records that are neither revoked nor expired, newest first. */
+  listWorking(subject: string, now: number): Promise<readonly StoredKey[]>;
   revoke(id: string, at: number): Promise<boolean>;
   /**
    * Keeps a new record unless its owner has `most` keys that still work.
@@ -47,7 +49,8 @@ export interface SqlApiKeyStore extends ApiKeyStore {
    * @returns false, and nothing is kept, where he has, or where what the asking token follows from was taken back meanwhile
    */
   insertWithin(record: StoredKey, most: number, from?: TokenOrigin): Promise<boolean>;
-  rotate(id: string, successor: StoredKey, oldExpiresAt: number, from?: TokenOrigin): Promise<boolean>;
+  /** @param most  nothing changes where the owner has so many keys that work; default any number */
+  rotate(id: string, successor: StoredKey, oldExpiresAt: number, from?: TokenOrigin, most?: number): Promise<boolean>;
   /** Takes out what expired or was revoked before that time, and what belongs to an account that is gone. */
   sweep(before: number): Promise<void>;
 }
@@ -73,14 +76,7 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
         // So that none counts what another is about to add.
         await oneAfterTheOther(one, kind, record.subject);
         if (await isTakenBack(one, record.subject, from)) return false;
-        const { count } = await one
-          .selectFrom("api_key")
-          .select((value) => value.fn.countAll<number>().as("count"))
-          .where("subject", "=", record.subject)
-          .where("revoked_at", "is", null)
-          .where(({ or, eb }) => or([eb("expires_at", "is", null), eb("expires_at", ">", record.createdAt)]))
-          .executeTakeFirstOrThrow();
-        if (count >= most) return false;
+        if ((await countOf(one, record.subject, record.createdAt)) >= most) return false;
         await one.insertInto("api_key").values(rowOf(record)).execute();
         await leave(one, "key-created", record.subject, record.id);
         return true;
@@ -100,6 +96,17 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
         .execute();
       return rows.map(recordOf);
     },
+    async listWorking(subject, now) {
+      const rows = await db
+        .selectFrom("api_key")
+        .selectAll()
+        .where("subject", "=", subject)
+        .where(worksAt(now))
+        .orderBy("created_at", "desc")
+        .orderBy("id")
+        .execute();
+      return rows.map(recordOf);
+    },
     revoke: (id, at) =>
       changing(id, async (one) => {
         const revoked = await one
@@ -116,10 +123,11 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
         const there = await one.selectFrom("api_key").select("id").where("id", "=", id).executeTakeFirst();
         return { did: false, value: there !== undefined };
       }),
-    rotate: (id, successor, oldExpiresAt, from) =>
+    rotate: (id, successor, oldExpiresAt, from, most = Number.POSITIVE_INFINITY) =>
       changing(id, async (one) => {
         await oneAfterTheOther(one, kind, successor.subject);
         if (await isTakenBack(one, successor.subject, from)) return { did: false, value: false };
+        if ((await countOf(one, successor.subject, successor.createdAt)) >= most) return { did: false, value: false };
         const { numUpdatedRows } = await one
           .updateTable("api_key")
           .set(({ eb, ref }) => ({
@@ -132,9 +140,8 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
             replaced_by: successor.id,
           }))
           .where("id", "=", id)
-          .where("revoked_at", "is", null)
+          .where(worksAt(successor.createdAt))
           .where("replaced_by", "is", null)
-          .where(({ or, eb }) => or([eb("expires_at", "is", null), eb("expires_at", ">", successor.createdAt)]))
           .executeTakeFirst();
         if (numUpdatedRows === 0n) return { did: false, value: false };
         await one.insertInto("api_key").values(rowOf(successor)).execute();
@@ -195,6 +202,23 @@ export async function revokeKeysOf(
     .where("revoked_at", "is", null);
   if (clientId !== undefined) query = query.where("client_id", "=", clientId);
   return (await query.returning("id").execute()).map(({ id }) => id);
+}
+
+/** @returns how many keys of an owner work */
+async function countOf(one: Transaction<Schema>, subject: string, at: number): Promise<number> {
+  const { count } = await one
+    .selectFrom("api_key")
+    .select((value) => value.fn.countAll<number>().as("count"))
+    .where("subject", "=", subject)
+    .where(worksAt(at))
+    .executeTakeFirstOrThrow();
+  return count;
+}
+
+/** Neither revoked nor expired. */
+function worksAt(at: number) {
+  return ({ and, or, eb }: ExpressionBuilder<Schema, "api_key">) =>
+    and([eb("revoked_at", "is", null), or([eb("expires_at", "is", null), eb("expires_at", ">", at)])]);
 }
 
 /** One owner's changes wait for each other. SQLite lets nobody else write anyway. */

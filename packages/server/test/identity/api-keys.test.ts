@@ -1,8 +1,9 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freePort } from "../../../../scripts/free-ports.ts";
 import { embeddedStores, postgresStores, type TestStores } from "../storage/open-stores.ts";
 import type { Storage } from "@portcullis/server/storage";
-import type { KeyEvent } from "@portcullis/server/identity";
+import type { KeyEvent, NewKey } from "@portcullis/server/identity";
 import { record } from "../../../portcullis/test/credentials/api-key-store.contract.ts";
 import { apiKeyStore } from "../../src/storage/api-keys.ts";
 import { grantStore } from "../../src/storage/grants.ts";
@@ -290,6 +291,28 @@ describe.each([
     );
     expect(made.filter((one) => one !== undefined)).toHaveLength(4);
     expect((await make(alices, { name: "x", scopes: ["notes:read"] })).status).toBe(409);
+    await revokeAll();
+  });
+
+  it("are no more for being rotated again and again with an overlap, and all that work are listed", async () => {
+    const keys = server.identity.keys();
+    const [owner, overlap] = [server.alice, 2_592_000];
+    const first = await keys.create({ owner, name: "first", scopes: ["notes:read"] });
+    let last: NewKey | undefined = first;
+    const made = [first];
+    for (let n = 0; n < 9; n++) {
+      last = await keys.rotate(last?.id ?? "", owner, overlap);
+      if (last === undefined) break;
+      made.push(last);
+    }
+    // Each of four could have been rotated.
+    expect(made).toHaveLength(8);
+    // However many have ended since: whoever took a token would have hidden a key among them.
+    await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 1200)
+      insert into api_key (id, hash, subject, scopes, name, environment, display_prefix, created_at, revoked_at)
+      select 'ended' || i, '', ${owner}, '[]', 'x', 'live', '', 9e15, 0 from n`.execute(storage.db);
+    expect((await keys.list(owner)).map(({ id }) => id).toSorted()).toEqual(made.map((one) => one?.id).toSorted());
+    await sql`delete from api_key where id like 'ended%'`.execute(storage.db);
     await revokeAll();
   });
 
