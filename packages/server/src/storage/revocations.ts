@@ -48,7 +48,8 @@ export interface RevocationStore {
 }
 
 const channel = "portcullis_revocation";
-const overlapMs = 10_000;
+/** Clocks of instances may be half a minute apart, and a transaction takes its time. */
+const overlapMs = 40_000;
 const overlap = 200;
 
 /** Revocations in the tables. @param pool  undefined where nobody is heard */

@@ -412,31 +412,45 @@ describe.each([
 });
 
 describe("storage: several instances on PostgreSQL", () => {
+  let stores: TestStores;
+  let storage: Storage;
+  beforeAll(async () => {
+    stores = await postgresStores();
+    storage = await stores.open();
+  }, 60_000);
+  afterAll(() => stores.stop());
+
   it("tells every other instance of a revocation when it is committed, and goes on after a cut connection", async () => {
-    const stores = await postgresStores();
-    try {
-      const storage = await stores.open();
-      const store = revocationStore(storage, storage.pool);
-      let heard = 0;
-      const stop = store.listen(() => heard++);
-      const listeners = async () => {
-        const { rows } = (await storage.pool?.query(
-          "select pid from pg_stat_activity where query like 'listen %' and state = 'idle'",
-        )) ?? { rows: [] };
-        return rows.length;
-      };
-      await vi.waitFor(async () => expect(await listeners()).toBe(1), 10_000);
-      await store.add([revocation({ value: "one" }), revocation({ value: "two" })]);
-      await vi.waitFor(() => expect(heard).toBe(1), 10_000);
-      await storage.pool?.query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'");
-      await vi.waitFor(async () => expect(await listeners()).toBe(0), 10_000);
-      await vi.waitFor(async () => expect(await listeners()).toBe(1), 10_000);
-      await store.add([revocation({ value: "three" })]);
-      await vi.waitFor(() => expect(heard).toBe(2), 10_000);
-      await stop();
-    } finally {
-      await stores.stop();
-    }
+    const store = revocationStore(storage, storage.pool);
+    let heard = 0;
+    const stop = store.listen(() => heard++);
+    const listeners = async () => {
+      const { rows } = (await storage.pool?.query(
+        "select pid from pg_stat_activity where query like 'listen %' and state = 'idle'",
+      )) ?? { rows: [] };
+      return rows.length;
+    };
+    await vi.waitFor(async () => expect(await listeners()).toBe(1), 10_000);
+    await store.add([revocation({ value: "one" }), revocation({ value: "two" })]);
+    await vi.waitFor(() => expect(heard).toBe(1), 10_000);
+    await storage.pool?.query("select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'");
+    await vi.waitFor(async () => expect(await listeners()).toBe(0), 10_000);
+    await vi.waitFor(async () => expect(await listeners()).toBe(1), 10_000);
+    await store.add([revocation({ value: "three" })]);
+    await vi.waitFor(() => expect(heard).toBe(2), 10_000);
+    await stop();
+  });
+
+  it("tells of many that are committed after one that came later, by an instance whose clock is half a minute behind", async () => {
+    const store = revocationStore(storage, undefined);
+    const slow = await storage.db.startTransaction().execute();
+    await sql`insert into revocation (kind, value, revoked_at, expires_at)
+      select 'jti', 'slow ' || i, ${sql.lit(now - 30_000)}, 9e15 from generate_series(1, 500) as i`.execute(slow);
+    await store.add([revocation({ value: "later" })]);
+    const seq = (await store.list(now)).find(({ value }) => value === "later")?.seq ?? 0;
+    await slow.commit().execute();
+    const told = await store.list(now, { at: now, seq });
+    expect(told.filter(({ value }) => value.startsWith("slow"))).toHaveLength(500);
   });
 });
 
