@@ -135,7 +135,7 @@ async function newPage(): Promise<Page> {
 }
 
 async function signUpAndConfirm(page: Page, mails: string): Promise<void> {
-  await page.fill("input[type=email]", person.email);
+  await page.fill("input[name=email]", person.email);
   await page.fill("input[type=password]", person.password);
   await page.click("button:has-text('Create account')");
   await page.waitForSelector("text=Look at your mail");
@@ -147,7 +147,7 @@ async function signUpAndConfirm(page: Page, mails: string): Promise<void> {
 }
 
 async function signIn(page: Page): Promise<void> {
-  await page.fill("input[type=email]", person.email);
+  await page.fill("input[name=email]", person.email);
   await page.fill("input[type=password]", person.password);
   await page.click("button:has-text('Sign in')");
 }

@@ -11,7 +11,7 @@ main:has(li.row){max-width:34rem}
 h1{margin:0 0 .5rem;font-size:1.375rem;line-height:1.25}
 h2{margin:1.75rem 0 .25rem;font-size:.875rem;line-height:1.3;color:var(--soft)}
 p{margin:.5rem 0;color:var(--soft)}
-strong{color:var(--ink)}
+strong{color:var(--ink);unicode-bidi:isolate}
 form{display:grid;gap:1rem;margin:1.25rem 0 0}
 .field{display:grid;gap:.25rem}
 label{font-weight:600;font-size:.9375rem}
@@ -68,22 +68,25 @@ export function onward(title: string, path: string): HtmlPage {
   return { ...page(title, markup`<p><a href="${path}">Continue</a></p>`), navigateTo: path };
 }
 
-/** Where somebody types an address. */
+/**
+ * Where somebody types an address. Not of the type that browsers have for it: they let nobody send one with a letter beyond
+ * ASCII before the @, and write domains in another way than they were typed.
+ */
 export function emailField(value = ""): Markup {
   return markup`<div class="field"><label for="email">E-mail address</label>
-<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" spellcheck="false" value="${value}"></div>`;
+<input id="email" name="email" type="text" inputmode="email" autocapitalize="none" autocomplete="username" required maxlength="254" spellcheck="false" value="${value}"></div>`;
 }
 
 /** Where somebody types another address for the account. */
 export function newEmailField(value = ""): Markup {
   return markup`<div class="field"><label for="newEmail">New e-mail address</label>
-<input id="newEmail" name="newEmail" type="email" autocomplete="email" required maxlength="254" spellcheck="false" value="${value}"></div>`;
+<input id="newEmail" name="newEmail" type="text" inputmode="email" autocapitalize="none" autocomplete="email" required maxlength="254" spellcheck="false" value="${value}"></div>`;
 }
 
 /** Whose password is asked for; password managers look for it, and it goes along so that wrong ones are counted for it. */
 export function ownAddressField(value: string): Markup {
   return markup`<div class="field"><label for="email">Your account</label>
-<input id="email" name="email" type="email" autocomplete="username" readonly value="${value}"></div>`;
+<input id="email" name="email" type="text" inputmode="email" autocapitalize="none" autocomplete="username" readonly value="${value}"></div>`;
 }
 
 /** Where the present password goes. */

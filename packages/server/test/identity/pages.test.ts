@@ -221,6 +221,30 @@ describe("account pages in a browser", () => {
     await context.close();
   }, 60_000);
 
+  it("take an address in any script as it is typed, and let none turn the text around it", async () => {
+    const context = await browser.newContext();
+    const page = await opened(context);
+    await page.goto(`${server.issuer}/account/sign-up`);
+    const email = "Straße@bücher.example";
+    await page.fill("#email", email);
+    await page.fill("#password", person.password);
+    await page.click("button");
+    expect(await page.textContent("main")).toContain(`a message to ${email}.`);
+    expect((await server.identity.accounts.findByEmail(email))?.email).toBe(email);
+    await page.goto(`${server.issuer}/account/forgotten`);
+    await page.fill("#email", "\u202Eabc");
+    await page.click("button");
+    const isInOrder = `(() => {
+      const shown = document.querySelector("strong");
+      const next = document.createRange();
+      next.setStart(shown.nextSibling, 0);
+      next.setEnd(shown.nextSibling, 1);
+      return next.getBoundingClientRect().left >= shown.getBoundingClientRect().right - 1;
+    })()`;
+    expect(await page.evaluate(isInOrder)).toBe(true);
+    await context.close();
+  }, 60_000);
+
   it("show where the keyboard is", async () => {
     const context = await browser.newContext();
     const page = await opened(context);
