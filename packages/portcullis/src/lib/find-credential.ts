@@ -1,5 +1,6 @@
 import type { Exchange, SentCredential } from "../exchange.ts";
-import type { ApiPlan } from "../plan.ts";
+import type { Carrier } from "../credential.ts";
+import type { ApiPlan, PlannedVerifier } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 import { readCookies } from "./cookies.ts";
 import { Unreadable } from "./unreadable.ts";
@@ -49,11 +50,19 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => SentCredential 
       if (values instanceof Unreadable) return new Refusal("bad-header", `${values.reason} ${values.where}`);
       const present = cookies.filter((name) => values[name] !== undefined && values[name] !== "");
       if (present.length === 0) continue;
-      if (found !== undefined) return new Refusal("several-credentials", "a header credential and a cookie");
+      if (found !== undefined) return several(x, found.verifier, verifier);
       const value = present.map((name) => `${name}=${values[name] ?? ""}`).join("; ");
       found = { verifier, value, known: verifier.verifier.cached(value) };
     }
     return found;
+  }
+
+  /** A client can leave its header out. A browser cannot: whoever has two sessions would be refused until they end. */
+  function several(x: Exchange, first: PlannedVerifier, second: PlannedVerifier): Refusal {
+    const { carrier } = first.credential;
+    if (carrier.in !== "cookie") return new Refusal("several-credentials", "a header credential and a cookie");
+    x.clearedCookies = [...clearable(carrier), ...clearable(second.credential.carrier)];
+    return new Refusal("several-credentials", "cookies of two credentials");
   }
 
   function findBearer(authorization: string): SentCredential | undefined {
@@ -67,6 +76,11 @@ export function credentialFinder(api: ApiPlan): (x: Exchange) => SentCredential 
     const verifier = isToken68(value) ? bearers.find((one) => one.verifier.recognises(value)) : undefined;
     return verifier === undefined ? undefined : { verifier, value, known: undefined };
   }
+}
+
+/** Those that nobody else renews. */
+function clearable(carrier: Carrier): readonly string[] {
+  return carrier.in === "cookie" && carrier.kept !== true ? carrier.cookies : [];
 }
 
 /** What stands after exactly `Bearer` and one blank; undefined for every other scheme. @see RFC 6750 section 2.1 */

@@ -310,6 +310,23 @@ describe("sessions", () => {
     expect([reply.status, reply.code]).toEqual([400, "several-credentials"]);
   });
 
+  it("clears the cookies of a browser that has two kinds of session, and those alone that nobody renews", async () => {
+    const cookie = (name: string, keepBadCookie = false) =>
+      session({ name, cookies: [`__Host-${name}`], resolve: () => ({ subject: name }), keepBadCookie });
+    const both = await openDoor(testApi({ credentials: [cookie("user"), cookie("staff"), cookie("theirs", true)] }));
+    const ask = async (Cookie: string): Promise<unknown> => {
+      const reply = await both.ask("GET /v1/open", { headers: { Cookie } });
+      return [reply.code, setCookies(reply).map((one) => one.split(";")[0])];
+    };
+    expect(await ask("__Host-user=a")).toEqual([undefined, []]);
+    expect(await ask("__Host-user=a; __Host-staff=b")).toEqual([
+      "several-credentials",
+      ["__Host-user=", "__Host-staff="],
+    ]);
+    expect(await ask("__Host-user=a; __Host-theirs=b")).toEqual(["several-credentials", ["__Host-user="]]);
+    await both.close();
+  });
+
   it("refuses a session cookie that stands there twice, in one line or in two", async () => {
     for (const cookie of [
       "__Host-session=alices; __Host-session=mallorys",
