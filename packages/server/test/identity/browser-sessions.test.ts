@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import type { Mail } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { freePort } from "../../../../scripts/free-ports.ts";
 import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
@@ -38,12 +39,13 @@ describe.each([
   let at: Instance;
   const clock = Date.now();
   let laterMs = 0;
+  const mails: Mail[] = [];
 
   beforeAll(async () => {
     all = await stores();
     storage = await all.open();
     const port = await freePort();
-    at = await startInstance(storage, [port], port, { now: () => clock + laterMs });
+    at = await startInstance(storage, [port], port, { now: () => clock + laterMs, mails });
     expect(await at.identity.accounts.signUp(person.email, person.password)).toBeUndefined();
   }, 60_000);
   afterAll(async () => {
@@ -106,6 +108,23 @@ describe.each([
     expect(out.headers.get("set-cookie")).toContain(`${sessionCookie}=; Path=/; Max-Age=0`);
     expect(await me(at.origin, cookie)).toBe(401);
     expect(at.events.map(({ type }) => type)).toEqual(["session-started", "session-renewed", "session-ended"]);
+  });
+
+  it("knows of an address that was confirmed since as confirmed, without another sign-in", async () => {
+    const late = { email: "late@example.com", password: person.password };
+    await at.identity.accounts.signUp(late.email, late.password);
+    const browser = at.browser();
+    at.forgiveLimits();
+    await signIn(browser, "/notes/today", late);
+    const isVerified = async () =>
+      Who.parse(JSON.parse((await ask("GET", "/auth/session", carried(browser))).text)).session.emailVerified;
+    expect(await isVerified()).toBe(false);
+    const mail = await vi.waitFor(() => mails.find(({ to }) => to === late.email) ?? expect.unreachable(), 10_000);
+    const [, token = ""] = /\/account\/verify\/([\w-]+)/.exec(mail.text) ?? [];
+    expect(await at.identity.accounts.verifyEmail(token, late.email, late.password)).toBeUndefined();
+    expect(await isVerified()).toBe(true);
+    expect((await ask("POST", "/auth/refresh", carried(browser))).text).toContain('"emailVerified":true');
+    expect((await ask("POST", "/auth/sign-out", carried(browser))).status).toBe(204);
   });
 
   it("ends one browser's session from the account page of another, and that browser has to sign in again", async () => {

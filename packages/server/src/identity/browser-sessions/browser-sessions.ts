@@ -11,7 +11,7 @@ import { createRelyingParty, type IdClaims, type IssuerOptions } from "./relying
 import { createRenewal, type Standing } from "./renewal.ts";
 import { type ReturnPaths, returnPathsProblem } from "./return-paths.ts";
 import { mountBrowserSessions, type SignedIn } from "./routes.ts";
-import { newSessionCookie, secretsOf, type SessionSecrets, sessionCookieName } from "./session-secrets.ts";
+import { type Kept, newSessionCookie, secretsOf, type SessionSecrets, sessionCookieName } from "./session-secrets.ts";
 import type { SignInAt } from "./sign-in-at.ts";
 
 export type { BrowserSession } from "./browser-session.ts";
@@ -150,7 +150,7 @@ export function createBrowserSessions(
       if (secrets === undefined) return undefined;
       const found = await look(secrets);
       if (found === undefined) return undefined;
-      const standing = own === undefined ? NO_ROLES : await own.standing(found.row.subject, found.kept.tokens.access);
+      const standing = own === undefined ? asSigned : await own.standing(found.row.subject, found.kept.tokens.access);
       if (standing === undefined) {
         await over(found, "the account or its grant ended", request);
         return undefined;
@@ -158,7 +158,8 @@ export function createBrowserSessions(
       const fresh = await renewal.fresh(found, secrets, request);
       if (fresh === undefined) return undefined;
       const at = now();
-      const { row, kept } = fresh;
+      const { row } = fresh;
+      const kept: Kept = { ...fresh.kept, claims: { ...fresh.kept.claims, ...standing.claims } };
       if (at - row.seen_at >= noteEveryMs) await store.touch(row.hash, at, Math.min(at + idleMs, row.expires_at));
       const handle = Object.freeze({ startedAt: row.created_at });
       proved.set(handle, { row, kept, secrets });
@@ -312,7 +313,8 @@ export function createBrowserSessions(
   };
 }
 
-const NO_ROLES = Object.freeze({ roles: Object.freeze([]) });
+/** Of an issuer elsewhere nothing more is known than what it signed. */
+const asSigned = Object.freeze({ roles: Object.freeze([]), claims: Object.freeze({}) });
 
 function signedIn({ row, kept: { claims } }: Standing): SignedIn {
   const { sub, email, email_verified } = claims;

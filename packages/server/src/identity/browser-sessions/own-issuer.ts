@@ -64,7 +64,7 @@ export function ownIssuer(options: OwnIssuerOptions): SignInAt {
       if (iat === undefined || exp === undefined || iss === undefined) return undefined;
       // A token that has run out is renewed or is not; whoever took it back ended what renews it.
       if (await revocations.isRevoked({ ...claims, sub: subject, iat, exp, iss })) return undefined;
-      return { roles: account.roles };
+      return { roles: account.roles, claims: { email: account.email, email_verified: account.isVerified } };
     },
     sessionOf(accessToken) {
       const { sid } = decodeJwt(accessToken);

@@ -1,6 +1,6 @@
 import type { GrantEnds } from "../../storage/grants.ts";
 import type { Asker } from "../events.ts";
-import type { RelyingParty, Tokens } from "./relying-party.ts";
+import type { IdClaims, RelyingParty, Tokens } from "./relying-party.ts";
 
 /** Where people sign in. */
 export interface SignInAt {
@@ -9,10 +9,16 @@ export interface SignInAt {
   readonly own?: OwnIssuer;
 }
 
+/** What an account is now, whatever it was when it signed in. */
+export interface StandingNow {
+  readonly roles: readonly string[];
+  readonly claims: Pick<IdClaims, "email" | "email_verified">;
+}
+
 /** What an issuer in this process adds. */
 export interface OwnIssuer {
   /** Who that is now; undefined where the account or what was granted is gone. Throwing refuses. */
-  standing(subject: string, accessToken: string): Promise<{ readonly roles: readonly string[] } | undefined>;
+  standing(subject: string, accessToken: string): Promise<StandingNow | undefined>;
   /** The session at the issuer that a token was given in, as tokens name it. */
   sessionOf(accessToken: string): string | undefined;
   /** What tokens were given under; it ends with the session that has them. */
