@@ -136,8 +136,13 @@ function listenOn(pool: Pool, heard: () => void): () => Promise<void> {
   let waiting: NodeJS.Timeout | undefined;
 
   async function connect(): Promise<void> {
-    // Not one of the pool's: it is never given back.
-    const client = new Client({ ...pool.options, query_timeout: 5_000 });
+    // Not one of the pool's: it is never given back. The pool hides its password from copies.
+    const { password } = pool.options;
+    const client = new Client({
+      ...pool.options,
+      ...(password === undefined ? {} : { password }),
+      query_timeout: 5_000,
+    });
     let isOver = false;
     const over = (): void => {
       if (isOver) return;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { openStorage, type Storage, type StorageOptions } from "@portcullis/server/storage";
 import { sql } from "kysely";
 import { Client, type PoolConfig } from "pg";
@@ -76,6 +77,30 @@ export async function asSuperuser(server: PostgresServer, statement: string, dat
     await client.query(statement);
   } finally {
     await client.end();
+  }
+}
+
+/** Has a role give a password from now on; nobody else does. */
+export async function guard(server: PostgresServer, role: string, password: string): Promise<void> {
+  const rules = `values (1, 'local all ${role} scram-sha-256'), (2, 'local all all trust')`;
+  const copy = `copy (select rule from (${rules}) as one(at, rule) order by at) to %L`;
+  await asSuperuser(server, `alter role ${role} password '${password}'`);
+  await asSuperuser(
+    server,
+    `do $$ begin execute format('${copy.replaceAll("'", "''")}', current_setting('hba_file')); end $$`,
+  );
+  // pg leaves the connection open where it has no password to give; the server closes it then.
+  await asSuperuser(server, "alter system set authentication_timeout = '1s'");
+  await asSuperuser(server, "select pg_reload_conf()");
+  for (;;) {
+    const client = new Client(server.as(role));
+    try {
+      await client.connect();
+    } catch {
+      return;
+    }
+    await client.end();
+    await wait(20);
   }
 }
 

@@ -7,8 +7,16 @@ import { oidcPayloadStore } from "../../src/storage/oidc-payloads.ts";
 import { mostFamilies, refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
 import { type Revocation, revocationStore, type Since } from "../../src/storage/revocations.ts";
 import { type SigningKeyRow, signingKeyStore } from "../../src/storage/signing-keys.ts";
-import type { Storage } from "../../src/storage/storage.ts";
-import { accountsOf, embeddedStores, failing, postgresStores, type TestStores } from "./open-stores.ts";
+import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import {
+  accountsOf,
+  embeddedStores,
+  failing,
+  guard,
+  type PostgresStores,
+  postgresStores,
+  type TestStores,
+} from "./open-stores.ts";
 
 const now = Date.UTC(2030, 0, 1);
 
@@ -412,13 +420,19 @@ describe.each([
 });
 
 describe("storage: several instances on PostgreSQL", () => {
-  let stores: TestStores;
+  let stores: PostgresStores;
   let storage: Storage;
   beforeAll(async () => {
     stores = await postgresStores();
-    storage = await stores.open();
+    // Whoever listens has to give it, too.
+    const password = "only for tests";
+    await guard(stores.server, "identity_server", password);
+    storage = await openStorage({ postgres: { ...(await stores.place()).postgres, password } });
   }, 60_000);
-  afterAll(() => stores.stop());
+  afterAll(async () => {
+    await storage.close();
+    await stores.stop();
+  });
 
   it("tells every other instance of a revocation when it is committed, and goes on after a cut connection", async () => {
     const store = revocationStore(storage, storage.pool);
