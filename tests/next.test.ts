@@ -148,7 +148,7 @@ describe("what Next.js keeps from the API", () => {
   });
 });
 
-test("the prover finds nothing broken", async () => {
+test("the prover finds nothing broken", { timeout: 120_000 }, async () => {
   const identities = [
     { name: "alice", cookie: await signIn("alice"), roles: [] },
     { name: "bob", cookie: await signIn("bob"), roles: [] },

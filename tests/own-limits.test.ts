@@ -5,15 +5,16 @@ import { identityOf, scan } from "@portcullis/scan";
 import { SignJWT } from "jose";
 import { anyCaller, createApi, jwt, memorySink, publicAccess, refuse, secret } from "portcullis";
 import { developmentCertificate } from "portcullis/node";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, it } from "vitest";
 import { z } from "zod";
 
 const folder = mkdtempSync(join(tmpdir(), "portcullis-own-limits-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it("a caller whose own limit the scan has used up is not said to be refused because of strangers", {
+// Side by side: both wait for limits of their own.
+it.concurrent("a caller whose own limit the scan has used up is not said to be refused because of strangers", {
   timeout: 120_000,
-}, async () => {
+}, async ({ expect }) => {
   const key = "a secret of the tests that is long enough";
   const issuer = "https://id.example.com";
   const api = createApi({
@@ -52,9 +53,9 @@ it("a caller whose own limit the scan has used up is not said to be refused beca
   }
 });
 
-it("a sign-in whose declared limits let thousands of passwords be guessed a minute is found", {
+it.concurrent("a sign-in whose declared limits let thousands of passwords be guessed a minute is found", {
   timeout: 60_000,
-}, async () => {
+}, async ({ expect }) => {
   const scanned = async (rate: "1500/s" | "10/min") => {
     const api = createApi({
       name: "small",

@@ -2,14 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { type Reactions, startThings } from "../../scan/test/things.ts";
 import { command, folderWithDescription, people } from "./command.ts";
-
-let folder = "";
-beforeAll(async () => {
-  ({ folder } = await folderWithDescription());
-});
 
 const closing: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -21,6 +16,7 @@ async function underWay(
   before: Reactions["before"] = () => undefined,
   { host = "127.0.0.1", more = [] }: { readonly host?: string; readonly more?: readonly string[] } = {},
 ) {
+  const { folder } = await folderWithDescription();
   const counts = { created: 0, deleted: 0 };
   const { url, close } = await startThings({
     async before(asked) {
@@ -45,36 +41,38 @@ async function underWay(
   child.stderr.on("data", (chunk) => (said += String(chunk)));
   child.stdout.resume();
   await expect.poll(() => counts.created, { timeout: 20_000 }).toBeGreaterThan(2);
-  return { child, counts, said: () => said };
+  return { child, counts, said: () => said, report: () => readFile(join(folder, "report.json"), "utf8") };
 }
 
-describe("a scan that is interrupted", { timeout: 60_000 }, () => {
-  it.each(["SIGINT", "SIGTERM"] as const)(
+// Side by side, each with a target of its own: what is shown here is how long somebody waits.
+describe.concurrent("a scan that is interrupted", { timeout: 60_000 }, () => {
+  it.for(["SIGINT", "SIGTERM"] as const)(
     "by %s deletes what it created, reports what it knows and exits 3",
-    async (signal) => {
-      const { child, said } = await underWay();
+    async (signal, { expect }) => {
+      const { child, said, report } = await underWay();
       child.kill(signal);
       const [code] = await once(child, "exit");
       expect(code).toBe(3);
       expect(said()).toContain("stopping; what was created is deleted first");
-      const report: unknown = JSON.parse(await readFile(join(folder, "report.json"), "utf8"));
-      expect(report).toMatchObject({ interrupted: true, leftovers: [], counts: { broken: 0 } });
-      expect(JSON.stringify(report)).toContain("The scan was interrupted before this was decided.");
+      const text = await report();
+      expect(JSON.parse(text)).toMatchObject({ interrupted: true, leftovers: [], counts: { broken: 0 } });
+      expect(text).toContain("The scan was interrupted before this was decided.");
     },
   );
 
-  it("names what it could not delete, and waits no longer for it than it says", async () => {
-    const { child } = await underWay(({ method }) => (method === "DELETE" ? new Promise(() => {}) : undefined));
+  it("names what it could not delete, and waits no longer for it than it says", async ({ expect }) => {
+    const { child, report } = await underWay(({ method }) => (method === "DELETE" ? new Promise(() => {}) : undefined));
     const from = performance.now();
     child.kill("SIGINT");
     const [code] = await once(child, "exit");
     expect(code).toBe(3);
     expect(performance.now() - from).toBeLessThan(25_000);
-    const report = await readFile(join(folder, "report.json"), "utf8");
-    expect(report).toMatch(/"thing [\w-]+ of (?:alice|bob): /);
+    expect(await report()).toMatch(/"thing [\w-]+ of (?:alice|bob): /);
   });
 
-  it("by --timeout deletes what it created, exits 2 and says so; credentials over plain http are warned of, once", async () => {
+  it("by --timeout deletes what it created, exits 2 and says so; credentials over plain http are warned of, once", async ({
+    expect,
+  }) => {
     let created = 0;
     const slowly = async ({ method, path }: Parameters<Reactions["before"]>[0]): Promise<undefined> => {
       if (method === "POST" && path === "/things") created += 1;
@@ -83,20 +81,20 @@ describe("a scan that is interrupted", { timeout: 60_000 }, () => {
     };
     // An address of this machine by a name that is not only this machine's.
     const more = ["--consent", "0.0.0.0", "--timeout", "5s", "--only", "object-access,mass-assignment"];
-    const { child, counts, said } = await underWay(slowly, { host: "0.0.0.0", more });
+    const { child, counts, said, report } = await underWay(slowly, { host: "0.0.0.0", more });
     const [code] = await once(child, "exit");
     expect(code).toBe(2);
     expect(counts.deleted).toBeGreaterThanOrEqual(counts.created);
     expect(said().match(/warning: Credentials go to 0\.0\.0\.0:\d+ over plain http/g)).toHaveLength(1);
-    const report = await readFile(join(folder, "report.json"), "utf8");
-    expect(JSON.parse(report)).toMatchObject({ timedOut: true, leftovers: [], counts: { broken: 0 } });
-    expect(JSON.parse(report)).not.toHaveProperty("interrupted");
-    expect(report).toContain("Time ran out before this was decided (--timeout).");
-    expect(report).toContain("Time ran out (--timeout): what was not decided by then is inconclusive.");
-    expect(report).toMatch(/"Credentials go to 0\.0\.0\.0:\d+ over plain http/);
+    const text = await report();
+    expect(JSON.parse(text)).toMatchObject({ timedOut: true, leftovers: [], counts: { broken: 0 } });
+    expect(JSON.parse(text)).not.toHaveProperty("interrupted");
+    expect(text).toContain("Time ran out before this was decided (--timeout).");
+    expect(text).toContain("Time ran out (--timeout): what was not decided by then is inconclusive.");
+    expect(text).toMatch(/"Credentials go to 0\.0\.0\.0:\d+ over plain http/);
   });
 
-  it("twice ends at once", async () => {
+  it("twice ends at once", async ({ expect }) => {
     const { child, said } = await underWay(({ method }) => (method === "DELETE" ? new Promise(() => {}) : undefined));
     child.kill("SIGINT");
     await expect.poll(said).toContain("end at once");
