@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
@@ -36,6 +36,15 @@ afterAll(async () => {
   await Promise.all([plain.close(), secure.close()]);
   rmSync(folder, { recursive: true });
   expect(errors).toEqual([]);
+});
+
+test("signs in everybody whom a scan of it is told to be", async () => {
+  const users = readFileSync(join(import.meta.dirname, "../examples/projects/users.yaml"), "utf8");
+  const found = [...users.matchAll(/username: (\S+), password: ([\w ]+),/g)];
+  expect(found.map(([, email]) => email)).toEqual([alice.email, bob.email, admin.email]);
+  for (const [, email, password] of found) {
+    expect(await call("POST", "/v1/sign-in", { at: plain, json: { email, password } })).toMatchObject({ status: 200 });
+  }
 });
 
 test("leaves nothing undecided, and building it opens no file and needs no server", () => {

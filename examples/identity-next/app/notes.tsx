@@ -83,6 +83,9 @@ export function Notes() {
           <li key={id}>{text}</li>
         ))}
       </ul>
+      <p>
+        <a href="/account">Your account</a>
+      </p>
       <button id="sign-out" type="button" onClick={() => void signOut()}>
         Sign out
       </button>

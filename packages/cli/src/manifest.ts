@@ -40,7 +40,16 @@ async function writeManifest(path: string, flags: { readonly out?: string }): Pr
   }
   const text = `${JSON.stringify(api.manifest(), null, 2)}\n`;
   if (flags.out === undefined) await new Promise((resolve) => process.stdout.write(text, resolve));
-  else await writeFile(flags.out, text);
+  else {
+    try {
+      await writeFile(flags.out, text);
+    } catch (error) {
+      process.stderr.write(
+        `portcullis manifest: cannot write ${flags.out}: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
+      return process.exit(3);
+    }
+  }
   // A module that listens as it loads would keep the command running for ever.
   process.exit(0);
 }

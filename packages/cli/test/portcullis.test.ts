@@ -177,6 +177,13 @@ describe("portcullis manifest", () => {
     return file;
   };
 
+  it("says in one line where it cannot write", async () => {
+    const file = await moduleOf("unwritten.mts", "export default { problems: () => [], manifest: () => ({}) };");
+    const ran = await portcullis("manifest", file, "--out", join(folder, "nowhere", "manifest.json"));
+    expect([ran.code, ran.out]).toEqual([3, ""]);
+    expect(ran.err).toMatch(/^portcullis manifest: cannot write .*no such file or directory.*\n$/);
+  });
+
   it("prints the manifest of what a module exports as api", async () => {
     const file = await moduleOf(
       "good.mts",
