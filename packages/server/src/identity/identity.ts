@@ -254,9 +254,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     return { id, email: row.email, isVerified: row.verified_at !== null, epoch: row.epoch };
   }
 
-  async function followKeys(): Promise<void> {
-    if (await keys.refresh()) provider = makeProvider();
-  }
+  let ofProvider = keys.all();
+  /** However far it comes: the provider signs with the keys there are, and with no others. */
+  const followKeys = () =>
+    keys.refresh().finally(() => {
+      if (keys.all() !== ofProvider) provider = makeProvider();
+      ofProvider = keys.all();
+    });
 
   const keyRows = apiKeyStore(storage, { ...takingBack, generation: revocations.generation });
   const apiKeysOf =

@@ -39,8 +39,8 @@ export interface SigningKeys {
   published(): readonly JWK[];
   /** The one that signs now. */
   signer(): Signer;
-  /** Reads what other processes added, and adds a key where the newest one is about to retire. @returns whether they changed */
-  refresh(): Promise<boolean>;
+  /** Reads what other processes added, and adds a key where the newest one is about to retire. */
+  refresh(): Promise<void>;
 }
 
 /** What signs. */
@@ -69,10 +69,10 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
   let published: readonly JWK[] = [];
   let signer: Signer | undefined;
 
-  async function read(): Promise<boolean> {
+  async function read(): Promise<void> {
     stored = await store.list();
     const order = inOrder(stored.filter((row) => row.expires_at > now()));
-    if (order.map(({ kid }) => kid).join() === all.map(({ kid }) => kid).join()) return false;
+    if (order.map(({ kid }) => kid).join() === all.map(({ kid }) => kid).join()) return;
     const opened = order.map(open);
     const [first] = opened;
     const [row] = order;
@@ -86,7 +86,6 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
       const jwk: JWK = JSON.parse(row.public);
       return jwk;
     });
-    return true;
   }
 
   /** The one that signs first: the newest that was announced long enough ago, else the oldest. */
@@ -151,10 +150,9 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
       return signer;
     },
     async refresh() {
-      const first = await read();
+      await read();
       await addWhereDue(false);
-      const second = await read();
-      return first || second;
+      await read();
     },
   };
   await read();
