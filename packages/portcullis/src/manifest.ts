@@ -1,5 +1,6 @@
 import { defaults } from "./defaults.ts";
 import { isByRole } from "./lib/choose-output.ts";
+import { leavesOf, shapeReader } from "./lib/schema-shape.ts";
 import { outputJsonSchema } from "./lib/standard-schema.ts";
 import type { AdapterFacts } from "./listen.ts";
 import type { ByRoleOutput, OutputRule } from "./output.ts";
@@ -227,13 +228,21 @@ function describeWebhook({ scheme, claims, leaseMs, times }: PlannedWebhook): Re
 }
 
 function parameters(route: RoutePlan): readonly Readonly<Record<string, unknown>>[] {
-  const of = (place: "path" | "query" | "header" | "cookie", part: RoutePlan["params"]) =>
-    Object.entries(part?.json.properties ?? {}).map(([name, schema]) => ({
-      name,
-      in: place,
-      required: place === "path" || (part?.json.required?.includes(name) ?? false),
-      schema,
-    }));
+  const of = (place: "path" | "query" | "header" | "cookie", part: RoutePlan["params"]) => {
+    if (part === undefined) return [];
+    const reader = shapeReader(part.json);
+    const alternatives = leavesOf(reader, reader(part.json));
+    return part.names.map((name) => {
+      const fields = alternatives.map((one) => one.fields.get(name));
+      const schemas = [...new Set(fields.flatMap((field) => field?.schema ?? []))];
+      return {
+        name,
+        in: place,
+        required: place === "path" || fields.every((field) => field?.required === true),
+        schema: schemas.length === 1 ? schemas[0] : { anyOf: schemas },
+      };
+    });
+  };
   const paging =
     route.page === undefined
       ? []

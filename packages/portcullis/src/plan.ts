@@ -9,7 +9,7 @@ import { type BasicFields, basicFields, isForm } from "./lib/form.ts";
 import type { Cursors } from "./lib/cursor.ts";
 import type { Deadlines } from "./lib/deadlines.ts";
 import type { JsonSchema } from "./lib/json-schema.ts";
-import { placePointers } from "./lib/schema-problems.ts";
+import { fieldNames, placePointers } from "./lib/schema-problems.ts";
 import { inputJsonSchema } from "./lib/standard-schema.ts";
 import type { AnySchema } from "./lib/standard-schema.ts";
 import type { ProvedBefore } from "./lib/proved-before.ts";
@@ -115,6 +115,8 @@ export interface AccessPlan {
 export interface InputPart {
   readonly schema: AnySchema;
   readonly json: JsonSchema;
+  /** Its members, those of every alternative: what is looked at of headers and cookies. */
+  readonly names: readonly string[];
   /** Pointers of its declared places: what a record may say of an input. */
   readonly places: ReadonlySet<string>;
   /** The body comes as a form in place of JSON. */
@@ -264,7 +266,15 @@ function planPart(schema: AnySchema | undefined, textOnly: boolean): InputPart |
   const json = inputJsonSchema(schema);
   const form = isForm(schema);
   const coerce = textOnly || form ? compileCoercion(json) : undefined;
-  return { schema, json, places: placePointers(json), form, basic: basicFields(schema), coerce };
+  return {
+    schema,
+    json,
+    names: fieldNames(json),
+    places: placePointers(json),
+    form,
+    basic: basicFields(schema),
+    coerce,
+  };
 }
 
 function planObjects(policy: RoutePolicy): readonly PlannedObject[] {

@@ -63,7 +63,7 @@ function singleHeaders(api: ApiPlan): readonly string[] {
     ...api.verifiers.flatMap(({ credential }) =>
       credential.carrier.in === "header" ? [credential.carrier.header] : [],
     ),
-    ...api.routes.flatMap((route) => Object.keys(route.headers?.json.properties ?? {})),
+    ...api.routes.flatMap((route) => route.headers?.names ?? []),
     ...api.routes.flatMap((route) => route.webhook?.scheme.headers ?? []),
     ...(header === undefined || header === "x-forwarded-for" || header === "forwarded" ? [] : [header]),
     ...(typeof version === "object" && "header" in version ? [version.header] : []),

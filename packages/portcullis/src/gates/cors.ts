@@ -2,7 +2,7 @@ import { defaults } from "../defaults.ts";
 import { EarlyAnswer } from "../exchange.ts";
 import type { ArrivalGate, HeaderGate } from "../gate.ts";
 import { limitHeaderNames } from "../limits/headers.ts";
-import type { ApiPlan, RoutePlan } from "../plan.ts";
+import type { ApiPlan } from "../plan.ts";
 import { Refusal } from "../refusal.ts";
 
 /**
@@ -31,7 +31,8 @@ export const preflight: ArrivalGate = (api) => {
   for (const { credential } of api.verifiers) {
     if (credential.carrier.in === "header") readable.add(credential.carrier.header.toLowerCase());
   }
-  for (const name of [...versionHeaders(api), ...api.routes.flatMap(inputHeaders)]) readable.add(name);
+  for (const name of versionHeaders(api)) readable.add(name);
+  for (const { headers } of api.routes) for (const name of headers?.names ?? []) readable.add(name);
   const allowHeaders = [...readable].join(", ");
   const maxAge = String(defaults.preflightMaxAgeSeconds);
 
@@ -84,7 +85,9 @@ export const corsHeaders: HeaderGate = (api) => {
   );
 
   const varyOf = api.routes.map((route) =>
-    route.policy.cache === undefined ? "Origin" : ["Origin", ...versionHeaders(api), ...inputHeaders(route)].join(", "),
+    route.policy.cache === undefined
+      ? "Origin"
+      : ["Origin", ...versionHeaders(api), ...(route.headers?.names ?? [])].join(", "),
   );
 
   return function addCorsHeaders(x, headers) {
@@ -97,8 +100,4 @@ export const corsHeaders: HeaderGate = (api) => {
 /** The header that selects a version, in lower case, where one does. */
 function versionHeaders({ config: { version } }: ApiPlan): readonly string[] {
   return typeof version === "object" && "header" in version ? [version.header.toLowerCase()] : [];
-}
-
-function inputHeaders({ headers }: RoutePlan): readonly string[] {
-  return Object.keys(headers?.json.properties ?? {});
 }

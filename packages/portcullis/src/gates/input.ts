@@ -34,8 +34,8 @@ export const input: RouteGate = (api, route) => {
   const names = route.segments.flatMap((segment) => ("param" in segment ? [segment.param] : []));
   const readPage = pageReader(api, route);
   const match = matcher(api, route);
-  const headerNames = route.headers === undefined ? [] : Object.keys(route.headers.json.properties ?? {});
-  const cookieNames = route.cookies === undefined ? [] : Object.keys(route.cookies.json.properties ?? {});
+  const headerNames = route.headers?.names ?? [];
+  const cookieNames = route.cookies?.names ?? [];
   const mediaType = route.body?.form === true ? "application/x-www-form-urlencoded" : "application/json";
   const accept = [route.method === "PATCH" ? "accept-patch" : "accept-post", mediaType];
 

@@ -1,6 +1,5 @@
 import type { Credential } from "../credential.ts";
 import { isBlank } from "../lib/blank.ts";
-import { fieldNames } from "../lib/schema-problems.ts";
 import { unknownKeys } from "../lib/unknown-keys.ts";
 import type { RoutePlan } from "../plan.ts";
 import type { ApiConfig } from "../api-config.ts";
@@ -67,7 +66,7 @@ export function accessProblems(config: ApiConfig, route: RoutePlan, add: Add): v
 
 function sessionProblems(route: RoutePlan, add: Add): void {
   const { startsSession, method, accountField, begunBy, body, limits } = route;
-  const cookies = route.cookies === undefined ? [] : fieldNames(route.cookies.json);
+  const cookies = route.cookies?.names ?? [];
   const missing = begunBy?.find((one) => !cookies.includes(one));
   if (missing !== undefined) {
     add(
@@ -79,7 +78,7 @@ function sessionProblems(route: RoutePlan, add: Add): void {
     add("startsSession", "a GET can be sent by any link", 'use POST, or say { begunBy: "cookies.__Host-…" }');
   }
   if (accountField === undefined) return;
-  if (body === undefined || !fieldNames(body.json).includes(accountField)) {
+  if (body?.names.includes(accountField) !== true) {
     add("startsSession", `the body has no ${accountField}`, "name the field of the body that names the account");
   } else if (!limits.some(({ by, field, isPerAddress }) => by === "field" && field === accountField && !isPerAddress)) {
     const fix = `leave limit out, or say signIn("body.${accountField}") or a rate by "body.${accountField}"`;

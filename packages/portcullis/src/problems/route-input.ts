@@ -1,7 +1,7 @@
 import { isBlank } from "../lib/blank.ts";
 import { isByRole } from "../lib/choose-output.ts";
 import { pointerSegment } from "../lib/json-pointer.ts";
-import { declaresField, fieldNames, idFields, inputProblems, placePointers } from "../lib/schema-problems.ts";
+import { declaresField, idFields, inputProblems, placePointers } from "../lib/schema-problems.ts";
 import type { ByRoleOutput, OutputRule } from "../output.ts";
 import type { InputPart, PlannedObject, RoutePlan } from "../plan.ts";
 import type { ApiConfig } from "../api-config.ts";
@@ -48,7 +48,7 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
     add("input.params", `${names.join(", ")} may be anything`, "match it: params: z.strictObject({ id: z.uuid() })");
   }
   if (route.params !== undefined) {
-    const matched = fieldNames(route.params.json);
+    const matched = route.params.names;
     for (const name of names)
       if (!matched.includes(name)) add("input.params", `does not match :${name}`, "add the field");
     for (const name of matched) {
@@ -62,7 +62,7 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
       add(field, "is no body, and cannot come as a form", "take form away");
   }
   if (route.body !== undefined && route.method === "GET") add("input.body", "a GET has no body", "use the query");
-  for (const name of route.headers === undefined ? [] : fieldNames(route.headers.json)) {
+  for (const name of route.headers?.names ?? []) {
     if (name !== name.toLowerCase())
       add("input.headers", `${name} is not in lower case`, "write header names in lower case");
     if (ownedByGates.has(name.toLowerCase()) || carriers.includes(name.toLowerCase())) {
@@ -75,7 +75,7 @@ export function inputPartProblems(config: ApiConfig, route: RoutePlan, add: Add)
 /** A credential's cookie is read by its gate alone; any other is nobody's who could set it from a sibling host. */
 function cookieProblems(config: ApiConfig, cookies: InputPart, add: Add): void {
   const carriers = config.credentials.flatMap(({ carrier }) => (carrier.in === "cookie" ? carrier.cookies : []));
-  for (const name of fieldNames(cookies.json)) {
+  for (const name of cookies.names) {
     if (carriers.includes(name)) {
       add("input.cookies", `hands the credential ${name} to the handler`, "take it out: handlers are given the caller");
     } else if (!name.startsWith("__Host-")) {
@@ -90,7 +90,7 @@ function formProblems(body: InputPart, isPublic: boolean, add: Add): void {
     const { user, password } = body.basic;
     const fix = 'name two of its texts: { user: "client_id", password: "client_secret" }';
     for (const field of [user, password]) {
-      if (!fieldNames(body.json).includes(field)) add("input.body", `has no ${field} for Authorization`, fix);
+      if (!body.names.includes(field)) add("input.body", `has no ${field} for Authorization`, fix);
     }
     if (!isPublic) add("input.body", "takes Authorization, which proves the caller here", "take basic out");
   }

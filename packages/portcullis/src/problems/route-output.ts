@@ -4,7 +4,7 @@ import { isByRole, objectsWithRoles } from "../lib/choose-output.ts";
 import type { JsonSchema } from "../lib/json-schema.ts";
 import { pageParameters } from "../lib/paging.ts";
 import { allowlistProblem } from "../lib/redirect-target.ts";
-import { fieldNames, idFields, outputProblems } from "../lib/schema-problems.ts";
+import { idFields, outputProblems } from "../lib/schema-problems.ts";
 import { outputJsonSchema } from "../lib/standard-schema.ts";
 import type { ByRoleOutput, EgressOptOut, OutputRule } from "../output.ts";
 import type { RoutePlan } from "../plan.ts";
@@ -171,7 +171,7 @@ export function pageProblems(route: RoutePlan, add: Add): void {
   ) {
     add("page", "has no sensible depth", `write a maxPage from 1 to ${defaults.pageDepthHighest}`);
   }
-  const own = route.query === undefined ? [] : fieldNames(route.query.json);
+  const own = route.query?.names ?? [];
   for (const name of pageParameters[page.kind]) {
     if (own.includes(name))
       add("input.query", `declares ${name}, which the page reads itself`, "take it out of the schema");

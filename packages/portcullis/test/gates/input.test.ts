@@ -419,6 +419,50 @@ describe("input comes after who is calling and before whose objects they are", (
   });
 });
 
+describe("input where there are alternatives", () => {
+  const either = (one: string, other: string) =>
+    z.union([z.strictObject({ [one]: z.string().max(9) }), z.strictObject({ [other]: z.string().max(9) })]);
+  const door = sharedDoor(() => {
+    const test = testApi();
+    const route = (path: string, input: unknown): void =>
+      routeUntyped(test.api, { path, access: publicAccess("x"), input, output: nothing }, keep);
+    route("GET /v1/headers", { headers: either("x-one", "x-other") });
+    route("GET /v1/cookies", { cookies: either("__Host-one", "__Host-other") });
+    route("GET /v1/query", { query: either("one", "other") });
+    return test;
+  });
+
+  it.each([
+    ["headers", "GET /v1/headers", { "X-Other": "a" }, { "x-other": "a" }],
+    ["cookies", "GET /v1/cookies", { Cookie: "__Host-one=a" }, { "__Host-one": "a" }],
+    ["query", "GET /v1/query?other=a", {}, { other: "a" }],
+  ])("looks at the %s of each", async (place, line, headers, value) => {
+    given = undefined;
+    const reply = await door.ask(line, { headers });
+    expect([reply.status, given?.[place]]).toEqual([204, value]);
+    expect((await door.ask(`GET /v1/${place}`)).code).toBe("invalid-input");
+  });
+
+  it("takes a header of any of them once alone", async () => {
+    expect((await door.ask("GET /v1/headers", { headers: { "X-One": ["a", "b"] } })).code).toBe("bad-header");
+  });
+
+  it("writes the members of all of them into the manifest", () => {
+    expect(door.api.manifest()).toMatchObject({
+      paths: {
+        "/v1/headers": {
+          get: {
+            parameters: [
+              { name: "x-one", in: "header", required: false, schema: { type: "string", maxLength: 9 } },
+              { name: "x-other", in: "header", required: false, schema: { type: "string", maxLength: 9 } },
+            ],
+          },
+        },
+      },
+    });
+  });
+});
+
 describe("input at the start", () => {
   const problems = (input: unknown, path = "POST /v1/x") => {
     const api = createApi({ name: "start", hosts: ["localhost"], credentials: [] });
