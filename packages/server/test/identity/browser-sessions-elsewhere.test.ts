@@ -118,6 +118,26 @@ describe("sessions: people of an issuer elsewhere", () => {
     }
   });
 
+  it("passes over what the issuer sends besides, and reads no answer that says something twice", async () => {
+    const browser = at.browser();
+    const answer = async () => {
+      const { url } = await browser.open("/auth/sign-in?returnTo=/notes/today");
+      return new URL(await other.authorize(url.href));
+    };
+    const twice = await answer();
+    twice.searchParams.append("code", "another");
+    expect((await browser.open(twice)).status).toBe(400);
+    const more = await answer();
+    for (const [name, value] of Object.entries({
+      locale: "en",
+      userState: "x".repeat(3000),
+      "accounts-server": "https://eu.example",
+    })) {
+      more.searchParams.set(name, value);
+    }
+    expect((await browser.open(more)).url.pathname).toBe("/notes/today");
+  });
+
   it("leaves one session to a browser, however many sign-ins it had under way", async () => {
     const browser = at.browser();
     const tabs = [];

@@ -83,20 +83,25 @@ const SessionView = z.object({
 
 const Target = z.strictObject({ returnTo: z.string().min(1).max(returnToLength).optional() });
 
-/** What issuers send back, by RFC 6749, RFC 9207 and what is common besides. */
-const Returned = z.strictObject({
-  code: z.string().min(1).max(2000).optional(),
+const Answer = z.strictObject({
+  code: z.string().min(1).max(4000).optional(),
   state: z.string().min(1).max(200).optional(),
   iss: z.string().min(1).max(500).optional(),
   error: z.string().min(1).max(100).optional(),
   error_description: z.string().max(1000).optional(),
   error_uri: z.string().max(1000).optional(),
-  session_state: z.string().max(500).optional(),
-  scope: z.string().max(2000).optional(),
-  authuser: z.string().max(100).optional(),
-  hd: z.string().max(300).optional(),
-  prompt: z.string().max(100).optional(),
 });
+
+/**
+ * What of an issuer's answer is read. Issuers send more, each its own; that is passed over, and refused only where it is
+ * there twice.
+ *
+ * @see RFC 6749 section 4.1.2 (clients ignore what they do not know), RFC 9207
+ */
+const Returned = z.preprocess((sent) => {
+  if (typeof sent !== "object" || sent === null) return sent;
+  return Object.fromEntries(Object.entries(sent).filter(([name]) => Object.hasOwn(Answer.shape, name)));
+}, Answer);
 
 const flowOver = (name: string) => ({ name, value: "", maxAgeSeconds: 0, sameSite: "Lax" }) as const;
 const sessionOver = { name: sessionCookieName, value: "", maxAgeSeconds: 0 } as const;
