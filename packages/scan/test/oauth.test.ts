@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseOAuthClient, type ScanOptions, scan } from "../src/scan.ts";
 import { clients, startAuthorizationServer, type Wrong } from "./authorization-server.ts";
 
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  vi.restoreAllMocks();
+// What the server is built of says how it would be set up for others than tests.
+beforeAll(() => {
+  for (const name of ["warn", "info", "error", "log"] as const) vi.spyOn(console, name).mockReturnValue();
 });
+afterAll(() => vi.restoreAllMocks());
 
 const account = { user: "alice@example.com", password: "correct horse battery" };
 
-describe("oauth", { timeout: 60_000 }, () => {
+// Side by side, each at a server of its own: a scan here waits more than it works.
+describe.concurrent("oauth", { timeout: 60_000 }, () => {
   it("finds nothing at a sound server, for a public and for a confidential client", async () => {
     const app = await attack({});
     expect(app.broken).toEqual([]);
@@ -223,10 +224,7 @@ const everything = [
 const secretly = ["client-secret-wrong", "client-secret-missing", "refresh-without-secret"];
 
 async function attack(wrong: Wrong, changed: Partial<ScanOptions> = {}) {
-  await close?.();
-  for (const name of ["warn", "info", "error", "log"] as const) vi.spyOn(console, name).mockReturnValue();
   const server = await startAuthorizationServer(wrong);
-  close = server.close;
   const { verdicts, requests } = await scan({
     url: server.url,
     identities: [],
@@ -236,7 +234,7 @@ async function attack(wrong: Wrong, changed: Partial<ScanOptions> = {}) {
     patienceMs: 500,
     seed: 1,
     ...changed,
-  });
+  }).finally(server.close);
   const named = (kind: string) => verdicts.filter(({ verdict }) => verdict === kind).map(({ check }) => check);
   const why = verdicts.map(({ check, verdict, why }) => `${verdict} ${check}: ${why}`);
   return {

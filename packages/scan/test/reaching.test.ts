@@ -1,12 +1,12 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { isRecord } from "../src/json.ts";
 import { identityOf, type ScanResult } from "../src/scan.ts";
 import { type Oddity, scanLibrary, startLibrary } from "./library.ts";
 import { description, scanThings, startThings } from "./things.ts";
 
 const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
+afterAll(async () => {
+  for (const close of closing) await close();
 });
 
 async function library(oddity?: Oddity) {
@@ -28,7 +28,8 @@ function undecided(result: ScanResult): readonly string[] {
   return found.map(({ protection, check, operation, why }) => `${protection} ${check} ${operation ?? ""}: ${why}`);
 }
 
-describe("a library without a hole", () => {
+// Side by side, each with a server of its own: a scan here waits more than it works.
+describe.concurrent("a library without a hole", () => {
   it("is decided everywhere, although the first identity may create nothing, and nothing is called broken", async () => {
     const { url, log } = await library();
     const result = await scanLibrary(url, ["object-access", "mass-assignment", "output", "authentication"]);
@@ -68,7 +69,7 @@ describe("a library without a hole", () => {
   });
 });
 
-describe("accounts that stand by their id", () => {
+describe.concurrent("accounts that stand by their id", () => {
   it("are read as oneself, however the parameter is called", async () => {
     const { url, close } = await startThings({
       before: ({ method, path, who }) => {
@@ -88,7 +89,7 @@ describe("accounts that stand by their id", () => {
   });
 });
 
-describe("another's id is found to open", () => {
+describe.concurrent("another's id is found to open", () => {
   it.each<[Oddity, string]>([
     ["notes by any shelf", "foreign-shelfId GET /notes"],
     ["exports of any shelf", "foreign-shelfId POST /exports"],
@@ -112,7 +113,7 @@ describe("another's id is found to open", () => {
   });
 });
 
-describe("no finding is", () => {
+describe.concurrent("no finding is", () => {
   it.each<Oddity>([
     "notes of a foreign shelf are none",
     "exports say the same of everything",
@@ -131,7 +132,7 @@ describe("no finding is", () => {
   });
 });
 
-describe("one's own record", () => {
+describe.concurrent("one's own record", () => {
   it("is found to take a role the description allows, and is put back", async () => {
     const { url, people } = await library("roles are merged");
     const { verdicts } = await scanLibrary(url, ["mass-assignment"]);

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type Identity, openIdentity } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
-import { createApi } from "portcullis";
+import { createApi, memorySink } from "portcullis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { emailKey, isAddress } from "../../src/identity/addresses.ts";
+import { freePort } from "../../../../scripts/free-ports.ts";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 
 /** What reads as the same address where it is taken for a part of a URL, or where what cannot be seen is passed over. */
@@ -38,8 +39,10 @@ describe("an address in other spellings", () => {
   let stop: () => Promise<void>;
   let skew = 0;
   let sent = 0;
-  const origin = "http://localhost:8917";
+  let origin = "";
   beforeAll(async () => {
+    const port = await freePort();
+    origin = `http://localhost:${port}`;
     stores = await embeddedStores();
     storage = await stores.open();
     identity = await openIdentity({
@@ -54,12 +57,13 @@ describe("an address in other spellings", () => {
     });
     const api = createApi({
       name: "notes",
-      hosts: ["localhost:8917"],
+      hosts: [`localhost:${port}`],
       credentials: [identity.sessions().credential],
+      audit: { sinks: [memorySink()] },
       clock: { now: () => Date.now(), monotonic: () => performance.now() + skew },
     });
     identity.mount(api);
-    const listening = await api.listen({ port: 8917, handleSignals: false });
+    const listening = await api.listen({ port, handleSignals: false });
     await identity.accounts.signUp("alissa@example.com", password);
     stop = async () => {
       await listening.close();
