@@ -29,7 +29,8 @@ export function checkCommand(): Command {
 async function checkFolder(path: string, flags: { readonly json?: true; readonly manifest?: string }): Promise<void> {
   try {
     const folder = resolve(path);
-    if (!(await stat(folder)).isDirectory()) throw new Error(`${path} is not a folder`);
+    const there = await stat(folder).catch(() => undefined);
+    if (there?.isDirectory() !== true) throw new Error(`${path} is no folder that can be read`);
     const all: Checked[] = [];
     for (const check of checks) {
       const checked = await check(folder);

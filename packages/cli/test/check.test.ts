@@ -149,7 +149,11 @@ describe("portcullis check", () => {
 
   it("exits 3 for a folder that is not there, and for a file", async () => {
     const folder = folderOf({ "a.ts": "" });
-    expect(await check(join(folder, "nowhere"))).toMatchObject({ code: 3, out: "" });
+    expect(await check(join(folder, "nowhere"))).toMatchObject({
+      code: 3,
+      out: "",
+      err: `portcullis check: ${join(folder, "nowhere")} is no folder that can be read\n`,
+    });
     expect(await check(join(folder, "a.ts"))).toMatchObject({
       code: 3,
       out: "",
