@@ -30,7 +30,8 @@ async function checkFolder(path: string, flags: { readonly json?: true; readonly
   try {
     const folder = resolve(path);
     const there = await stat(folder).catch(() => undefined);
-    if (there?.isDirectory() !== true) throw new Error(`${path} is no folder that can be read`);
+    if (there === undefined) throw new Error(`${path} is not there, or cannot be read`);
+    if (!there.isDirectory()) throw new Error(`${path} is not a folder`);
     const all: Checked[] = [];
     for (const check of checks) {
       const checked = await check(folder);

@@ -152,7 +152,7 @@ describe("portcullis check", () => {
     expect(await check(join(folder, "nowhere"))).toMatchObject({
       code: 3,
       out: "",
-      err: `portcullis check: ${join(folder, "nowhere")} is no folder that can be read\n`,
+      err: `portcullis check: ${join(folder, "nowhere")} is not there, or cannot be read\n`,
     });
     expect(await check(join(folder, "a.ts"))).toMatchObject({
       code: 3,
