@@ -48,6 +48,27 @@ describe("accounts: what strangers can do to somebody from outside", () => {
     expect((await browser.submit({ ...page, text: form }, { account })).status).toBe(200);
   });
 
+  it("leaves its owner the mails that a forgotten password and a sign-up take", async () => {
+    const email = "somebody.new@example.com";
+    for (let time = 0; time < 6; time++) {
+      server.forgiveLimits(61_000);
+      const statuses = [
+        await elsewhere("/account/forgotten", { email: alice.email }),
+        await elsewhere("/account/sign-up", { email, password: alice.password }),
+      ];
+      expect(statuses).toEqual(time < 5 ? [200, 200] : [429, 429]);
+    }
+    for (const [path, form] of [
+      ["/account/forgotten", { email: alice.email }],
+      ["/account/sign-up", { email, password: alice.password }],
+    ] as const) {
+      server.forgiveLimits(61_000);
+      const browser = server.browser();
+      const { status, text } = await browser.submit(await browser.open(path), form);
+      expect([path, status, text.includes("Look at your mail")]).toEqual([path, 200, true]);
+    }
+  });
+
   it("is no text of theirs on the page that asks for permission, or in the records", async () => {
     const browser = server.browser();
     const redirect_uri = "http://127.0.0.1/callback";
@@ -109,9 +130,9 @@ describe("accounts: what strangers can do to somebody from outside", () => {
   }
 
   /** From another network, without a cookie. */
-  async function elsewhere(path: string, form: Form): Promise<void> {
+  async function elsewhere(path: string, form: Form): Promise<number> {
     const { host, port } = new URL(server.base);
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<number>((resolve, reject) => {
       const sent = request({
         host: "127.0.0.1",
         localAddress: "127.0.0.9",
@@ -120,7 +141,7 @@ describe("accounts: what strangers can do to somebody from outside", () => {
         method: "POST",
         headers: { host, "content-type": "application/x-www-form-urlencoded" },
       });
-      sent.once("response", (answer) => answer.resume().once("end", resolve));
+      sent.once("response", (answer) => answer.resume().once("end", () => resolve(answer.statusCode ?? 0)));
       sent.once("error", reject);
       sent.end(new URLSearchParams(form).toString());
     });

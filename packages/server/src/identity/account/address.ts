@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Account } from "../accounts.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newEmailField, ownAddressField, page, passwordField, style } from "../pages.ts";
+import { mailLimits } from "./mail-limits.ts";
 import { ownFooter } from "./own-footer.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { goOn, Waiting } from "./sign-up.ts";
@@ -45,12 +46,11 @@ export function mountAddressPages(api: Api, options: AccountPagesOptions): void 
       access,
       input: { cookies: Cookies, body: form(z.strictObject({ email, password, newEmail: email })) },
       output: { 200: pageOutput, 303: redirect([accountPaths.signIn]), 400: pageOutput, 401: pageOutput },
-      // Each may mean a mail to somebody who asked for none, from however many accounts. By the network too where a stranger
-      // may name the account, or his requests would be counted for whoever has it.
+      // By the network too where a stranger may name the account, or his requests would be counted for whoever has it.
       limit: [
         ...signIn("body.email"),
         { rate: "5/h", by: "body.email", and: "address" },
-        { rate: "5/h", by: "body.newEmail" },
+        ...mailLimits("body.newEmail", "new-address"),
       ],
     },
     async ({ body, cookies, request }) => {

@@ -1,5 +1,6 @@
 import { type Api, publicAccess } from "portcullis";
 import { z } from "zod";
+import { mailLimits } from "./mail-limits.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { signUpLimits } from "./sign-up.ts";
 
@@ -61,7 +62,7 @@ export function mountAccountJson(api: Api, { accounts }: AccountPagesOptions): v
       access,
       input: { body: z.strictObject({ email }) },
       output: Outcome,
-      limit: [limit, { rate: "5/h", by: "body.email" }],
+      limit: [limit, ...mailLimits("body.email", "forgotten")],
     },
     async ({ body }) => {
       await accounts.requestReset(body.email);

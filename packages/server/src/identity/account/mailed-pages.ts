@@ -1,6 +1,7 @@
 import { type Api, answer, form, html, markup, notAnObject, publicAccess, signIn } from "portcullis";
 import { z } from "zod";
 import { emailField, newPasswordField, ownAddressField, page, passwordField, style } from "../pages.ts";
+import { mailLimits } from "./mail-limits.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { goOn, Waiting } from "./sign-up.ts";
 import { sayProblem } from "./words.ts";
@@ -65,8 +66,7 @@ ${goOn(options, cookies)}`,
       access,
       input: { cookies: Waiting, body: form(z.strictObject({ email: z.string().min(1).max(254) })) },
       output: pageOutput,
-      // Each may mean a mail to somebody.
-      limit: [limit, { rate: "5/h", by: "body.email" }],
+      limit: [limit, ...mailLimits("body.email", "forgotten")],
     },
     async ({ body }) => {
       await accounts.requestReset(body.email);

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { flowCookieShape } from "../oauth/flow-cookies.ts";
 import { endpoints } from "../oauth/provider.ts";
 import { emailField, newPasswordField, page, style } from "../pages.ts";
+import { mailLimits } from "./mail-limits.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { sayProblem } from "./words.ts";
 
@@ -12,8 +13,8 @@ const access = publicAccess("who signs up has no account yet");
 /** The cookies of sign-ins that wait, so that whoever signs up on the way can go on with the newest. */
 export const Waiting = z.strictObject(flowCookieShape);
 
-/** Each may mean a mail to somebody who asked for none, so that what succeeds counts as well. */
-export const signUpLimits: readonly RouteLimit[] = [...signUp("body.email"), { rate: "5/h", by: "body.email" }];
+/** What succeeds counts as well. */
+export const signUpLimits: readonly RouteLimit[] = [...signUp("body.email"), ...mailLimits("body.email", "signed-up")];
 
 /** Signing up. The answer is the same for an address that has an account: only its owner learns of that, by mail. */
 export function mountSignUp(api: Api, options: AccountPagesOptions): void {
