@@ -142,6 +142,20 @@ describe.each([
     expect(asVerify.status).toBe(400);
   });
 
+  it("signs nobody in by a mail: who used a link that confirms, or one that sets a password, still signs in", async () => {
+    const email = await signUp();
+    const verify = await mailed(email, /^Confirm/);
+    for (const [link, values, done] of [
+      [verify, { email, password: first }, "Your address is confirmed"],
+      [await resetLink(email), { password: second }, "Your password is set"],
+    ] as const) {
+      const browser = server.browser();
+      expect(title(await fill(browser, link, values))).toBe(done);
+      expect([browser.cookies.size, await isSignedIn(browser)]).toEqual([0, false]);
+    }
+    expect(await canSignIn(email, second)).toBe(true);
+  });
+
   it("confirms no account that a stranger made with somebody's address, though its owner presses the button", async () => {
     const email = await signUp(newAddress(), "what a stranger knows");
     const other = await signUp(newAddress(), first);
