@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { DatabaseError } from "pg";
-import { revokeKeysOf } from "./api-keys.ts";
+import { removeKeysOf, revokeKeysOf } from "./api-keys.ts";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
 import { type WrongPasswordStore, wrongPasswordStore } from "./wrong-passwords.ts";
@@ -72,7 +72,7 @@ export interface AccountStore extends WrongPasswordStore {
   enable(id: string): Promise<boolean>;
   /** @returns false where there is no such account */
   endSessions(id: string): Promise<boolean>;
-  /** @returns false where there is no such account */
+  /** With its API keys. @returns false where there is no such account */
   remove(id: string): Promise<boolean>;
   /** Keeps a mailed token in place of earlier ones of its purpose to that address. */
   putToken(row: MailTokenRow): Promise<void>;
@@ -160,6 +160,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
       ending(id, async (one) => {
         await one.deleteFrom("mail_token").where("account_id", "=", id).execute();
         const row = await one.deleteFrom("account").where("id", "=", id).returning("epoch").executeTakeFirst();
+        if (row !== undefined) await removeKeysOf(one, storage.kind, id);
         return row?.epoch;
       }),
     putToken: (row) => db.transaction().execute((one) => replaceToken(one, row)),

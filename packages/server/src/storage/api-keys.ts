@@ -1,11 +1,10 @@
 import { type ExpressionBuilder, type Selectable, type SqlBool, sql, type Transaction } from "kysely";
 import type { ApiKeyRecord, ApiKeyStore } from "portcullis";
 import { isAccountId } from "./account-ids.ts";
-import { inBatches } from "./in-batches.ts";
 import { type TakingBack, takingBack } from "./revocations.ts";
 import type { ApiKeyTable, Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
-import { takeOut, takeOutSome } from "./taking-out.ts";
+import { takeOut } from "./taking-out.ts";
 import { leaveEvent } from "./waiting-events.ts";
 
 /** A key's record, with the application that asked for it. */
@@ -51,7 +50,7 @@ export interface SqlApiKeyStore extends ApiKeyStore {
   insertWithin(record: StoredKey, most: number, from?: TokenOrigin): Promise<boolean>;
   /** @param most  nothing changes where the owner has so many keys that work; default any number */
   rotate(id: string, successor: StoredKey, oldExpiresAt: number, from?: TokenOrigin, most?: number): Promise<boolean>;
-  /** Takes out what expired or was revoked before that time, and what belongs to an account that is gone. */
+  /** Takes out what expired or was revoked before that time. */
   sweep(before: number): Promise<void>;
 }
 
@@ -158,28 +157,9 @@ export function apiKeyStore(storage: Pick<Storage, "db" | "kind">, options: ApiK
     },
     generation: options.generation,
     async sweep(before) {
-      const where = sql<SqlBool>`expires_at < ${before} or revoked_at < ${before}`;
-      await takeOut(storage, { table: "api_key", key: ["id"], where });
-      // An account does not come back, and no client is called like one; nobody can call with such a key already.
-      let after = "";
-      await inBatches(async (most) => {
-        const gone = await db
-          .selectFrom("api_key")
-          .select(["id", "subject"])
-          .where(({ not, exists, selectFrom }) =>
-            not(exists(selectFrom("account").select("account.id").whereRef("account.id", "=", "api_key.subject"))),
-          )
-          .where("subject", "like", "________-____-____-____-____________")
-          .where("id", ">", after)
-          .orderBy("id")
-          .limit(most)
-          .execute();
-        const ids = gone.filter(({ subject }) => isAccountId(subject)).map(({ id }) => id);
-        const where = sql<SqlBool>`id in (${sql.join(ids)})`;
-        if (ids.length > 0) await takeOutSome(db, kind, { table: "api_key", key: ["id"], where }, most);
-        after = gone.at(-1)?.id ?? after;
-        return gone.length;
-      });
+      for (const where of [sql<SqlBool>`expires_at < ${before}`, sql<SqlBool>`revoked_at < ${before}`]) {
+        await takeOut(storage, { table: "api_key", key: ["id"], where });
+      }
     },
   };
 
@@ -202,6 +182,12 @@ export async function revokeKeysOf(
     .where("revoked_at", "is", null);
   if (clientId !== undefined) query = query.where("client_id", "=", clientId);
   return (await query.returning("id").execute()).map(({ id }) => id);
+}
+
+/** Takes out the keys of an account that goes; it does not come back, and no client is called like one. */
+export async function removeKeysOf(one: Transaction<Schema>, kind: Storage["kind"], accountId: string): Promise<void> {
+  await oneAfterTheOther(one, kind, accountId);
+  await one.deleteFrom("api_key").where("subject", "=", accountId).execute();
 }
 
 /** @returns how many keys of an owner work */
@@ -233,9 +219,9 @@ async function isTakenBack(
   subject: string,
   { grant, epoch }: TokenOrigin = {},
 ): Promise<boolean> {
-  if (epoch !== undefined) {
+  if (isAccountId(subject)) {
     const account = await one.selectFrom("account").select("epoch").where("id", "=", subject).executeTakeFirst();
-    if (account?.epoch !== epoch) return true;
+    if (account === undefined || (epoch !== undefined && account.epoch !== epoch)) return true;
   }
   if (grant === undefined) return false;
   const found = await one

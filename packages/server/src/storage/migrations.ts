@@ -56,6 +56,7 @@ const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0004-issuer-sessions-of-browsers": { up: issuerSessions },
   "0005-what-ends-with-what": { up: whatEndsWithWhat },
   "0006-revoked-families": { up: revokedFamilies },
+  "0007-ended-keys": { up: endedKeys },
 });
 
 const identity =
@@ -274,4 +275,15 @@ const revokedFamilies: Migration["up"] = async (db) => {
     .column("revoked_at")
     .where("revoked_at", "is not", null)
     .execute();
+};
+
+const endedKeys: Migration["up"] = async (db) => {
+  for (const column of ["expires_at", "revoked_at"] as const) {
+    await db.schema
+      .createIndex(`api_key_by_${column}`)
+      .on("api_key")
+      .column(column)
+      .where(column, "is not", null)
+      .execute();
+  }
 };

@@ -4,7 +4,7 @@ import { type KyselyPlugin, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browserSessionStore } from "../../src/storage/browser-sessions.ts";
 import { refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
-import { embeddedStores, postgresStores, type TestStores } from "./open-stores.ts";
+import { embeddedStores, failing, postgresStores, type TestStores } from "./open-stores.ts";
 
 const many = 20_000;
 const some = 2_500;
@@ -36,9 +36,9 @@ const piles = {
   revocation: [some, "kind, value, revoked_at, expires_at", "'jti', 'v' || i, 0, 0"],
   api_key: [
     some,
-    "id, hash, subject, scopes, name, environment, display_prefix, created_at, expires_at",
-    // The first thousand ran out, the others belong to an account that is gone.
-    "'k' || i, '', '00000000-0000-4000-8000-000000000000', '[]', '', '', '', 0, case when i <= 1000 then 0 end",
+    "id, hash, subject, scopes, name, environment, display_prefix, created_at, expires_at, revoked_at",
+    // The first thousand ran out, the others were revoked.
+    "'k' || i, '', 's', '[]', '', '', '', 0, case when i <= 1000 then 0 end, case when i > 1000 then 0 end",
   ],
   waiting_event: [some, "event", `'{"type":"key-created","subject":"s","key":"k' || i || '","why":"w"}'`],
 } as const;
@@ -83,7 +83,6 @@ describe.each([
         insert into ${sql.table(table)} (${sql.raw(columns)}) select ${sql.raw(values)} from n`.execute(storage.db);
     }
     await identity.upkeep();
-    await identity.close();
     for (const table of Object.keys(piles)) {
       const which = sql.raw(piled.get(table) ?? "1 = 1");
       const { rows } = await sql`select 1 as one from ${sql.table(table)} where ${which}`.execute(storage.db);
@@ -95,6 +94,15 @@ describe.each([
     // Of those that ran out, and of none that was signed out before.
     const grants = await storage.db.selectFrom("revocation").select("value").where("kind", "=", "grant").execute();
     expect(grants).toHaveLength(some - 1000);
+    // Where one table cannot be swept, the others are.
+    await sql`insert into api_key (id, hash, subject, scopes, name, environment, display_prefix, created_at, revoked_at)
+      values ('k', '', 's', '[]', '', '', '', 0, 0)`.execute(storage.db);
+    await sql`insert into sign_in (hash, expires_at) values ('h', 0)`.execute(storage.db);
+    const mended = await failing(storage, "api_key", "delete");
+    await expect(identity.upkeep()).rejects.toThrow("no room");
+    expect(await storage.db.selectFrom("sign_in").select("hash").execute()).toEqual([]);
+    await mended();
+    await identity.close();
   }, 60_000);
 });
 
