@@ -4,6 +4,7 @@ import type { Effort } from "./effort.ts";
 import type { Leg, Trial } from "./exchange.ts";
 import type { Fetcher, Outgoing } from "./fetcher.ts";
 import { reachOf } from "./framework.ts";
+import type { History } from "./history.ts";
 import { canAct, headerWith, type Identity, scopesOf, subjectOf } from "./identities.ts";
 import { textAt } from "./json.ts";
 import { kindsAlong } from "./kinds.ts";
@@ -47,6 +48,8 @@ export interface ProbeContext {
   readonly effort: Effort;
   /** How long the requests of one check may take where the operation's own limits are low, milliseconds. */
   readonly patienceMs: number;
+  /** What was sent so far, by whom. */
+  readonly history: History;
   /** Who may use limits up at the moment. */
   readonly turns: Turns;
   /** The account an identity is known by in the API's data; undefined where nothing told it. */
@@ -97,6 +100,7 @@ export type ContextParts = Pick<
   | "now"
   | "effort"
   | "patienceMs"
+  | "history"
   | "send"
 > & {
   /** Accounts learned by reading each identity's own record. */

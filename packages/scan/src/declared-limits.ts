@@ -26,8 +26,18 @@ export function declareLimits(pacer: Pacer, policy: Policy, unknown: Limit): voi
   if (all !== undefined) pacer.declare("all", all);
   // Who is in which tenant is not known: all callers together stay below the limit of one.
   if (limits.tenant !== undefined) pacer.declare("tenant", limits.tenant);
-  if (limits.failures !== undefined) pacer.declare("failures", limits.failures, "count");
+  if (limits.failures !== undefined) {
+    const { limit, windowMs } = limits.failures;
+    pacer.declare("failures", limits.failures, "count");
+    pacer.declare(spared, { limit: Math.max(1, Math.floor(limit / 2)), windowMs }, "count");
+  }
 }
+
+/**
+ * Failures at the usual address that may as well come from another one of this machine: half of its limit, so that whoever
+ * guesses passwords there in a burst meets the limit of guessing and not what others used up.
+ */
+export const spared = "failures that are spared";
 
 /** Declares what holds for one caller. */
 export function declareCaller(pacer: Pacer, policy: Policy, caller: string, unknown: Limit): void {

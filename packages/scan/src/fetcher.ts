@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { addressFor, hostOf, isLoopbackName, nameOf, portOf } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { answerOf, headerOf, noAnswer } from "./answer.ts";
-import { declareCaller, declareLimits, routeKeys, unknownNearby, unknownRate } from "./declared-limits.ts";
+import { declareCaller, declareLimits, routeKeys, spared, unknownNearby, unknownRate } from "./declared-limits.ts";
 import { certificateProblem } from "./certificate.ts";
 import { createGates } from "./gates.ts";
 import { createLocalAddresses } from "./local-addresses.ts";
@@ -158,10 +158,12 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     // From here to the first place that is taken nothing waits, so that a place that is free stays free.
     const from = failureKey === "failures" && isMovable ? addressWithRoom(others) : undefined;
     const here = from === undefined ? "" : ` ${from}`;
+    const isSpared = failureKey === "failures" && isMovable && from === undefined && pacer.hasRoom([spared]);
     const reservations: Reservation[] = [];
     let counted = false;
     try {
-      for (const key of [`${failureKey}${here}`, ...routes.failures]) reservations.push(await pacer.reserve(key));
+      for (const key of [...(isSpared ? [spared] : []), `${failureKey}${here}`, ...routes.failures])
+        reservations.push(await pacer.reserve(key));
       const who = caller === undefined ? [`address${here}`] : ["tenant", `caller ${caller}`];
       await pacer.take(["all", "rate", ...who, ...routes.requests]);
       count();
@@ -173,10 +175,10 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     }
   }
 
-  /** Another address of this machine, where what is declared for the usual one is used up. */
+  /** Another address of this machine, where what is declared for the usual one is used up, and where that can be spared. */
   function addressWithRoom(others: readonly string[]): string | undefined {
     const { failures: limit, address } = policy.limits;
-    if (limit === undefined || pacer.hasRoom(["failures", "address"])) return undefined;
+    if (limit === undefined || pacer.hasRoom(["failures", "address", spared])) return undefined;
     for (const other of others) {
       pacer.declare(`failures ${other}`, limit, "count");
       if (address !== undefined) pacer.declare(`address ${other}`, address);

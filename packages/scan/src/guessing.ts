@@ -1,5 +1,5 @@
 import { headerOf, isSuccess } from "./answer.ts";
-import { burst, busiest, type Timed } from "./burst.ts";
+import { type Burst, burst, busiest, type Timed } from "./burst.ts";
 import type { ProbeContext } from "./context.ts";
 import { bypasses } from "./limit-bypass.ts";
 import { burstSize, described, type InTurn, inTurn, mostRequests, parallelRace, untilOpen } from "./limit-shape.ts";
@@ -27,7 +27,12 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
     return [{ check, ...notApplicable(`A limit of ${limit.limit} takes more requests to reach than a scan sends.`) }];
   const account = `pc-${context.random.text(10)}@example.com`;
   const attempt = (index: number) => context.sessions.attempt(operation, account, `pc-wrong-${index}`);
-  const sent = await burst(context, attempt, count, limit);
+  const first = await burst(context, attempt, count, limit);
+  // Who is refused from the first guess on is so for what came before.
+  const again = isShut(first) && (await context.turns.aside(() => untilOpen(first.refused, first.tookMs)));
+  const sent = again ? await burst(context, attempt, count, limit) : first;
+  if (isShut(sent))
+    return [{ check, ...inconclusive("it was limited before the first guess", sent.refused.slice(0, 1)) }];
   if (sent.refused.length > 0) {
     const tries = sent.trials.length - sent.refused.length;
     const more = lowest === undefined ? ` (${described(sent)})` : "";
@@ -56,9 +61,9 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
     }
     return found;
   }
-  const first = sent.trials[0];
-  if (first === undefined) return [{ check, ...inconclusive("nothing was sent") }];
-  const changed = sent.trials.findIndex((trial) => !sameSignature(trial.answer, first.answer));
+  const [known] = sent.trials;
+  if (known === undefined) return [{ check, ...inconclusive("nothing was sent") }];
+  const changed = sent.trials.findIndex((trial) => !sameSignature(trial.answer, known.answer));
   if (changed > 0)
     return [
       { check, ...held("guessing a password changes the answer after some tries (lock-out)", sent.trials.slice(-1)) },
@@ -70,6 +75,11 @@ export async function signInBurst(context: ProbeContext, operation: Operation): 
       ...broken(`${count} wrong passwords in a row are answered without any limit${told}`, sent.trials.slice(-1)),
     },
   ];
+}
+
+/** True where nothing of a burst got through. */
+function isShut({ trials, refused }: Burst): boolean {
+  return refused.length > 0 && refused.length === trials.length;
 }
 
 /** Less than at first may be what another check used up meanwhile: then it is tried again, alone. */

@@ -9,6 +9,7 @@ import type { Leg, Trial } from "./exchange.ts";
 import { browserEntrance, type Entrance } from "./entrances.ts";
 import { createFetcher, type Fetcher, type Outgoing } from "./fetcher.ts";
 import { hostOf } from "./address.ts";
+import { createHistory } from "./history.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { canAct, type Identity, subjectOf, withBrowsers } from "./identities.ts";
 import { kindsOf } from "./kinds.ts";
@@ -58,6 +59,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
   const prefix = `pc-${random.text(6)}`;
   const creations = createCreations(prefix, isSignIn);
   const abilities = createAbilities();
+  const history = createHistory();
   const now = Date.now();
   const callers = createCallers({
     target: described,
@@ -71,6 +73,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     const trial: Trial = { leg, ...(await callers.send(outgoing, (one) => fetcher.send(one))) };
     creations.watch(trial);
     abilities.watch(trial);
+    history.watch(trial);
     return trial;
   };
   await preflight(fetcher, described, options.identities, now);
@@ -109,6 +112,7 @@ export async function prepare(preparation: Preparation): Promise<ProbeContext> {
     send,
     subjects,
     abilities,
+    history,
     sessions: createSessions({
       url: fetcher.url,
       target,

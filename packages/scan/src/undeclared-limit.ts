@@ -1,5 +1,5 @@
-import { headerOf } from "./answer.ts";
-import { type Burst, burstUntilRefused } from "./burst.ts";
+import { headerOf, isSuccess } from "./answer.ts";
+import { type Burst, burstUntilRefused, type Timed } from "./burst.ts";
 import type { ProbeContext } from "./context.ts";
 import type { Trial } from "./exchange.ts";
 import type { Identity } from "./identities.ts";
@@ -8,7 +8,7 @@ import { bypasses } from "./limit-bypass.ts";
 import { described, parallelRace } from "./limit-shape.ts";
 import { broken, held, inconclusive, type NamedOutcome, type Outcome } from "./probe.ts";
 import { requestFor } from "./requests.ts";
-import type { Operation } from "./target.ts";
+import { isGone, isSafe, type Operation, pathParameters } from "./target.ts";
 
 /**
  * How a limit is looked for that nobody declares: a burst, and where that meets none, a second that lasts. Both leave room
@@ -32,13 +32,14 @@ export async function undeclaredLimit(
   const check = "caller";
   if (alice === undefined) return [{ check, ...inconclusive("no identity may call it") }];
   const honest = requestFor(operation, { as: alice });
-  const sent = await burstUntilRefused(context, () => honest, search.burst);
-  if (sent.refused.length === 0) return [{ check, ...(await noLimit(context, operation, honest, sent)) }];
+  const first = await burstUntilRefused(context, () => honest, search.burst);
+  const sent = first.refused.length > 0 ? first : await forLonger(context, operation, honest, first);
+  if ("verdict" in sent) return [{ check, ...sent }];
   const key = bob === undefined ? undefined : await countedBy(context, operation, bob);
   const why = `there is a limit: ${described(sent)}${key === undefined ? "" : `, counted by ${key}`}`;
   // While it is known when the limit was met: what comes after may meet it again.
   const fresh = key === "caller" && bob !== undefined ? requestFor(operation, { as: bob }) : undefined;
-  const window = await inferredWindow(context, honest, fresh, sent);
+  const window = await inferredWindow(context, honest, fresh, sent, await isOfRoute(context, operation, alice));
   const found: NamedOutcome[] = [
     { check, ...held(why, sent.refused.slice(0, 1)) },
     { check: "caller-retry-after", ...saysWhen(sent.refused) },
@@ -53,13 +54,17 @@ export async function undeclaredLimit(
   return found;
 }
 
-/** None of many requests was refused; asked again for longer where the description says that too many are refused. */
-async function noLimit(
+/**
+ * None of many requests was refused; asked again for longer where the description says that too many are refused.
+ *
+ * @returns the burst that met a limit then; else what is to be said
+ */
+async function forLonger(
   context: ProbeContext,
   operation: Operation,
   honest: Trial["outgoing"],
   first: Burst,
-): Promise<Outcome> {
+): Promise<Outcome | (Burst & { readonly timed: readonly Timed[] })> {
   const told = [operation, ...context.target.operations].find(({ responses }) => responses.has(429));
   const count = first.trials.length;
   const last = first.trials.slice(-1);
@@ -67,7 +72,7 @@ async function noLimit(
     return inconclusive(`${count} requests in a row meet no limit, and the description promises none`, last);
   await new Promise((resolve) => setTimeout(resolve, search.pauseMs));
   const more = await burstUntilRefused(context, () => honest, search.more, search.perSecond);
-  if (more.refused.length > 0) return held(`there is a limit: ${described(more)}`, more.refused.slice(0, 1));
+  if (more.refused.length > 0) return more;
   const answered = [...first.trials, ...more.trials].filter(
     ({ answer }) => answer.status >= 200 && answer.status < 300,
   );
@@ -86,6 +91,23 @@ async function noLimit(
 async function countedBy(context: ProbeContext, operation: Operation, other: Identity): Promise<string> {
   const trial = await context.send("negative", { ...requestFor(operation, { as: other }), burst: true });
   return trial.answer.status === 429 ? "address or for all together" : "caller";
+}
+
+/** Whether another read of the same caller is served meanwhile. */
+async function isOfRoute(context: ProbeContext, operation: Operation, caller: Identity): Promise<boolean> {
+  const other = context.target.operations.find(
+    (one) =>
+      one.path !== operation.path &&
+      isSafe(one) &&
+      one.access.kind === "caller" &&
+      pathParameters(one.path).length === 0 &&
+      !isGone(one, context.now()) &&
+      !one.parameters.some(({ required }) => required) &&
+      !context.isRefused(one, caller),
+  );
+  if (other === undefined) return false;
+  const trial = await context.send("negative", { ...requestFor(other, { as: caller }), burst: true });
+  return isSuccess(trial.answer);
 }
 
 /** A refusal says when to come again, in Retry-After or in one of the headers that tell when a limit is over. */

@@ -58,6 +58,20 @@ describe("what strangers send", () => {
     expect(sent.filter(({ status }) => status === "fulfilled").length).toBe(isPossible ? 20 : 9);
   });
 
+  it("leaves half of what the usual address may fail at to those that have to come from there", async () => {
+    const counts = new Map<string, number>();
+    const fetcher = await fetcherFor({ failures: { limit: 20, windowMs: 60_000 } }, (request, response) => {
+      const from = request.socket.remoteAddress ?? "";
+      counts.set(from, (counts.get(from) ?? 0) + 1);
+      response.writeHead(401).end();
+    });
+    await Promise.allSettled(Array.from({ length: 19 }, () => fetcher.send(stranger)));
+    expect(counts.get("127.0.0.1")).toBe(counts.size > 1 ? 9 : 19);
+    const claims = { ...stranger, headers: [["x-forwarded-for", "203.0.113.7"]] as const };
+    await Promise.allSettled(Array.from({ length: 10 }, () => fetcher.send(claims)));
+    expect(counts.get("127.0.0.1")).toBe(19);
+  });
+
   it("comes from the usual address where a request says where it is from", async () => {
     const from = new Set<string | undefined>();
     const fetcher = await fetcherFor({ failures: { limit: 3, windowMs: 60_000 } }, (request, response) => {

@@ -54,7 +54,16 @@ describe.concurrent("rate-limit", { timeout: 60_000 }, () => {
   });
 
   it("finds a count of wrong passwords that a sign-in of one's own sets back", async ({ expect }) => {
-    expect((await scanLimits({ successResets: true, windowMs: 2500 })).broken).toEqual(["sign-in-reset"]);
+    expect((await scanLimits({ successResets: true, windowMs: 2500, reads: false })).broken).toEqual(["sign-in-reset"]);
+  });
+
+  it("calls nothing cut off that was limited before its first guess, and guesses once that is over", async ({
+    expect,
+  }) => {
+    const found = await scanLimits({ windowMs: roomyMs, window: "sliding", elsewhere: { all: 8 } });
+    expect(found.why("sign-in")).toMatch(/cut off after [1-8] tries/);
+    const shut = await scanLimits({ windowMs: 60_000, window: "sliding", elsewhere: { all: 8 } });
+    expect(shut.why("sign-in")).toBe("It was limited before the first guess.");
   });
 
   it("finds that nobody counts what a caller asks for, where the description speaks of 429", async ({ expect }) => {
@@ -103,9 +112,17 @@ describe("rate-limit, where it is about moments", { timeout: 60_000 }, () => {
       scanLimits({ key, windowMs: 5000, window: "clock" }),
       scanLimits({ key, windowMs: 5000, window: "sliding" }),
     ]);
-    expect(byClock.broken).toEqual(["caller-window"]);
+    expect(byClock.broken, byClock.why("caller-window")).toEqual(["caller-window"]);
     expect(byClock.why("caller-window")).toMatch(/2\d requests got through inside \d s/);
     expect(sliding.broken).toEqual([]);
+  });
+
+  it("takes what somebody else of the same account used up before for no window that begins anew", async () => {
+    const key = ({ headers }: IncomingMessage) => String(headers.authorization);
+    const elsewhere = { "Bearer token-of-alice": 170 };
+    const found = await scanLimits({ key, windowMs: 5000, window: "sliding", limit: 300, elsewhere });
+    expect(found.why("caller")).toMatch(/after 1[23]\d requests/);
+    expect(found.broken).toEqual([]);
   });
 });
 
@@ -119,6 +136,10 @@ interface Behaviour {
   readonly windowMs?: number;
   /** Default: it begins with the first request. */
   readonly window?: "clock" | "sliding";
+  /** For reads; default 12. */
+  readonly limit?: number;
+  /** How many reads another client of a caller has made when the scan makes its first. */
+  readonly elsewhere?: Readonly<Record<string, number>>;
   /** Reads are not counted. */
   readonly reads?: false;
   readonly uncounted?: (request: IncomingMessage) => boolean;
@@ -208,6 +229,8 @@ async function serve({
   successResets,
   windowMs = 1000,
   window: kind,
+  limit: mostReads = 12,
+  elsewhere = {},
   reads,
   uncounted = () => false,
   strictQuery,
@@ -231,7 +254,8 @@ async function serve({
 
   async function refusedFor(name: string, limit: number): Promise<number> {
     if (kind === "sliding") {
-      const log = (logs.get(name) ?? []).filter((time) => time > Date.now() - windowMs);
+      const before = Array.from({ length: elsewhere[name.replace(/^\S+ /, "")] ?? 0 }, () => Date.now());
+      const log = (logs.get(name) ?? before).filter((time) => time > Date.now() - windowMs);
       logs.set(name, log);
       if (log.length >= limit) return Math.ceil(((log[0] ?? 0) + windowMs - Date.now()) / 1000);
       log.push(Date.now());
@@ -263,7 +287,7 @@ async function serve({
     if (path !== "/me" && !guesses) return [404, { error: "Not found" }];
     const name = `${path} ${key(request)}`;
     const free = (guesses ? signIn : reads) === false || uncounted(request);
-    const wait = free ? 0 : await refusedFor(name, guesses ? 8 : 12);
+    const wait = free ? 0 : await refusedFor(name, guesses ? 8 : mostReads);
     if (wait > 0) return [429, { error: "Slow down" }, silent === true ? {} : { "retry-after": String(wait) }];
     if (strictQuery === true && !/^[^?]*(?:\?limit=\d+)?$/.test(request.url ?? ""))
       return [400, { error: "No such query" }];
