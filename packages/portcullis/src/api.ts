@@ -94,6 +94,8 @@ export interface Api extends Served {
   /**
    * Records what happened to an account, a session, a permission, a token or a key, among the events that `onEvent`, sinks
    * and alerts see. Before the API serves it is kept, the last 100 of it, and recorded when it does.
+   *
+   * @throws TypeError for a type that is none of the list, which only untyped code can say
    */
   tell(happening: AccountHappening): void;
 }
@@ -257,8 +259,13 @@ export function createApiWith(config: ApiConfig, gates: Gates): Api {
       emit({ kind: "event", type, time: clock.now(), service: config.name, reason });
     },
     tell(happening) {
-      if (lastRunning === undefined) early = [...early.slice(-99), { happening, time: Date.now() }];
-      else record(lastRunning.plan, happening, lastRunning.plan.environment.clock.now());
+      const { type } = happening;
+      // Kept until the start, it would be the start that fails.
+      if (!Object.hasOwn(accountEvents, type))
+        throw new TypeError(`api.tell: ${type} is nothing that happens to accounts`);
+      const time = config.clock?.now() ?? Date.now();
+      if (lastRunning === undefined) early = [...early.slice(-99), { happening, time }];
+      else record(lastRunning.plan, happening, time);
     },
     isProxy: (address) => (lastRunning ?? run()).plan.topology.peer(address).trusted,
     turnedAway(address, reason) {

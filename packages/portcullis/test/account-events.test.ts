@@ -45,6 +45,17 @@ describe("what happens to an account", () => {
     expect(new Set(events.map(({ account }) => account)).size).toBe(100);
   });
 
+  it("is one of a list, which a program without types learns where it says something else", async () => {
+    const test = api();
+    for (const type of ["signed-upp", "toString", undefined]) {
+      expect(() => Reflect.apply(test.api.tell, test.api, [{ type }]), type).toThrow(
+        "nothing that happens to accounts",
+      );
+    }
+    expect((await test.api.fetch(call(), facts)).status).toBe(204);
+    await test.api.stop();
+  });
+
   it("is an alert where a refresh token was used again", async () => {
     const delivered: DeliveredAlert[] = [];
     const test = api((alert) => void delivered.push(alert));
