@@ -1,3 +1,4 @@
+import { jsonText, visible } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 import { type ListedKey, openPlace, type PlaceFlags } from "./key-places.ts";
 
@@ -93,18 +94,19 @@ async function run(
       await place.close();
     }
   } catch (error) {
-    process.stderr.write(`portcullis keys: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`portcullis keys: ${visible(error instanceof Error ? error.message : String(error), "\n")}\n`);
     process.exitCode = 3;
   }
 }
 
 async function show(flags: Flags, keys: readonly ListedKey[]): Promise<number> {
-  if (flags.json === true) await print(JSON.stringify(keys));
+  if (flags.json === true) await print(jsonText(keys));
   else if (keys.length === 0) await print("no keys");
   else for (const key of keys) await print(line(key));
   return 0;
 }
 
+/** Names are of whoever made the key: nothing in them reaches a terminal as anything but text. */
 function line(key: ListedKey): string {
   const facts = [
     key.id,
@@ -117,7 +119,8 @@ function line(key: ListedKey): string {
     ...(key.client === null ? [] : [`made with ${key.client}`]),
     ...(key.replacedBy === null ? [] : [`replaced by ${key.replacedBy}`]),
   ].join(" · ");
-  return key.key === undefined ? facts : `${facts}\n\n${key.key}\n\nThis is the only time it is shown.`;
+  if (key.key === undefined) return visible(facts);
+  return `${visible(facts)}\n\n${visible(key.key)}\n\nThis is the only time it is shown.`;
 }
 
 function none(id: string, which: string): number {

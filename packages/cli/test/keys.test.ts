@@ -105,7 +105,11 @@ describe("portcullis keys", () => {
       expect(listed.out).not.toContain(first.key);
       const second = made(await keys(["rotate", first.id, "--overlap", "0", ...args]));
       expect((await keys(["rotate", first.id, ...args])).code).toBe(1);
-      const third = made(await keys(["create", "--name", "x", "--scopes", "notes:read", ...args]));
+      const third = made(await keys(["create", "--name", "x\n\u001b[2J\u202e", "--scopes", "notes:read", ...args]));
+      // Whoever made the key named it, an application for one: no name draws on the operator's screen.
+      const both = await keys(["list", "--folder", folder, ...direct]);
+      expect([both.out.trim().split("\n").length, both.out.includes("x\\n\\u{1b}[2J\\u{202e} · ")]).toEqual([2, true]);
+      expect((await keys(["list", ...args])).out).not.toMatch(/[\u001b\u202e]/);
       expect((await keys(["revoke", third.id, ...args])).code).toBe(0);
       expect((await keys(["revoke", "AAAAAAAAAAAAAAAA", ...args])).code).toBe(1);
       const table = await keys(["list", "--folder", folder, ...direct]);
