@@ -395,6 +395,7 @@ describe("errors in a browser", () => {
       "text/html;q=x",
       "*/*",
       "TEXT/HTML",
+      `${browser.Accept}${",;".repeat(400)}`,
     ]) {
       expectProblem(await door.ask("GET /v1/page?a=1", { headers: { Accept } }), 400, "invalid-input");
     }
