@@ -168,6 +168,7 @@ function running(url: string, token: string | undefined): KeyPlace {
     const response = await fetch(new URL(path, url), {
       method,
       redirect: "error",
+      signal: AbortSignal.timeout(30_000),
       headers: {
         authorization: `Bearer ${token}`,
         ...(json === undefined ? {} : { "content-type": "application/json" }),
@@ -175,8 +176,21 @@ function running(url: string, token: string | undefined): KeyPlace {
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     });
     const text = await response.text();
-    const body: unknown = text === "" ? undefined : JSON.parse(text);
-    return { status: response.status, body };
+    return { status: response.status, body: parsed(text) };
+  }
+  /** What is no JSON is no answer of the API: a proxy's page, or another server's. */
+  function parsed(text: string): unknown {
+    try {
+      const body: unknown = text === "" ? undefined : JSON.parse(text);
+      return body;
+    } catch {
+      return undefined;
+    }
+  }
+  function known<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+    const read = schema.safeParse(body);
+    if (!read.success) throw new Error(`what ${url} answers is nothing of keys: is it the API's address?`);
+    return read.data;
   }
   function refused(status: number, body: unknown): Error {
     const said = Refusal.safeParse(body);
@@ -192,7 +206,7 @@ function running(url: string, token: string | undefined): KeyPlace {
         ...(rate === undefined ? {} : { rate }),
       });
       if (status !== 201) throw refused(status, body);
-      return Listed.parse(body);
+      return known(Listed, body);
     },
     async list() {
       const all: ListedKey[] = [];
@@ -201,7 +215,7 @@ function running(url: string, token: string | undefined): KeyPlace {
         const query = cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`;
         const { status, body } = await ask("GET", `/keys?limit=100${query}`);
         if (status !== 200) throw refused(status, body);
-        const { items, next } = Page.parse(body);
+        const { items, next } = known(Page, body);
         all.push(...items);
         cursor = next ?? undefined;
       } while (cursor !== undefined);
@@ -211,7 +225,7 @@ function running(url: string, token: string | undefined): KeyPlace {
       const { status, body } = await ask("POST", `/keys/${encodeURIComponent(id)}/rotate`, { overlapSeconds });
       if (status === 404 || status === 409) return undefined;
       if (status !== 201) throw refused(status, body);
-      return Listed.parse(body);
+      return known(Listed, body);
     },
     async revoke(id) {
       const { status, body } = await ask("DELETE", `/keys/${encodeURIComponent(id)}`);

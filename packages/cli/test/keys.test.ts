@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { type IdentityEvent, openIdentity } from "@portcullis/server/identity";
 import { openStorage, type Storage } from "@portcullis/server/storage";
 import { anyCaller, createApi, jwt, nothing, secret } from "portcullis";
@@ -198,6 +199,21 @@ describe("portcullis keys", () => {
       await storage.close();
       await stores.stop();
     }
+  });
+
+  it("says in one line what an API answers that is none", async () => {
+    let status = 502;
+    const page = createServer((_request, response) => response.writeHead(status).end("<html>\u001b[2JBad gateway\nno"));
+    await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+    const address = page.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+    const list = () => keys(["list", "--url", url], { PORTCULLIS_TOKEN: "t" });
+    expect(await list()).toMatchObject({ code: 3, err: "portcullis keys: the API answered 502\n" });
+    status = 200;
+    expect((await list()).err).toBe(
+      `portcullis keys: what ${url} answers is nothing of keys: is it the API's address?\n`,
+    );
+    page.close();
   });
 
   it("does it through a running API, as whoever the token proves", async () => {
