@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { DatabaseError } from "pg";
 import { removeKeysOf, revokeKeysOf } from "./api-keys.ts";
+import { mostSessions } from "./browser-sessions.ts";
 import { type TakingBack, takingBack, userEpoch } from "./revocations.ts";
 import type { AccountTable, MailTokenTable, Schema } from "./schema.ts";
 import { type WrongPasswordStore, wrongPasswordStore } from "./wrong-passwords.ts";
@@ -88,7 +89,7 @@ export interface AccountStore extends WrongPasswordStore {
   findToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
   /** Takes a token out, once: of several that ask at once, one gets it. */
   takeToken(hash: string, purpose: MailTokenTable["purpose"], now: number): Promise<MailTokenRow | undefined>;
-  /** Applications and browsers that are signed in as the account, as far as this server keeps it. */
+  /** Every browser, and every application once, that is signed in as the account, the one used last first of each. */
   signedIn(id: string, now: number): Promise<readonly SignedIn[]>;
   /** Takes out what was mailed and has run out. */
   sweep(now: number): Promise<void>;
@@ -207,12 +208,12 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
     async signedIn(id, now) {
       const applications = await db
         .selectFrom("refresh_family")
-        .select(["client_id", "created_at", "used_at"])
+        .select(({ fn }) => ["client_id", fn.min("created_at").as("since"), fn.max("used_at").as("used_at")])
         .where("account_id", "=", id)
         .where("revoked_at", "is", null)
         .where("expires_at", ">", now)
+        .groupBy("client_id")
         .orderBy("used_at", "desc")
-        .limit(most)
         .execute();
       const browsers = await db
         .selectFrom("browser_session")
@@ -222,7 +223,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
         .where("expires_at", ">", now)
         .where("idle_expires_at", ">", now)
         .orderBy("seen_at", "desc")
-        .limit(most)
+        .limit(mostSessions)
         .execute();
       return [
         ...browsers.map((row) => ({
@@ -236,7 +237,7 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
           clientId: row.client_id,
           session: undefined,
           userAgent: undefined,
-          since: row.created_at,
+          since: row.since,
           usedAt: row.used_at,
         })),
       ];
@@ -259,9 +260,6 @@ export function accountStore(storage: Pick<Storage, "db" | "kind">, options: Tak
 
 /** Longer than anybody counts them. */
 const wrongKeptMs = 48 * 3_600_000;
-
-/** Listed of each kind, the latest first. */
-const most = 20;
 
 async function insertAccount(db: Kysely<Schema>, row: AccountRow): Promise<boolean> {
   const result = await db

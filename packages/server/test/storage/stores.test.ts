@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { AccountRow } from "../../src/storage/accounts.ts";
+import { browserSessionStore, mostSessions } from "../../src/storage/browser-sessions.ts";
 import { grantStore } from "../../src/storage/grants.ts";
 import { oidcPayloadStore } from "../../src/storage/oidc-payloads.ts";
 import { mostFamilies, refreshTokenStore } from "../../src/storage/refresh-tokens.ts";
@@ -101,6 +102,34 @@ describe.each([
       await store().setVerified(id, email, now);
       await store().setVerified(id, email, now + 5);
       expect((await store().find(id))?.verified_at).toBe(now);
+    });
+
+    it("lists every browser that is signed in and every application once, however many sign-ins each has", async () => {
+      const { id } = await inserted();
+      const store = browserSessionStore(storage);
+      const times = { idle_expires_at: now + 1e6, expires_at: now + 1e6, user_agent: null, issuer_session: null };
+      for (let one = 0; one < mostSessions; one++) {
+        const session = { hash: `${id} ${one}`, issuer: "i", subject: id, sealed: "", grant_id: null, ...times };
+        await store.insert({ ...session, created_at: now + one });
+      }
+      for (const [client_id, times] of [
+        ["seldom", [1, 2]],
+        ["often", Array.from({ length: 60 }, (_, one) => 100 + one)],
+      ] as const) {
+        for (const at of times) {
+          const family = { id: randomUUID(), grant_id: "", account_id: id, client_id, created_at: at, used_at: at + 5 };
+          await storage.db
+            .insertInto("refresh_family")
+            .values({ ...family, expires_at: now + 1 })
+            .execute();
+        }
+      }
+      const listed = await accountsOf(storage, () => now).signedIn(id, now);
+      expect(listed.filter(({ session }) => session !== undefined)).toHaveLength(mostSessions);
+      expect(listed.filter(({ session }) => session === undefined)).toMatchObject([
+        { clientId: "often", since: 100, usedAt: 164 },
+        { clientId: "seldom", since: 1, usedAt: 7 },
+      ]);
     });
 
     it("takes what was mailed to an account away with it", async () => {
