@@ -165,18 +165,16 @@ async function joinEverybody(
     await callers.join({ ...recipe, roles: options.roles?.get(recipe.name) ?? recipe.roles });
   }
   const signIn = signInOf(described, using.now);
-  const byBrowser =
-    callers.identities.length > 0
-      ? undefined
-      : browserEntrance({ browser: { ...using, redactor, fetcher }, target: described, now: using.now });
-  if (byBrowser !== undefined) {
-    // What is signed in at by itself may be the issuer alone, whose cookie proves nobody to the API.
-    for (const [index, account] of given.entries()) {
-      const name = `account${index + 1}`;
-      const headers = [["cookie", await cookieOf(byBrowser, account)] as const];
-      await callers.join({ name, roles: options.roles?.get(name) ?? [], headers, login: undefined });
-    }
-  } else if (callers.identities.length === 0 && signIn !== undefined) {
+  // What is signed in at by itself may be the issuer alone, whose cookie proves nobody to the API.
+  const byBrowser = browserEntrance({ browser: { ...using, redactor, fetcher }, target: described, now: using.now });
+  const joinByBrowser = async (entrance: Entrance, name: string, account: Account): Promise<void> => {
+    const headers = [["cookie", await cookieOf(entrance, account)] as const];
+    await callers.join({ name, roles: options.roles?.get(name) ?? [], headers, login: undefined });
+  };
+  const isAlone = callers.identities.length === 0;
+  if (isAlone && byBrowser !== undefined) {
+    for (const [index, account] of given.entries()) await joinByBrowser(byBrowser, `account${index + 1}`, account);
+  } else if (isAlone && signIn !== undefined) {
     for (const [index, account] of given.entries()) {
       await callers.join(signInRecipe(`account${index + 1}`, signIn, account, using));
     }
@@ -188,7 +186,12 @@ async function joinEverybody(
   for (let number = 1; number <= 2 && plain() < 2; number += 1) {
     const name = `user${number}`;
     try {
-      await callers.join(await register(signUp, name, using));
+      if (byBrowser === undefined) await callers.join(await register(signUp, name, using));
+      else {
+        const account = await registerAccount(signUp, name, using);
+        if (account === undefined) throw new Unreachable(`${signUp.id} made no account`);
+        await joinByBrowser(byBrowser, name, account);
+      }
       made.push(name);
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof ScanError)) throw error;
@@ -197,7 +200,7 @@ async function joinEverybody(
   }
   const said =
     made.length === 0 ? [] : [`Too few callers were given, so ${made.join(" and ")} registered by ${signUp.id}.`];
-  const account = given.length > 0 ? undefined : await registerAccount(signUp, using);
+  const account = given.length > 0 ? undefined : await registerAccount(signUp, "account", using);
   if (account === undefined) return { said, accounts: given };
   const why = `For the probes of sign-in, an account that is nobody else's was registered by ${signUp.id}.`;
   return { said: [...said, why], accounts: [account] };

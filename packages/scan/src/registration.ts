@@ -148,15 +148,21 @@ export async function register(signUp: Operation, name: string, using: Registeri
 }
 
 /**
- * Registers an account that nobody of the scan is, so that wrong passwords and sign-outs hurt no caller.
+ * Registers an account by itself: for who comes in by a browser's way, or for nobody of the scan, so that wrong passwords and
+ * sign-outs hurt no caller.
  *
+ * @param name  for the report
  * @returns undefined where the registration is refused, or nothing signs in with a name and a password
  */
-export async function registerAccount(signUp: Operation, using: Registering): Promise<Account | undefined> {
+export async function registerAccount(
+  signUp: Operation,
+  name: string,
+  using: Registering,
+): Promise<Account | undefined> {
   const signIn = signInOf(using.target, using.now);
   const wanted = signIn === undefined ? undefined : credentialFields(signIn);
   if (wanted === undefined) return undefined;
-  const { outgoing, password, user } = newAccount(signUp, "account", using);
+  const { outgoing, password, user } = newAccount(signUp, name, using);
   const { answer } = await using.send("positive", outgoing);
   return isSuccess(answer) ? { user: user(wanted.user), password } : undefined;
 }

@@ -56,6 +56,8 @@ export interface Scanning {
   readonly isLimited?: boolean;
   /** Callers are whoever the accounts sign in as; default: two people with tokens. */
   readonly byAccounts?: boolean;
+  /** Nobody is given: the scan registers whom it needs. */
+  readonly byNobody?: boolean;
   /** Times are measured as often as on every push; default: as before a release. */
   readonly isQuick?: boolean;
 }
@@ -63,7 +65,7 @@ export interface Scanning {
 /** Scans a new instance. */
 export async function scanned(
   stores: TestStores,
-  { holes: open = [], only, isLimited = false, byAccounts = false, isQuick = false }: Scanning,
+  { holes: open = [], only, isLimited = false, byAccounts = false, byNobody = false, isQuick = false }: Scanning,
 ): Promise<Scanned> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "portcullis-probes-"));
@@ -77,11 +79,11 @@ export async function scanned(
     const [of, report] = [join(folder, "manifest.json"), join(folder, "report.json")];
     writeFileSync(of, manifest);
     const flags = [
-      ["--manifest", of, "--no-register", "--quiet", "--json", report],
+      ["--manifest", of, "--quiet", "--json", report],
       only === undefined ? ["--skip", "rate-limit"] : ["--only", only.join(",")],
       ["--profile", isQuick ? "quick" : "full"],
-      byAccounts ? [] : ["--as", `alice=Bearer ${one.access}`, "--as", `bob=Bearer ${two.access}`],
-      ["--account", `${alice}:${password}`, "--account", `${carol}:${password}`],
+      byAccounts || byNobody ? [] : ["--as", `alice=Bearer ${one.access}`, "--as", `bob=Bearer ${two.access}`],
+      byNobody ? [] : ["--no-register", "--account", `${alice}:${password}`, "--account", `${carol}:${password}`],
       ["--oauth", `client=${clientId},redirect=${redirectUri},scope=${scope}`],
       ["--oauth", `client=${otherClientId},redirect=${redirectUri},scope=${scope}`],
     ].flat();

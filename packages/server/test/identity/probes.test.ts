@@ -38,6 +38,11 @@ describe("identity server: what the prover says of it", () => {
     expect(said.status).toBe(0);
   });
 
+  it("is attacked as people who register by themselves and come in as browsers do, where nobody is given", async () => {
+    const said = await scanned(stores, { only: ["authentication"], byNobody: true, isQuick: true });
+    expect([said.stderr, said.status, verdictOf("authentication", said)]).toEqual(["", 0, "held"]);
+  });
+
   it("sessions: also of the one that begins with a sign-in at the issuer, and of the form there", async () => {
     const held = (await asItIs).verdicts.filter(({ verdict }) => verdict === "held");
     const at = (where: string) => held.filter(({ operation }) => operation === where).map(({ check }) => check);
