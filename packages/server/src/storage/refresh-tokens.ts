@@ -31,7 +31,8 @@ const revokedKeptMs = 3_600_000;
 /** Keeps refresh tokens; every change of hands is one step that happens or does not. */
 export interface RefreshTokenStore {
   /**
-   * The first token of a new family. Where there are {@link mostFamilies} already, another one is revoked.
+   * The first token of a new family; its grant stays as long. Where there are {@link mostFamilies} already, another one is
+   * revoked, and its grant forgotten where no other family has it.
    *
    * @param under  how tokens call its grant, and whether that stands as long as the account's consent alone
    * @returns false, and nothing is kept, where the grant, the session or the consent ended meanwhile
@@ -97,9 +98,16 @@ export function refreshTokenStore({ db, kind }: Pick<Storage, "db" | "kind">): R
             replays: 0,
           })
           .execute();
+        await one
+          .updateTable("oidc_payload")
+          .set({ expires_at: family.expires_at })
+          .where("model", "=", "Grant")
+          .where("grant_id", "=", family.grant_id)
+          .where("expires_at", "<", family.expires_at)
+          .execute();
         const tooMany = await one
           .selectFrom("refresh_family")
-          .select("id")
+          .select(["id", "grant_id"])
           .where("account_id", "=", family.account_id)
           .where("client_id", "=", family.client_id)
           .where("id", "!=", family.id)
@@ -119,6 +127,27 @@ export function refreshTokenStore({ db, kind }: Pick<Storage, "db" | "kind">): R
             tooMany.map(({ id }) => id),
           )
           .where("revoked_at", "is", null)
+          .execute();
+        // Of what nothing follows from any more.
+        await one
+          .updateTable("oidc_payload")
+          .set({ expires_at: family.created_at + revokedKeptMs })
+          .where("model", "=", "Grant")
+          .where(
+            "grant_id",
+            "in",
+            tooMany.map(({ grant_id }) => grant_id),
+          )
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom("refresh_family")
+                  .select("id")
+                  .whereRef("refresh_family.grant_id", "=", "oidc_payload.grant_id")
+                  .where("revoked_at", "is", null),
+              ),
+            ),
+          )
           .execute();
         return true;
       }),

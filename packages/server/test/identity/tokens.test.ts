@@ -333,6 +333,29 @@ describe.each([
       expect((await server.refresh(last)).status).toBe(400);
     });
 
+    it("is of what stands: what was allowed in a sign-in and never came to a refresh token is forgotten in an hour", async () => {
+      const { id = "" } = (await server.identity.accounts.findByEmail(bob.email)) ?? {};
+      await server.identity.withdraw(id, "web");
+      const [browser, others] = [server.browser(), Array.from({ length: 3 }, () => server.browser())];
+      for (const one of [browser, ...others]) await server.authorize(one, {}, bob);
+      const grants = async () => {
+        await server.identity.upkeep();
+        const of = storage.db.selectFrom("oidc_payload").select("hash").where("model", "=", "Grant");
+        return (await of.where("account_id", "=", id).execute()).length;
+      };
+      expect(await grants()).toBe(4);
+      // Just before: a code that is sent late is as good as any.
+      pass(3_590_000);
+      const late = await server.authorize(browser, {}, bob);
+      pass(50_000);
+      const kept = await redeem(late.params.get("code") ?? "", late.verifier);
+      expect([late.asked, kept.status]).toEqual([[], 200]);
+      pass(3_601_000);
+      expect(await grants()).toBe(1);
+      expect((await server.refresh(String(kept.body["refresh_token"]))).status).toBe(200);
+      for (const one of [browser, ...others]) expect((await server.authorize(one, {}, bob)).asked).toEqual([]);
+    });
+
     it("is for the client the token was given to; of what is no token it says nothing", async () => {
       const tokens = await server.tokens();
       const machine = { client_id: "machine", client_secret: clients.machine.secret };

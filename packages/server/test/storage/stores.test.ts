@@ -351,10 +351,15 @@ describe.each([
       const account_id = randomUUID();
       const other = await begun({ account_id, client_id: "other" });
       const oldest = await begun({ account_id });
-      const next = await begun({ account_id, created_at: now + 1 });
+      const next = await begun({ account_id, grant_id: "next", created_at: now + 1 });
+      for (const grant_id of ["next", "last"]) {
+        await oidcPayloadStore(storage).upsert(
+          payload({ model: "Grant", hash: grant_id, grant_id, expires_at: now + 5 }),
+        );
+      }
       for (let n = 2; n < mostFamilies; n++) await begun({ account_id, created_at: now + n });
       expect(await store().rotate(oldest.hash, successor(), now + mostFamilies)).toBe(true);
-      await begun({ account_id, created_at: now + mostFamilies });
+      await begun({ account_id, grant_id: "last", created_at: now + mostFamilies });
       const whyOf = async ({ hash }: { hash: string }) => (await store().find(hash))?.family.revoked_why;
       expect([await whyOf(next), await whyOf(oldest), await whyOf(other)]).toEqual(["too many", null, null]);
       const standing = await storage.db
@@ -365,6 +370,17 @@ describe.each([
         .where("revoked_at", "is", null)
         .execute();
       expect(standing).toHaveLength(mostFamilies);
+      // A grant stays as long as a family has it, and an hour for the access tokens of one that has gone.
+      const grants = await storage.db
+        .selectFrom("oidc_payload")
+        .select(["grant_id", "expires_at"])
+        .where("hash", "in", ["next", "last"])
+        .orderBy("hash")
+        .execute();
+      expect(grants).toEqual([
+        { grant_id: "last", expires_at: now + 10_000_000 },
+        { grant_id: "next", expires_at: now + mostFamilies + 3_600_000 },
+      ]);
     });
 
     it("sweeps families that ran out with their tokens, and answers that are given no more", async () => {
@@ -388,7 +404,7 @@ describe.each([
         client_id: "app",
         session: null,
         created_at: now,
-        expires_at: now + 10_000,
+        expires_at: now + 10_000_000,
         ...over,
       };
       await store().begin(family, { hash, payload: "{}", idle_expires_at: now + idleMs }, under(family.grant_id));

@@ -27,6 +27,9 @@ const codeForMs = 60_000;
 /** How long a code is remembered, seconds, so that whoever redeems it again is noticed. @see RFC 6749 section 4.1.2 */
 export const codeRememberedSeconds = 86_400;
 
+/** How long a grant is kept that no refresh token follows from, seconds. */
+export const grantSeconds = 3600;
+
 /**
  * Storage for oidc-provider. Ids are secrets: their hashes alone are kept, and what belongs to them is encrypted under
  * them, so that who reads the tables gets no session, sign-in or code. Grants are no secrets, and looked for by account.
@@ -56,7 +59,14 @@ function payloads(model: string, { payloads: store, now, grantEnded, nameInToken
     }
     const text = readable.has(model) ? stored.payload : unseal(stored.payload, id, purpose);
     if (text === undefined) return undefined;
-    return { ...parsed(text), jti: id, ...(consumed_at === null ? {} : { consumed: Math.floor(consumed_at / 1000) }) };
+    // Of a grant, whatever it said at first: it stays as long as what follows from it.
+    const exp = model === "Grant" && expires_at !== null ? { exp: Math.floor(expires_at / 1000) } : {};
+    return {
+      ...parsed(text),
+      ...exp,
+      jti: id,
+      ...(consumed_at === null ? {} : { consumed: Math.floor(consumed_at / 1000) }),
+    };
   }
 
   return {
@@ -68,7 +78,8 @@ function payloads(model: string, { payloads: store, now, grantEnded, nameInToken
         payload: readable.has(model)
           ? JSON.stringify(payload)
           : seal(JSON.stringify({ ...payload, jti: undefined }), id, purpose),
-        grant_id: payload.grantId ?? null,
+        // Its own, so that what follows from it finds it.
+        grant_id: model === "Grant" ? id : (payload.grantId ?? null),
         account_id: payload.accountId ?? null,
         client_id: payload.clientId ?? null,
         expires_at: expiresIn === undefined ? null : now() + expiresIn * 1000,

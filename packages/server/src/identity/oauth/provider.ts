@@ -7,7 +7,7 @@ import {
   type KoaContextWithOIDC,
   Provider,
 } from "oidc-provider";
-import { codeRememberedSeconds } from "./adapter.ts";
+import { codeRememberedSeconds, grantSeconds } from "./adapter.ts";
 import { metadataOf } from "./client-metadata.ts";
 import { allowsRedirect, type ClientOptions } from "./clients.ts";
 import type { Consents } from "./consents.ts";
@@ -118,8 +118,8 @@ export function createProvider(options: ProviderOptions): Provider {
       // The adapter lets nobody redeem one after a minute.
       AuthorizationCode: codeRememberedSeconds,
       ClientCredentials: lifetimes.accessToken,
-      // As long as anything that was issued with it: the last code of a session may begin a family of refresh tokens.
-      Grant: lifetimes.sessionAbsolute + lifetimes.refreshAbsolute,
+      // Longer than any access token of it. A family of refresh tokens that begins with it has it stay as long.
+      Grant: grantSeconds,
       IdToken: 600,
       Interaction: 1800,
       RefreshToken: lifetimes.refreshAbsolute,
