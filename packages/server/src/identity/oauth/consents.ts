@@ -26,8 +26,8 @@ interface Allowed {
 
 const model = "Consent";
 const keptMs = 365 * 86_400_000;
-/** A code lives a minute. */
-const lastsMs = 5 * 60_000;
+/** A code lives a minute, and the access token for it a quarter of an hour: whoever takes it back finds the grant. */
+const lastsMs = 20 * 60_000;
 
 /** Keeps consents beside the grants, which end with a session. @see OWASP ASVS 5.0 10.7.1 to 10.7.3 */
 export function createConsents(store: OidcPayloadStore, provider: () => Provider, now: () => number): Consents {
@@ -46,7 +46,7 @@ export function createConsents(store: OidcPayloadStore, provider: () => Provider
       const { clientId } = client;
       const id = result?.consent?.grantId ?? session.grantIdFor(clientId);
       const known = id === undefined ? undefined : await provider().Grant.find(id);
-      // Not one that ends before the code is redeemed.
+      // Not one that is forgotten before what will be given with it has ended.
       const isGood = (known?.exp ?? 0) * 1000 > now() + lastsMs;
       const own = isGood && known?.accountId === accountId && known.clientId === clientId ? known : undefined;
       if (!isFirstParty) {
