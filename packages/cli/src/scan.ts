@@ -1,5 +1,5 @@
 import { type Planned, type Progress, ScanError, type ScanOptions, scan } from "@portcullis/scan";
-import { type GoneFinding, jsonReport, progressLine, tableReport, visible } from "@portcullis/scan/reporters";
+import { type GoneFinding, jsonReport, progressLine, tableReport, visible, wrapped } from "@portcullis/scan/reporters";
 import { Command } from "commander";
 import { parseDuration } from "./duration.ts";
 import { repeatedly, type Round } from "./outputs/every.ts";
@@ -85,14 +85,15 @@ async function runScan(url: string, flags: Flags): Promise<void> {
     const isRepeated = flags.every !== undefined && !end.signal.aborted;
     end.abort();
     if (isRepeated) return;
-    process.stderr.write("\nportcullis scan: stopping; what was created is deleted first (again: end at once)\n");
+    process.stderr.write("\n");
+    tell("stopping; what was created is deleted first (again: end at once)");
     stop.abort();
   };
   for (const signal of signals) process.on(signal, onSignal);
   const warned = new Set<string>();
   /** Said once, however often the scan is repeated. */
   const onWarning = (line: string): void => {
-    if (!warned.has(line)) process.stderr.write(`portcullis scan: warning: ${visible(line)}\n`);
+    if (!warned.has(line)) tell(`warning: ${line}`);
     warned.add(line);
   };
   try {
@@ -111,7 +112,7 @@ async function runScan(url: string, flags: Flags): Promise<void> {
       signal: end.signal,
       notifier,
       scan: (before) => scanOnce(url, flags, { signal: stop.signal, onWarning }, before),
-      say: (line) => process.stderr.write(`portcullis scan: ${visible(line)}\n`),
+      say: tell,
     });
   } catch (error) {
     process.exitCode = said(error).exitCode;
@@ -164,9 +165,15 @@ function said(error: unknown): { readonly exitCode: 3; readonly failure: string 
 /** What is about to happen, before it does. */
 function sayPlanned({ operations, checks, profile, aboutMs }: Planned): void {
   const time = aboutMs < 90_000 ? `${Math.ceil(aboutMs / 1000)} s` : `${Math.ceil(aboutMs / 60_000)} min`;
-  process.stderr.write(
-    `portcullis scan: ${operations} operations, ${checks} checks (${profile} profile), about ${time} where limits count in seconds\n`,
-  );
+  tell(`${operations} operations, ${checks} checks (${profile} profile), about ${time} where limits count in seconds`);
+}
+
+/** Says something beside the report, on a terminal without a break inside a word. */
+function tell(text: string): void {
+  const line = `portcullis scan: ${text}`;
+  const { isTTY, columns } = process.stderr;
+  const lines = isTTY && columns > 0 ? wrapped(line, columns) : [visible(line)];
+  process.stderr.write(`${lines.join("\n")}\n`);
 }
 
 function terminal(): { width: number; color: boolean } {

@@ -30,4 +30,4 @@ export { type SarifOptions, sarifReport } from "./reporters/sarif.ts";
 export { type TableOptions, tableReport } from "./reporters/table.ts";
 export { type Score, scoreFormula, scoresOf } from "./score.ts";
 export { isAtLeast, severities, severityOf } from "./severity.ts";
-export { jsonText, visible } from "./reporters/text.ts";
+export { jsonText, visible, wrapped } from "./reporters/text.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { jsonReport, markdownReport, progressLine, type Report, reportOf, tableReport } from "../src/reporters.ts";
-import { reportWith, resultOf, verdictOf } from "./report-of.ts";
+import type { Exchange } from "../src/exchange.ts";
+import { exchangeWith, reportWith, resultOf, verdictOf } from "./report-of.ts";
 import { scanThings, startThings } from "./things.ts";
 
 let clean: Report;
@@ -55,6 +56,21 @@ describe("the table", () => {
     expect(table).toMatch(/✗ authentication +BROKEN/);
     expect(table).toContain("What is broken");
     expect(table).toMatch(/nobody: GET \/me -> 200/);
+  });
+
+  it("cuts an address off that is too long for a line, and never what it came to", () => {
+    const request = { method: "GET", target: `/things/${"x".repeat(200)}`, headers: [] };
+    const evidence = (answer: Exchange["answer"]) => [exchangeWith({ as: "bob", request, answer })];
+    const answers: readonly Exchange["answer"][] = [
+      { status: 200, headers: [], body: "", ms: 1 },
+      { failed: "no answer in time ".repeat(20) },
+    ];
+    const found = answers.map((answer, index) =>
+      verdictOf("object-access", `foreign-${index}`, { why: `Bob reads ${index}.`, evidence: evidence(answer) }),
+    );
+    const lines = tableReport(reportWith(found), { width: 80 }).split("\n");
+    expect(lines.find((line) => line.endsWith("x… -> 200"))).toHaveLength(80);
+    expect(lines.find((line) => /x… -> no answer in time .*…$/.test(line))?.length).toBeLessThanOrEqual(80);
   });
 });
 

@@ -134,8 +134,8 @@ function findings(report: Report, width: number, paint: Paint): readonly string[
       const where = operations.slice(0, 3).join(", ");
       const more = operations.length > 3 ? ` and ${operations.length - 3} more` : "";
       if (where !== "") lines.push(paint.dim(fitted(`      at ${where}${more}`, width)));
-      const proof = proofOf(first.evidence);
-      if (proof !== undefined) lines.push(paint.dim(fitted(`      ${proof}`, width)));
+      const proof = proofOf(first.evidence, width - 6);
+      if (proof !== undefined) lines.push(paint.dim(`      ${proof}`));
       if (first.lapsed !== undefined) lines.push(...bullet(`it counts: ${first.lapsed}`, width));
     }
     const rest = groups.slice(mostFindings).reduce((sum, group) => sum + group.findings.length, 0);
@@ -182,13 +182,14 @@ function bullet(text: string, width: number): readonly string[] {
   return wrapped(text, width - 6).map((line, index) => `${index === 0 ? "    - " : "      "}${line}`);
 }
 
-/** The request that got through, in one line. */
-function proofOf(evidence: readonly Exchange[]): string | undefined {
+/** The request that got through, in one line; what it came to is never cut off. */
+function proofOf(evidence: readonly Exchange[], width: number): string | undefined {
   const attack = evidence.find((exchange) => exchange.leg === "attack") ?? evidence.at(-1);
   if (attack === undefined) return undefined;
   const { method, target } = attack.request;
-  const outcome = "status" in attack.answer ? String(attack.answer.status) : attack.answer.failed;
-  return `${attack.as}: ${method} ${target} -> ${outcome}`;
+  const came = "status" in attack.answer ? String(attack.answer.status) : attack.answer.failed;
+  const outcome = fitted(` -> ${came}`, Math.floor(width / 2));
+  return `${fitted(`${attack.as}: ${method} ${target}`, width - outcome.length)}${outcome}`;
 }
 
 function openQuestions(result: ScanResult, width: number, paint: Paint): readonly string[] {
