@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import ClosingLineReporter from "./scripts/closing-line-reporter.ts";
+import TestOrder from "./scripts/test-order.ts";
 
 // Vitest hands these to its workers as --conditions; "import" or "default" here would make CommonJS load ESM builds.
 const conditions = ["source", "node"];
@@ -15,6 +16,7 @@ export default defineConfig({
     include: ["tests/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     // Thousands of passwords are hashed where none of the tests is about what a hash costs.
     setupFiles: ["packages/server/test/cheap-passwords.ts"],
+    sequence: { sequencer: TestOrder },
     testTimeout: 30_000,
     // A busy machine is no failure: a server that starts, or a record that comes, is waited for.
     hookTimeout: 60_000,
