@@ -90,7 +90,7 @@ describe.each(versions)("$version: app.use(toExpress(api))", ({ make }) => {
     await begun.promise;
     socket.destroy();
     await gone.promise;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect.poll(() => test.entries.some((entry) => entry.kind === "call")).toBe(true);
     await test.api.stop();
     expect(test.entries.filter((entry) => entry.kind === "call")).toMatchObject([
       { route: "GET /v1/slow", aborted: true },

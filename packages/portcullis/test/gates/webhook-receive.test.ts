@@ -164,9 +164,10 @@ describe("webhook-receive: claim, process, done", () => {
     let hang = true;
     const test = shop({
       access: webhook(stripe({ secrets: [secret] }), { claims }),
-      timeoutMs: 50,
+      // Enough for who comes when nothing hangs any more.
+      timeoutMs: 500,
       async work() {
-        if (hang) await wait(1_000);
+        if (hang) await wait(5_000);
         return undefined;
       },
     });

@@ -23,7 +23,7 @@ describe("output: redirects", () => {
       if (url.hostname === "hangs.example") return await new Promise<boolean>(() => undefined);
       return url.href.startsWith("https://client.example/cb");
     };
-    route("GET /v1/registered", redirect([{ reason: "redirect addresses of clients", allows }]), { timeoutMs: 50 });
+    route("GET /v1/registered", redirect([{ reason: "redirect addresses of clients", allows }]), { timeoutMs: 500 });
     test.api.route(
       {
         path: "GET /v1/reflects",

@@ -64,7 +64,7 @@ describe("input: a schema that does not simply answer lets nothing through", () 
       access: anyCaller,
       input: { body: careless },
       output: nothing,
-      timeoutMs: 50,
+      timeoutMs: 300,
     };
     Reflect.apply(api.route, api, [policy, (given: unknown) => void ran.push(given)]);
     open = await api.listen({ port: 0, handleSignals: false });

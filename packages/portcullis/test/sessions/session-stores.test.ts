@@ -163,17 +163,17 @@ describe("sessions: stored sessions at the front door", () => {
     const store = redisSessionStore({
       client: await own.connect(),
       prefix: "own",
-      timeoutMs: 50,
+      timeoutMs: 500,
       dangerouslyMayForget,
     });
     await open([store]);
     const started = await ask(0, "POST /v1/sessions/alice");
+    expect(started.status).toBe(204);
     own.stall();
     const refused = await ask(0, "GET /v1/who", started.cookie);
     expect([refused.status, refused.cookie]).toEqual([503, ""]);
     own.resume();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect((await ask(0, "GET /v1/who", started.cookie)).status).toBe(204);
+    await expect.poll(async () => (await ask(0, "GET /v1/who", started.cookie)).status).toBe(204);
     await own.stop();
   });
 });
