@@ -303,7 +303,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     origins: [...new Set(clients.flatMap(({ origins = [] }) => origins))],
     tokensFor(resource) {
       if (!Object.hasOwn(resources, resource)) throw new Error(`${resource} is none of the resources`);
-      return jwt({
+      const verified = jwt({
         name: `tokens for ${resource}`,
         issuer,
         audience: resource,
@@ -312,6 +312,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
         maxAgeSeconds: accessTokenSeconds,
         revocations: revocations.forTokens,
       });
+      // Ids of accounts and clients here are told from any other issuer's by what those are mapped to.
+      return { ...verified, mapsSubject: true };
     },
     sessions() {
       if (sessions === undefined) {

@@ -1,6 +1,23 @@
-import { openIdentity, type ClientOptions, type IdentityOptions } from "@portcullis/server/identity";
+import {
+  type BrowserSessionsOptions,
+  type ClientOptions,
+  type IdentityOptions,
+  openBrowserSessions,
+  openIdentity,
+} from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
-import { type Api, type ApiConfig, createApi, memorySink, nothing, publicAccess } from "portcullis";
+import {
+  type Api,
+  type ApiConfig,
+  createApi,
+  type Credential,
+  jwt,
+  type JwtOptions,
+  memorySink,
+  nothing,
+  publicAccess,
+  secret,
+} from "portcullis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 
@@ -194,6 +211,40 @@ describe("sessions: an API that people could not sign in at does not start, and 
     expect(said(await mounted({}, { browserSessions: { returnTo: ["/"], app } }))).toEqual([
       expect.stringMatching(/app: pages of https:\/\/app\.example\.com may not read .*origins: \["https:\/\/app/),
     ]);
+  });
+
+  it("has to tell its people from those of another issuer, who may have the same sub", async () => {
+    const kept = "tests-only: 48 characters of nothing in particular";
+    const third = (more: Partial<JwtOptions> = {}) =>
+      jwt({ name: "third", issuer: "https://third.example", audience: "notes", keys: secret(kept), ...more });
+    const here = { serviceName: "Notes", storage, secret: kept } as const;
+    const identity = await openIdentity({
+      ...here,
+      issuer,
+      clients: [],
+      resources: { [`${issuer}/api`]: [] },
+      browserSessions: { returnTo: ["/"] },
+    });
+    const own = [identity.sessions().credential, identity.tokensFor(`${issuer}/api`)];
+    const elsewhere = (more: Partial<BrowserSessionsOptions> = {}) => {
+      const at = { url: "https://id.example.com", clientId: "notes" };
+      const sessions = openBrowserSessions({ ...here, origin: issuer, issuer: at, returnTo: ["/"], ...more });
+      void sessions.close();
+      return sessions.credential;
+    };
+    const untold = (...credentials: Credential[]) =>
+      createApi({ name: "notes", hosts: ["localhost"], credentials, audit: { sinks: [memorySink(10)] } })
+        .problems()
+        .map(({ field }) => field)
+        .filter((field) => field.startsWith("credentials"));
+    expect(untold(...own)).toEqual([]);
+    expect(untold(...own, third())).toEqual(["credentials.third"]);
+    expect(untold(...own, third({ subject: "iss-and-sub" }))).toEqual([]);
+    expect(untold(elsewhere())).toEqual([]);
+    expect(untold(elsewhere(), third())).toEqual(["credentials.browser sessions", "credentials.third"]);
+    const mapped = elsewhere({ subject: ({ sub }) => `id.example.com ${sub}` });
+    expect(untold(mapped, third({ subject: "iss-and-sub" }))).toEqual([]);
+    await identity.close();
   });
 
   it("has to speak as the issuer's address says", async () => {

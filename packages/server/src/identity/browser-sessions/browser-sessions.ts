@@ -142,7 +142,7 @@ export function createBrowserSessions(
     ended: ({ subject }, request) => tell("session-ended", { subject, why: "the issuer ended it", request }),
   });
 
-  const credential = session({
+  const checked = session({
     name: "browser sessions",
     cookies: [sessionCookieName],
     async resolve(cookies, request) {
@@ -175,6 +175,9 @@ export function createBrowserSessions(
       };
     },
   });
+  // At the start it is told from callers of other issuers. Ids of our own accounts are nobody's to choose.
+  const mapsSubject = own !== undefined || options.subject !== undefined;
+  const credential: Credential = { ...checked, issuer, mapsSubject };
 
   async function look(secrets: SessionSecrets): Promise<Standing | undefined> {
     const row = await store.find(secrets.hash, now());
