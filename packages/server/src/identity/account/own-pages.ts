@@ -15,6 +15,7 @@ import type { Account } from "../accounts.ts";
 import { cookieNames } from "../oauth/provider.ts";
 import { emailField, newPasswordField, onward, ownAddressField, page, passwordField, style } from "../pages.ts";
 import { keySection } from "./keys.ts";
+import { mailLimits } from "./mail-limits.ts";
 import { ownFooter } from "./own-footer.ts";
 import { type AccountPagesOptions, accountPaths } from "./paths.ts";
 import { placesSection } from "./places.ts";
@@ -100,12 +101,8 @@ export function mountOwnPages(api: Api, options: AccountPagesOptions): void {
       input: { cookies: Cookies, body: form(z.strictObject({ account: z.uuid() })) },
       objects: { "body.account": notAnObject("the account of the cookie, or nothing happens") },
       output: { 200: pageOutput, 401: pageOutput },
-      // Each is a mail to somebody, from however many networks it is asked for. By the id, which strangers do not know: they
-      // would use up by the address what is its owner's.
-      limit: [
-        { rate: "5/min", by: "address" },
-        { rate: "5/h", by: "body.account" },
-      ],
+      // By the id: strangers would use up by the address what is its owner's, and some of them know the id, too.
+      limit: [{ rate: "5/min", by: "address" }, ...mailLimits("body.account", "verified-again")],
     },
     async ({ body, cookies }) => {
       const account = await own(cookies);
