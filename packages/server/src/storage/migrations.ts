@@ -57,6 +57,7 @@ const migrations = (kind: StorageKind): Record<string, Migration> => ({
   "0005-what-ends-with-what": { up: whatEndsWithWhat },
   "0006-revoked-families": { up: revokedFamilies },
   "0007-ended-keys": { up: endedKeys },
+  "0008-renewals": { up: renewals },
 });
 
 const identity =
@@ -286,4 +287,11 @@ const endedKeys: Migration["up"] = async (db) => {
       .where(column, "is not", null)
       .execute();
   }
+};
+
+const renewals: Migration["up"] = async (db) => {
+  await db.schema
+    .alterTable("refresh_family")
+    .addColumn("renewals", "integer", (column) => column.notNull().defaultTo(0))
+    .execute();
 };

@@ -38,7 +38,7 @@ export interface RefreshTokenStore {
    * @returns false, and nothing is kept, where the grant, the session or the consent ended meanwhile
    */
   begin(
-    family: Omit<Selectable<RefreshFamilyTable>, "used_at" | "revoked_at" | "revoked_why">,
+    family: Omit<Selectable<RefreshFamilyTable>, "used_at" | "revoked_at" | "revoked_why" | "renewals">,
     token: Pick<RefreshTokenTable, "hash" | "payload" | "idle_expires_at">,
     under: { readonly grant: string; readonly needsConsent: boolean },
   ): Promise<boolean>;
@@ -166,7 +166,7 @@ export function refreshTokenStore({ db, kind }: Pick<Storage, "db" | "kind">): R
         // First the family's row, which stays locked until the end: a revocation comes before this or after it.
         const family = await one
           .updateTable("refresh_family")
-          .set({ used_at: now })
+          .set((value) => ({ used_at: now, renewals: value("renewals", "+", 1) }))
           .where("id", "in", (held) => held.selectFrom("refresh_token").select("family_id").where("hash", "=", hash))
           .where("revoked_at", "is", null)
           .where("expires_at", ">", now)

@@ -126,6 +126,8 @@ export interface RefreshFamilyTable {
   revoked_why: string | null;
   /** How tokens call the session at this server it began in; null in older rows. */
   session: string | null;
+  /** How often a token of it changed hands. */
+  renewals: Generated<number>;
 }
 
 /** One refresh token. */

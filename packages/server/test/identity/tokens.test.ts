@@ -256,6 +256,17 @@ describe.each([
     });
   });
 
+  it("are renewed fifty thousand times: who renews without end signs in again", async () => {
+    const tokens = await server.tokens();
+    await storage.db.updateTable("refresh_family").set({ renewals: 49_999 }).where("revoked_at", "is", null).execute();
+    const { status, body } = await server.refresh(tokens.refresh);
+    expect(status).toBe(200);
+    const last = { access: String(body["access_token"]), refresh: String(body["refresh_token"]) };
+    expect((await server.refresh(last.refresh)).body["error"]).toBe("invalid_grant");
+    expect(await left(last)).toEqual(ended);
+    await storage.db.updateTable("refresh_family").set({ renewals: 0 }).execute();
+  });
+
   describe("a browser", () => {
     it("signs in again after a day that it was not here, and after 14 days however often it came", async () => {
       const asked = async (browser: ReturnType<OAuthServer["browser"]>) => {

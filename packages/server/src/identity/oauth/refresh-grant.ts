@@ -44,6 +44,12 @@ export interface NewAccessToken {
 /** How often a rotation is tried again when another request was faster; it was, so the second look finds its answer. */
 const looks = 2;
 
+/**
+ * Used tokens are remembered, so that whoever shows one is noticed; who renews without end would fill the table. In 90 days
+ * it is every two and a half minutes, where an access token lasts fifteen.
+ */
+const mostRenewals = 50_000;
+
 const purpose = "refresh answer";
 
 /** As oidc-provider keeps it. */
@@ -125,6 +131,10 @@ export function registerRefreshGrant(provider: Provider, options: RefreshGrantOp
     // Before everything else that may be said of it: whoever shows a used token, however late, has it from somewhere.
     if (token.successor !== null) return replayed(context, found, presented, asked, askedAt);
     if (token.idle_expires_at <= at) throw new errors.InvalidGrant("the token has expired");
+    if (family.renewals >= mostRenewals) {
+      await options.endGrant(family.grant_id, "renewed too often");
+      throw new errors.InvalidGrant("it was renewed too often");
+    }
 
     const payload: RefreshPayload = JSON.parse(token.payload);
     const epoch = await options.epochOf(family.account_id);
