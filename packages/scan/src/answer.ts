@@ -1,6 +1,9 @@
 import type { Header } from "./identities.ts";
 import { parseJson } from "./json.ts";
 
+/** Why a body is not whole: the scan read no further, or the target ended the connection; false where it is whole. */
+export type Truncated = "too large" | "too slow" | "broken off" | false;
+
 /**
  * What came back. Status 0 means that no answer came: the connection was closed or time ran out, which some APIs do to
  * refuse; `failure` says which.
@@ -15,7 +18,7 @@ export interface Answer {
   readonly json: unknown;
   readonly ms: number;
   readonly failure: string | undefined;
-  readonly truncated: boolean;
+  readonly truncated: Truncated;
 }
 
 /** The parts of an answer before it is read. */
@@ -24,7 +27,7 @@ export interface RawAnswer {
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
   readonly ms: number;
-  readonly truncated?: boolean;
+  readonly truncated?: Truncated;
 }
 
 /** Makes an answer of what arrived. */

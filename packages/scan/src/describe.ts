@@ -165,7 +165,9 @@ async function fetchDocument(url: URL, around: Surroundings): Promise<string> {
     let target = `${url.pathname}${url.search}`;
     for (let hops = 0; hops < 4; hops += 1) {
       const answer = await ask(fetcher, target, isTarget ? around.identities : []);
-      if (answer.truncated) throw new ScanError(`${url.href} is larger than ${maxDocumentBytes / 1024 / 1024} MiB`);
+      if (answer.truncated === "too large")
+        throw new ScanError(`${url.href} is larger than ${maxDocumentBytes / 1024 / 1024} MiB`);
+      if (answer.truncated !== false) throw new ScanError(`${url.href} breaks off before its end`);
       if (isSuccess(answer)) return answer.text;
       const location = headerOf(answer, "location");
       const next =

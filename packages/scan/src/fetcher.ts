@@ -259,7 +259,11 @@ export function createFetcher(options: FetcherOptions): Fetcher {
         ...(from === undefined ? {} : { localAddress: from, family: 4 }),
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       });
-      const timer = setTimeout(() => request.destroy(new Error("no answer in time")), timeoutMs);
+      let tooSlow = false;
+      const timer = setTimeout(() => {
+        tooSlow = true;
+        request.destroy(new Error("no answer in time"));
+      }, timeoutMs);
       // Who switches to another protocol, unasked, has answered, and says nothing more that is HTTP.
       for (const event of ["upgrade", "connect"]) {
         request.once(event, (response: http.IncomingMessage, socket: Duplex) => {
@@ -282,7 +286,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       request.once("response", (response) => {
         const chunks: Buffer[] = [];
         let size = 0;
-        let truncated = false;
+        let tooLarge = false;
         let settled = false;
         const finish = () => {
           if (settled) return;
@@ -296,14 +300,14 @@ export function createFetcher(options: FetcherOptions): Fetcher {
               rawHeaders: response.rawHeaders,
               body: Buffer.concat(chunks),
               ms: ms(),
-              truncated: truncated || !response.complete,
+              truncated: tooLarge ? "too large" : !response.complete && (tooSlow ? "too slow" : "broken off"),
             }),
           });
         };
         response.on("data", (chunk: Buffer) => {
           size += chunk.length;
           if (size <= maxAnswerBytes) return chunks.push(chunk);
-          truncated = true;
+          tooLarge = true;
           request.destroy();
           return finish();
         });

@@ -161,6 +161,9 @@ export async function threeLegs(legs: Legs): Promise<Outcome> {
   if (!isSuccess(positive.answer)) {
     return inconclusive(`the allowed request itself ${outcome(positive.answer)}`, control);
   }
+  if (positive.answer.truncated === "broken off") {
+    return inconclusive("the answer to the allowed request breaks off before its end", control);
+  }
   if (!isAsPromised(positive)) {
     const type = mediaTypeOf(positive.answer);
     return inconclusive(
@@ -188,7 +191,7 @@ export async function threeLegs(legs: Legs): Promise<Outcome> {
 /** False where an answer is a page or a text although its operation promises JSON. */
 function isAsPromised({ outgoing, answer }: Trial): boolean {
   const promised = outgoing.operation?.responses.get(answer.status);
-  return promised === undefined || answer.text === "" || answer.json !== undefined || answer.truncated;
+  return promised === undefined || answer.text === "" || answer.json !== undefined || answer.truncated !== false;
 }
 
 /**

@@ -1,37 +1,11 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type JsonRecord, recordAt } from "../src/json.ts";
 import { ScanError, type ScanResult } from "../src/scan.ts";
-import { description, type Reactions, scanThings, startThings } from "./things.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterAll(async () => {
-  for (const close of closing) await close();
-});
-
-async function things(changed: Partial<Reactions> = {}): Promise<string> {
-  const { url, close } = await startThings(changed);
-  closing.push(close);
-  return url;
-}
-
-async function listening(answer: RequestListener): Promise<string> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(
-    () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  );
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
-  return `http://127.0.0.1:${address.port}`;
-}
+import { listening, things } from "./serving.ts";
+import { description, scanThings } from "./things.ts";
 
 /** A scan ends in verdicts, none of them `broken`, or with one sentence that says why it cannot be done. */
 async function endsWell(scanning: Promise<ScanResult>): Promise<ScanResult | ScanError> {

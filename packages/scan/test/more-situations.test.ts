@@ -1,19 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { afterAll, describe, expect, it } from "vitest";
+import type { ServerResponse } from "node:http";
+import { describe, expect, it } from "vitest";
 import { recordAt } from "../src/json.ts";
 import { identityOf, type ScanResult, scan } from "../src/scan.ts";
-import { description, type Reactions, scanThings, startThings } from "./things.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterAll(async () => {
-  for (const close of closing) await close();
-});
-
-async function things(changed: Partial<Reactions> = {}): Promise<string> {
-  const { url, close } = await startThings(changed);
-  closing.push(close);
-  return url;
-}
+import { listening, things } from "./serving.ts";
+import { description, scanThings } from "./things.ts";
 
 function broken(result: ScanResult): string[] {
   const found = result.verdicts.filter(({ verdict }) => verdict === "broken");
@@ -205,6 +195,19 @@ describe.concurrent("a target that is broken itself", () => {
     expect(result.durationMs).toBeLessThan(100_000);
   });
 
+  it("by answers that break off for whoever asks is not called broken", async () => {
+    const url = await things({
+      before: ({ request, path }) => {
+        if (path !== "/things") return undefined;
+        request.socket.end("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+        return "close";
+      },
+    });
+    const result = await scanThings(url, ["authentication"]);
+    expect(broken(result)).toEqual([]);
+    expect(result.verdicts.map(({ why }) => why).join(" ")).toMatch(/breaks off before its end/);
+  });
+
   it("by nonsense in its headers and bodies ends in verdicts", async () => {
     const answers = [
       'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{"a":',
@@ -250,18 +253,3 @@ describe("a target whose answers have 100 MB", () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(600 * 1024 * 1024);
   });
 });
-
-async function listening(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(
-    () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  );
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("it listens on no port");
-  return `http://127.0.0.1:${address.port}`;
-}

@@ -234,7 +234,7 @@ async function attack(wrong: Wrong, changed: Partial<ScanOptions> = {}) {
     patienceMs: 500,
     seed: 1,
     ...changed,
-  }).finally(server.close);
+  }).finally(() => server.close());
   const named = (kind: string) => verdicts.filter(({ verdict }) => verdict === kind).map(({ check }) => check);
   const why = verdicts.map(({ check, verdict, why }) => `${verdict} ${check}: ${why}`);
   return {

@@ -1,18 +1,7 @@
-import { createServer } from "node:http";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { identityOf, ScanError, type ScanResult, scan } from "../src/scan.ts";
+import { afterwards, listening, things } from "./serving.ts";
 import { type Answered, description, type Reactions, scanThings, startThings } from "./things.ts";
-
-const closing: (() => Promise<void>)[] = [];
-afterAll(async () => {
-  for (const close of closing) await close();
-});
-
-async function things(changed: Partial<Reactions> = {}): Promise<string> {
-  const { url, close } = await startThings(changed);
-  closing.push(close);
-  return url;
-}
 
 /** What a scan calls broken, in short. */
 function broken(result: ScanResult): string[] {
@@ -147,7 +136,7 @@ describe.concurrent("targets that behave badly", () => {
         return undefined;
       },
     });
-    closing.push(() => close().catch(() => {}));
+    afterwards(() => close().catch(() => {}));
     const result = await scanThings(url, ["injection", "errors"]);
     expect(result.exitCode).toBe(2);
     expect(broken(result)).toEqual([]);
@@ -167,7 +156,7 @@ describe.concurrent("targets that behave badly", () => {
         return "close";
       },
     });
-    closing.push(() => close().catch(() => {}));
+    afterwards(() => close().catch(() => {}));
     const seen: string[] = [];
     const onVerdict = (verdict: unknown) => void seen.push(JSON.stringify(verdict));
     const result = await scanThings(url, ["exposure"], { onVerdict });
@@ -190,14 +179,10 @@ describe.concurrent("targets that behave badly", () => {
 
   it("contacts nobody but the address given, whatever the description or an answer names", async () => {
     let contacted = 0;
-    const other = createServer((_request, response) => {
+    const elsewhere = await listening((_request, response) => {
       contacted += 1;
       response.end();
     });
-    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
-    closing.push(() => new Promise((resolve) => other.close(() => resolve())));
-    const address = other.address();
-    const elsewhere = typeof address === "object" && address !== null ? `http://127.0.0.1:${address.port}` : "";
     const url = await things({ unknownPath: () => [302, undefined, { location: elsewhere }] });
     const moved = { ...description, servers: [{ url: elsewhere }], externalDocs: { $ref: `${elsewhere}/docs.json` } };
     const result = await scanThings(url, [], { openapi: moved }).catch((error: unknown) => error);
