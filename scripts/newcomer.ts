@@ -15,15 +15,8 @@ const compilers = ["5.9.3", "7.0.2"];
 const platform = `${process.platform}-${process.arch}`;
 const folder = mkdtempSync(join(tmpdir(), "newcomer-"));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-
-interface Tried {
-  readonly node: string;
-  readonly typescript: string;
-  readonly what: string;
-  readonly came: string;
-  readonly isGood: boolean;
-}
-const tried: Tried[] = [];
+/** Whether each step was as promised. */
+const tried: boolean[] = [];
 
 const compilerOptions = {
   strict: true,
@@ -37,6 +30,7 @@ const compilerOptions = {
 };
 
 try {
+  say("Packing our packages, and installing them in empty folders: some minutes.");
   npm(root, "run", "--silent", "build");
   const packs = join(folder, "packs");
   mkdirSync(packs);
@@ -49,10 +43,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-const bad = tried.filter(({ isGood }) => !isGood);
-for (const one of tried) {
-  say(`${one.isGood ? "ok " : "BAD"} Node ${one.node}, TypeScript ${one.typescript}: ${one.what}: ${one.came}`);
-}
+const bad = tried.filter((isGood) => !isGood);
 say(`${tried.length - bad.length} of ${tried.length} as promised`);
 if (process.argv.includes("--json")) say(JSON.stringify({ tried: tried.length, bad: bad.length }));
 process.exitCode = bad.length === 0 ? 0 : 1;
@@ -127,7 +118,8 @@ function prepare(what: string, node: string, typescript: string, packages: reado
     here,
     binary,
     record: (said: string, came: string, isGood: boolean): void => {
-      tried.push({ node, typescript, what: said, came, isGood });
+      tried.push(isGood);
+      say(`${isGood ? "ok " : "BAD"} Node ${node}, TypeScript ${typescript}: ${said}: ${came}`);
     },
     complaints: (): [string, boolean] => {
       const text = attempt(binary, join(here, "node_modules", "typescript", "bin", "tsc"), "--noEmit", "-p", here);
