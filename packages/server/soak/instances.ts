@@ -36,14 +36,14 @@ export async function startInstances(
   storage: StorageOptions,
   count: number,
   isUnlimited = false,
-  redisPort?: number,
+  more: Pick<InstanceOptions, "redisPort" | "slowFrom"> = {},
 ): Promise<readonly Instance[]> {
   const issuerPort = await freePort();
   // One after the other: the first makes the tables and the first key.
   const started: Instance[] = [];
   for (let number = 0; number < count; number += 1) {
     const port = number === 0 ? issuerPort : await freePort();
-    started.push(await startInstance({ storage, port, issuerPort, isUnlimited, redisPort }));
+    started.push(await startInstance({ storage, port, issuerPort, isUnlimited, ...more }));
   }
   return started;
 }

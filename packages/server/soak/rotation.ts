@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import type { StorageOptions } from "@portcullis/server/storage";
 import { freePort } from "../../../scripts/free-ports.ts";
+import type { InstanceOptions } from "./instance.ts";
 import { type Instance, signIn, startInstance, startInstances, type TokenReply } from "./instances.ts";
 
 /** What came of many refreshes at once. */
@@ -35,9 +36,14 @@ const password = "correct horse battery";
 /** Shows one token `refreshesEach` times at once, spread over the processes, again and again. */
 export async function crowds(
   storage: StorageOptions,
-  { processes, crowds: count, refreshesEach }: Pick<Crowds, "processes" | "crowds" | "refreshesEach">,
+  {
+    processes,
+    crowds: count,
+    refreshesEach,
+    slowFrom,
+  }: Pick<Crowds, "processes" | "crowds" | "refreshesEach"> & Pick<InstanceOptions, "slowFrom">,
 ): Promise<Crowds> {
-  const instances = await startInstances(storage, processes, true);
+  const instances = await startInstances(storage, processes, true, { slowFrom });
   let refused = 0;
   let successors = 0;
   let loggedOut = 0;

@@ -33,7 +33,7 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
   beforeAll(async () => {
     stores = await postgresStores();
     redis = await startRedis();
-    instances = await startInstances(await stores.place(), 3, false, redis.port);
+    instances = await startInstances(await stores.place(), 3, false, { redisPort: redis.port });
     const [one] = instances;
     if (one === undefined) throw new Error("no instance");
     first = one;
