@@ -4,7 +4,7 @@ import { openBrowserSessions } from "@portcullis/server/identity";
 import type { Storage } from "@portcullis/server/storage";
 import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { chromium } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { freePort } from "../../../../scripts/free-ports.ts";
 import { embeddedStores, type TestStores } from "../storage/open-stores.ts";
 import { type OtherIssuer, startOtherIssuer } from "./other-issuer.ts";
@@ -26,6 +26,8 @@ describe("sessions: people of an issuer elsewhere", () => {
   const known = getCACertificates();
 
   beforeAll(async () => {
+    // The other issuer says how it would be set up for others than tests.
+    for (const name of ["warn", "info"] as const) vi.spyOn(console, name).mockReturnValue();
     all = await embeddedStores();
     storage = await all.open();
     const port = await freePort();
@@ -48,6 +50,7 @@ describe("sessions: people of an issuer elsewhere", () => {
     });
   }, 60_000);
   afterAll(async () => {
+    vi.restoreAllMocks();
     await at.close();
     await other.close();
     setDefaultCACertificates(known);
