@@ -225,7 +225,7 @@ const secretly = ["client-secret-wrong", "client-secret-missing", "refresh-witho
 
 async function attack(wrong: Wrong, changed: Partial<ScanOptions> = {}) {
   const server = await startAuthorizationServer(wrong);
-  const { verdicts, requests } = await scan({
+  const scanning = scan({
     url: server.url,
     identities: [],
     only: ["oauth"],
@@ -234,7 +234,10 @@ async function attack(wrong: Wrong, changed: Partial<ScanOptions> = {}) {
     patienceMs: 500,
     seed: 1,
     ...changed,
-  }).finally(() => server.close());
+  });
+  await Promise.allSettled([scanning]);
+  await server.close();
+  const { verdicts, requests } = await scanning;
   const named = (kind: string) => verdicts.filter(({ verdict }) => verdict === kind).map(({ check }) => check);
   const why = verdicts.map(({ check, verdict, why }) => `${verdict} ${check}: ${why}`);
   return {
