@@ -93,7 +93,8 @@ describe("portcullis scan", () => {
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ exitCode: 0 });
   });
 
-  it.each([
+  // Side by side: each starts a process, and some wait for what does not come.
+  it.concurrent.each([
     [["scan"], /missing required argument 'url'/],
     [["scan", "http://localhost:1", "--bogus"], /unknown option '--bogus'/],
     [["scan", "http://localhost:1", "--manfest", "x"], /unknown option '--manfest'\n\(Did you mean --manifest\?\)/],
