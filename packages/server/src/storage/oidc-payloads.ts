@@ -9,6 +9,16 @@ import { takeOut, takeOutSome } from "./taking-out.ts";
 export interface OidcPayloadStore {
   /** @param name  of what may have ended since it was read, see `ended-names.ts`; then nothing is written */
   upsert(row: Insertable<OidcPayloadTable>, name?: string): Promise<void>;
+  /**
+   * Writes what comes of what is kept, in one step: what ends it comes before, and is seen, or after, and finds it.
+   *
+   * @param name  of what it is held by, see `ended-names.ts`
+   */
+  change(
+    row: Omit<Insertable<OidcPayloadTable>, "payload">,
+    name: string,
+    payloadOf: (before: StoredPayload | undefined) => string,
+  ): Promise<void>;
   find(model: string, hash: string): Promise<StoredPayload | undefined>;
   /** Marks it used, once. @returns false where it is gone or somebody was faster */
   consume(model: string, hash: string, at: number): Promise<boolean>;
@@ -44,7 +54,6 @@ export interface StoredPayload {
 
 /** Payloads in the tables. */
 export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): OidcPayloadStore {
-  const columns = ["payload", "grant_id", "account_id", "client_id", "consumed_at", "expires_at"] as const;
   return {
     async upsert(row, name) {
       if (name === undefined) return write(db, row);
@@ -53,13 +62,12 @@ export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): Oi
         if (!(await hasEnded(one, [name]))) await write(one, row);
       });
     },
-    find: (model, hash) =>
-      db
-        .selectFrom("oidc_payload")
-        .select(columns)
-        .where("model", "=", model)
-        .where("hash", "=", hash)
-        .executeTakeFirst(),
+    change: (row, name, payloadOf) =>
+      db.transaction().execute(async (one) => {
+        await holdNames(one, kind, [name]);
+        await write(one, { ...row, payload: payloadOf(await find(one, row.model, row.hash)) });
+      }),
+    find: (model, hash) => find(db, model, hash),
     async consume(model, hash, at) {
       const { numUpdatedRows } = await db
         .updateTable("oidc_payload")
@@ -134,6 +142,17 @@ export function oidcPayloadStore({ db, kind }: Pick<Storage, "db" | "kind">): Oi
 }
 
 type Owned = Pick<StoredPayload, "account_id">;
+
+const columns = ["payload", "grant_id", "account_id", "client_id", "consumed_at", "expires_at"] as const;
+
+function find(db: Kysely<Schema>, model: string, hash: string): Promise<StoredPayload | undefined> {
+  return db
+    .selectFrom("oidc_payload")
+    .select(columns)
+    .where("model", "=", model)
+    .where("hash", "=", hash)
+    .executeTakeFirst();
+}
 
 async function write(db: Kysely<Schema>, row: Insertable<OidcPayloadTable>): Promise<void> {
   const { payload, grant_id, account_id, client_id, expires_at, session_name } = row;

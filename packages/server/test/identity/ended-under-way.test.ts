@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { Storage } from "@portcullis/server/storage";
 import type { KyselyPlugin } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -76,6 +77,21 @@ describe.each([
     expect(done.asked).toEqual(["Sign in to Notes"]);
     expect((await redeem(done, "web")).status).toBe(400);
     expect((await server.authorize(browser)).asked).toEqual([expect.stringContaining("Web Notes")]);
+  });
+
+  it("who allows more at the moment at which an application is withdrawn allows nothing of what was allowed before", async () => {
+    const browser = server.browser();
+    await server.tokens("web", { scope: "openid notes:read" }, browser);
+    const held = holding.next('"Consent"', 2);
+    const going = server.authorize(browser, { scope: "openid notes:write" });
+    await held.read;
+    const withdrawn = server.identity.withdraw(server.alice, "web");
+    // One of the two waits for the other.
+    await Promise.race([withdrawn, wait(200)]);
+    held.goOn();
+    await Promise.all([going, withdrawn]);
+    const next = await server.authorize(server.browser(), { scope: "openid notes:read" });
+    expect(next.asked).toContainEqual(expect.stringContaining("Web Notes"));
   });
 
   /** What ends a grant: `tokens` are of it. */

@@ -1,6 +1,7 @@
 import type { Grant, KoaContextWithOIDC, Provider } from "oidc-provider";
 import type { SignedIn } from "../../storage/accounts.ts";
-import type { OidcPayloadStore } from "../../storage/oidc-payloads.ts";
+import { consentNamed } from "../../storage/ended-names.ts";
+import type { OidcPayloadStore, StoredPayload } from "../../storage/oidc-payloads.ts";
 import { hashOf } from "../secrets.ts";
 
 /** What people allowed applications, remembered for each of them. */
@@ -31,8 +32,7 @@ const lastsMs = 20 * 60_000;
 
 /** Keeps consents beside the grants, which end with a session. @see OWASP ASVS 5.0 10.7.1 to 10.7.3 */
 export function createConsents(store: OidcPayloadStore, provider: () => Provider, now: () => number): Consents {
-  async function allowed(accountId: string, clientId: string): Promise<Allowed | undefined> {
-    const stored = await store.find(model, nameOf(accountId, clientId));
+  function allowedIn(stored: StoredPayload | undefined): Allowed | undefined {
     if (stored === undefined || (stored.expires_at ?? 0) <= now()) return undefined;
     const before: Allowed = JSON.parse(stored.payload);
     return before;
@@ -51,7 +51,7 @@ export function createConsents(store: OidcPayloadStore, provider: () => Provider
       const own = isGood && known?.accountId === accountId && known.clientId === clientId ? known : undefined;
       if (!isFirstParty) {
         // Where it was withdrawn, the person is asked, whatever the session still has.
-        const before = await allowed(accountId, clientId);
+        const before = allowedIn(await store.find(model, nameOf(accountId, clientId)));
         if (before === undefined) return undefined;
         return own ?? saved(filled(new (provider().Grant)({ accountId, clientId }), before));
       }
@@ -77,26 +77,19 @@ export function createConsents(store: OidcPayloadStore, provider: () => Provider
     async remember(grant) {
       const { accountId, clientId } = grant;
       if (accountId === undefined || clientId === undefined) return;
-      const before = await allowed(accountId, clientId);
-      const payload: Allowed = {
-        openid: union(before?.openid, grant.getOIDCScope()),
-        resources: Object.fromEntries(
-          [...new Set([...Object.keys(before?.resources ?? {}), ...Object.keys(grant.resources ?? {})])].map((one) => [
-            one,
-            union(before?.resources[one], grant.getResourceScope(one)),
-          ]),
-        ),
-      };
-      await store.upsert({
+      const row = {
         model,
         hash: nameOf(accountId, clientId),
-        payload: JSON.stringify(payload),
         grant_id: null,
         account_id: accountId,
         client_id: clientId,
         expires_at: now() + keptMs,
         consumed_at: null,
-      });
+      };
+      // Withdrawn at the same moment, it is nothing of what was allowed before that comes back.
+      await store.change(row, consentNamed(accountId, clientId), (stored) =>
+        JSON.stringify(joined(allowedIn(stored), grant)),
+      );
     },
   };
 }
@@ -116,6 +109,17 @@ function filled(grant: Grant, { openid, resources }: Allowed): Grant {
 async function saved(grant: Grant): Promise<Grant> {
   await grant.save();
   return grant;
+}
+
+/** What was allowed before, and what a grant allows. */
+function joined(before: Allowed | undefined, grant: Grant): Allowed {
+  const resources = new Set([...Object.keys(before?.resources ?? {}), ...Object.keys(grant.resources ?? {})]);
+  return {
+    openid: union(before?.openid, grant.getOIDCScope()),
+    resources: Object.fromEntries(
+      [...resources].map((one) => [one, union(before?.resources[one], grant.getResourceScope(one))]),
+    ),
+  };
 }
 
 function holds(grant: Grant, { openid, resources }: Allowed): boolean {
