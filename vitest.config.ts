@@ -17,10 +17,11 @@ export default defineConfig({
     // Thousands of passwords are hashed where none of the tests is about what a hash costs.
     setupFiles: ["packages/server/test/cheap-passwords.ts"],
     sequence: { sequencer: TestOrder },
-    testTimeout: 30_000,
-    // A busy machine is no failure: a server that starts, or a record that comes, is waited for.
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 10_000 } },
+    // A busy machine is no failure: a server that starts, or a record that comes, is waited for, also while the disk still
+    // writes what was installed a moment ago.
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 20_000 } },
     // On two cores, as CI has: one more than cores, since every third second of a test is waiting for a limit or a process.
     maxWorkers: 3,
     reporters: ["default", new ClosingLineReporter()],

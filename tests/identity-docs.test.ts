@@ -89,7 +89,7 @@ describe("docs/identity.md, compiled", () => {
     // What is wrong in the sources themselves is another test's.
     const complaints = stdout.split("\n").filter((line) => line.includes(basename(folder)));
     expect(complaints).toEqual([expect.stringMatching(/control\.ts.*returnsTo/)]);
-  }, 60_000);
+  });
 });
 
 describe("docs/identity.md, from nothing to signed in", () => {
@@ -152,7 +152,7 @@ describe("docs/identity.md, from nothing to signed in", () => {
     expect([signedIn.url.pathname, signedIn.status]).toEqual(["/api/me", 200]);
     const session = (await browser.open(`${address}/auth/session`)).text;
     expect(JSON.parse(session)).toMatchObject({ session: { email: person.email, emailVerified: true } });
-  }, 30_000);
+  });
 
   it("says what to do where there is no secret, and where it runs already", async () => {
     const [without, twice] = await Promise.all([
@@ -165,5 +165,5 @@ describe("docs/identity.md, from nothing to signed in", () => {
     expect(twice.said()).toContain(
       "another process has .data/store open: stop it, or use PostgreSQL for several processes",
     );
-  }, 30_000);
+  });
 });

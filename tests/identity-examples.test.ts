@@ -15,6 +15,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   browser = await chromium.launch({
+    timeout: 120_000,
     executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
     args: [
       "--headless",
@@ -55,11 +56,11 @@ describe("examples/identity-spa in a browser", () => {
       PAGE_PORT: String(pagePort),
       DATA: data,
     });
-  }, 30_000);
+  });
 
   it("a new user signs up, confirms the address, signs in, writes a note and signs out", async () => {
     await journey(app, api, join(data, "mail.ndjson"));
-  }, 60_000);
+  });
 });
 
 describe("examples/identity-next in a browser", () => {
@@ -84,7 +85,7 @@ describe("examples/identity-next in a browser", () => {
 
   it("a new user signs up, confirms the address, signs in, writes a note and signs out", async () => {
     await journey(app, app, join(copy, ".data/mail.ndjson"));
-  }, 60_000);
+  });
 });
 
 /** What a new user does. */

@@ -113,7 +113,7 @@ describe("pages, redirects and forms, by the manifest and by the prover", () => 
     listening = await api.listen({ port: 0, handleSignals: false });
     const identities = [identityOf("alice", await credential("alice")), identityOf("bob", await credential("bob"))];
     result = await scan({ url: listening.url, manifest, identities, seed: 5 });
-  }, 60_000);
+  });
   afterAll(() => listening?.close());
 
   it("stand in the manifest as what they are", () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
     port: 0,
     handleSignals: false,
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   await api.close();

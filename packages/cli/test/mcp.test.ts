@@ -20,7 +20,7 @@ beforeAll(async () => {
       stderr: "inherit",
     }),
   );
-}, 60_000);
+});
 afterAll(async () => {
   await client.close();
   await close();

@@ -8,12 +8,15 @@ afterEach(() => {
   server?.close();
 });
 
+// A machine that stands still between the end of a window and the next misses it, and that it does so is no fault of ours.
+const moments = { retry: 2 };
+
 describe("declared limits", { timeout: 60_000 }, () => {
-  it("finds windows that begin anew by the clock, on whichever operation they are looked at", async () => {
+  it("finds windows that begin anew by the clock, on whichever operation they are looked at", moments, async () => {
     expect(await broken((at) => at - (at % windowMs))).toContain("route-window");
   });
 
-  it("finds windows that begin anew with the first request", async () => {
+  it("finds windows that begin anew with the first request", moments, async () => {
     expect(await broken((at, began) => (at - began < windowMs ? began : at))).toContain("route-window");
   });
 

@@ -39,7 +39,7 @@ beforeAll(async () => {
   // One connection, so that whatever is left on it is seen by the next.
   pool = new Pool({ ...server.as("api"), max: 1 });
   db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ ...server.as("api"), max: 1 }) }) });
-}, 60_000);
+});
 
 afterAll(async () => {
   await pool.end();

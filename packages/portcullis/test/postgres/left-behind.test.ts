@@ -36,7 +36,7 @@ beforeAll(async () => {
   const one = { ...server.as("api"), max: 1 };
   pool = new Pool(one);
   db = new Kysely({ dialect: new PostgresDialect({ pool: new Pool(one) }) });
-}, 60_000);
+});
 
 afterAll(async () => {
   await pool.end();

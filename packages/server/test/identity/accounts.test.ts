@@ -27,7 +27,7 @@ describe.each([
     stores = await start();
     storage = await stores.open();
     server = await startOAuthServer(storage, { sendMail: (mail) => void mails.push(mail) });
-  }, 60_000);
+  });
   beforeEach(() => server.forgiveLimits());
   afterAll(async () => {
     await server.close();

@@ -25,7 +25,7 @@ describe.each([
     stores = await start();
     storage = await stores.open();
     server = await startOAuthServer(storage, { sendMail: (mail) => void mails.push(mail) });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await stores.stop();

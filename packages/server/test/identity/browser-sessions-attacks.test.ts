@@ -33,7 +33,7 @@ describe("sessions: attacks on a sign-in", () => {
     at = await startInstance(storage, [port], port, { now: () => clock });
     await at.identity.accounts.signUp(person.email, person.password);
     await at.identity.accounts.signUp(mallory.email, mallory.password);
-  }, 60_000);
+  });
   afterAll(async () => {
     expect(at.errors).toEqual([]);
     await at.close();

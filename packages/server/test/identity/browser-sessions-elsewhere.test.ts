@@ -48,7 +48,7 @@ describe("sessions: people of an issuer elsewhere", () => {
           fetch: onTheWay,
         }),
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     vi.restoreAllMocks();
     await at.close();
@@ -160,6 +160,7 @@ describe("sessions: people of an issuer elsewhere", () => {
 
   it("is signed in at the page it goes on to, in a browser that comes from the issuer's site", async () => {
     const chrome = await chromium.launch({
+      timeout: 120_000,
       executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
       args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"].concat([
         "--disable-background-networking",

@@ -23,7 +23,7 @@ describe("sessions: three instances on PostgreSQL", () => {
     }
     await first().identity.accounts.signUp(person.email, password);
     accountId = (await first().identity.accounts.findByEmail(person.email))?.id ?? "";
-  }, 60_000);
+  });
   afterAll(async () => {
     expect(instances.flatMap(({ errors }) => errors)).toEqual([]);
     for (const one of instances) await one.close();

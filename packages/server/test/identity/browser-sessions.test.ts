@@ -47,7 +47,7 @@ describe.each([
     const port = await freePort();
     at = await startInstance(storage, [port], port, { now: () => clock + laterMs, mails });
     expect(await at.identity.accounts.signUp(person.email, person.password)).toBeUndefined();
-  }, 60_000);
+  });
   afterAll(async () => {
     expect(at.errors).toEqual([]);
     await at.close();

@@ -33,7 +33,7 @@ describe.each([
       resources: { [`http://localhost:${port}/api`]: scopes },
       sendMail: (mail) => void mails.push(mail),
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await stores.stop();

@@ -29,7 +29,7 @@ describe.each([
     stores = await start();
     storage = await stores.open();
     server = await startOAuthServer({ ...storage, db: storage.db.withPlugin(holding.plugin) });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await stores.stop();
@@ -132,7 +132,7 @@ describe.each([
       await all[round < 8 ? round % 2 : round % all.length]?.(browser, before);
       for (const one of await Promise.all(redeemed)) await expectNothing(one);
     }
-  }, 60_000);
+  });
 
   // The last one: tokens of the next half a minute are refused, too.
   it("a code that is redeemed while everything of everybody ends gives nothing that answers", async () => {

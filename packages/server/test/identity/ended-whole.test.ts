@@ -12,7 +12,7 @@ describe.each([
   let server: OAuthServer;
   beforeAll(async () => {
     stores = await start();
-  }, 60_000);
+  });
   afterAll(() => stores.stop());
   beforeEach(async () => {
     storage = await stores.open();

@@ -71,6 +71,7 @@ describe("account pages in a browser", () => {
     const owner = (await server.identity.accounts.findByEmail(person.email))?.id ?? "";
     await server.identity.keys().create({ owner, name: "backup-of-everything-there-is-each-night", scopes: [] });
     browser = await chromium.launch({
+      timeout: 120_000,
       executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync) ?? "chromium",
       args: [
         "--headless",
@@ -83,7 +84,7 @@ describe("account pages in a browser", () => {
         "--disable-sync",
       ],
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await server.close();
@@ -219,7 +220,7 @@ describe("account pages in a browser", () => {
     await page.waitForURL(/password$/);
     expect(await page.inputValue("#email")).toBe(person.email);
     await context.close();
-  }, 60_000);
+  });
 
   it("take an address in any script as it is typed, and let none turn the text around it", async () => {
     const context = await browser.newContext();
@@ -243,7 +244,7 @@ describe("account pages in a browser", () => {
     })()`;
     expect(await page.evaluate(isInOrder)).toBe(true);
     await context.close();
-  }, 60_000);
+  });
 
   it("show where the keyboard is", async () => {
     const context = await browser.newContext();
@@ -254,7 +255,7 @@ describe("account pages in a browser", () => {
       expect(await page.evaluate(at)).toEqual([expected, "solid", "3px"]);
     }
     await context.close();
-  }, 60_000);
+  });
 
   it("bring who signs up on the way to an application back to it", async () => {
     const context = await browser.newContext();
@@ -292,5 +293,5 @@ describe("account pages in a browser", () => {
     await page.click("button");
     await page.waitForSelector("text=Do not allow");
     await context.close();
-  }, 60_000);
+  });
 });

@@ -37,7 +37,7 @@ describe("oauth, sessions and api-keys: what is taken back is refused on three i
     const [one] = instances;
     if (one === undefined) throw new Error("no instance");
     first = one;
-  }, 60_000);
+  });
   afterAll(async () => {
     const table = ["| | one | two | three |", "|---|---:|---:|---:|", ...lines].join("\n");
     process.stdout.write(`\nlast admitted so long after it was taken back on one (ms, per instance)\n${table}\n`);

@@ -65,7 +65,7 @@ describe("oauth: a server that signs with another algorithm than before", () => 
     expect((await after.call(renewed.access_token)).status).toBe(200);
     await after.close();
     await storage.close();
-  }, 60_000);
+  });
 
   it("signs with it everywhere, though the store failed while it looked which key signs", async () => {
     const storage = await stores.open();
@@ -111,7 +111,7 @@ describe("oauth: signing keys of several instances", () => {
     other = await openStorage(place);
     one = await startOAuthServer(storage);
     two = await startOAuthServer(other, { issuer: one.issuer });
-  }, 60_000);
+  });
   afterAll(async () => {
     await one.close();
     await two.close();
@@ -201,7 +201,7 @@ describe.each([
   let stores: TestStores;
   beforeAll(async () => {
     stores = await start();
-  }, 60_000);
+  });
   afterAll(() => stores.stop());
 
   const open = (storage: Storage, over: object = {}) =>

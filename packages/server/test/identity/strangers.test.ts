@@ -15,7 +15,7 @@ describe("accounts: what strangers can do to somebody from outside", () => {
     stores = await embeddedStores();
     storage = await stores.open();
     server = await startOAuthServer(storage);
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await stores.stop();

@@ -19,7 +19,7 @@ describe.each([
     stores = await start();
     storage = await stores.open();
     server = await startOAuthServer(storage);
-  }, 60_000);
+  });
   beforeEach(() => server.forgiveLimits());
   afterAll(async () => {
     await server.close();

@@ -46,7 +46,7 @@ describe.each(
         return account === undefined ? refuse("sign-in-failed", "wrong password") : undefined;
       },
     );
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.close();
     await stores.stop();

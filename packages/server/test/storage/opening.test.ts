@@ -32,7 +32,7 @@ describe.each([
   let stores: TestStores;
   beforeAll(async () => {
     stores = await start();
-  }, 60_000);
+  });
   afterAll(() => stores.stop());
 
   it("makes the tables once, and finds what was kept the next time", async () => {
@@ -71,7 +71,7 @@ describe.each([
       ).toBe(tables);
       await storage.close();
     }
-  }, 60_000);
+  });
 
   it("keeps everything it said was kept when it is killed in the middle of its work", async () => {
     const place = await stores.place();
@@ -144,7 +144,7 @@ describe("storage: PostgreSQL's own", () => {
   let stores: PostgresStores;
   beforeAll(async () => {
     stores = await postgresStores();
-  }, 60_000);
+  });
   afterAll(() => stores.stop());
 
   it("lets processes that start at once make the tables together", async () => {

@@ -30,7 +30,7 @@ describe.each([
   beforeAll(async () => {
     stores = await start();
     storage = await stores.open();
-  }, 60_000);
+  });
   afterAll(() => stores.stop());
 
   describe("accounts", () => {
@@ -269,7 +269,7 @@ describe.each([
       );
       const left = await sql`select client_id from oidc_payload where hash ${of("hash of ")}`.execute(storage.db);
       expect([taken.rows.length, left.rows]).toEqual([many - 1, [{ client_id: "other" }]]);
-    }, 60_000);
+    });
   });
 
   describe("refresh tokens", () => {
@@ -473,7 +473,7 @@ describe("storage: several instances on PostgreSQL", () => {
     const password = "only for tests";
     await guard(stores.server, "identity_server", password);
     storage = await openStorage({ postgres: { ...(await stores.place()).postgres, password } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await storage.close();
     await stores.stop();

@@ -58,7 +58,7 @@ describe.each([
   beforeAll(async () => {
     stores = await start();
     storage = await stores.open();
-  }, 60_000);
+  });
   afterAll(() => stores.stop());
 
   it("take out however much has piled up, a thousand rows in a statement at most", async () => {
@@ -103,7 +103,7 @@ describe.each([
     expect(await storage.db.selectFrom("sign_in").select("hash").execute()).toEqual([]);
     await mended();
     await identity.close();
-  }, 60_000);
+  });
 });
 
 describe("sweeps of several instances on PostgreSQL", () => {
@@ -140,7 +140,7 @@ describe("sweeps of several instances on PostgreSQL", () => {
       await Promise.all(instances.map((one) => one.close()));
       await stores.stop();
     }
-  }, 60_000);
+  });
 });
 
 /** Sees how many rows statements change. */
